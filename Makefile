@@ -1,0 +1,48 @@
+# make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
+# make test   set up and run every check
+# make ui     MLflow on http://127.0.0.1:5000
+# make lock   write requirements.lock anew from what pyproject.toml asks for
+
+PYTHON ?= python3
+PORT ?= 5000
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY = true
+export DVC_NO_ANALYTICS = true
+
+.PHONY: demo test ui lock setup ffmpeg
+
+demo: setup
+	snakemake quickstart
+	@echo
+	@kinefract table quickstart
+	@echo
+	@echo "The study's page:  results/studies/quickstart/index.html"
+	@echo "Every run:         make ui, then http://127.0.0.1:$(PORT)"
+
+test: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	pytest -n 2
+
+ui: setup
+	mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}
+
+setup: ffmpeg .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x .venv/bin/pip || $(PYTHON) -m venv .venv || { echo "No virtual environment could be made: install python3-venv (Debian: apt-get install python3-venv)"; exit 1; }
+	.venv/bin/pip install -qq -r requirements.lock
+	.venv/bin/pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+ffmpeg:
+	@workflow/scripts/ensure-ffmpeg
+
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install -qq '.[dev]' 'torch==2.13.0' setuptools
+	{ sed -n '/^#/p' requirements.lock; build/lock/bin/pip freeze --all --exclude kinefract --exclude pip | sed 's/+cpu$$//'; } > build/requirements.lock
+	mv build/requirements.lock requirements.lock

@@ -1,0 +1,60 @@
+"""Batched augmentations on the training device, drawn per clip: mirror, blur, normalise."""
+
+import torch
+from torch.nn.functional import pad
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+BLUR_SIGMA = (0.1, 2.0)  # pixels
+
+
+def normalise(clips: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 clips (B, T, C, H, W), C 1 or 3, into float (B, T, 3, H, W) by ImageNet's mean and std."""
+    mean = torch.tensor(IMAGENET_MEAN, device=clips.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=clips.device).view(3, 1, 1)
+    return (clips.float() / 255 - mean) / std  # broadcasting makes grey clips three-channelled
+
+
+def mirror(clips: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """Mirror the chosen clips left to right.
+
+    Args:
+        clips: (B, T, C, H, W).
+        chosen: bool, (B,).
+    """
+    return torch.where(chosen.view(-1, 1, 1, 1, 1), clips.flip(-1), clips)
+
+
+def blur(clips: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Blur each clip with a 3 x 3 Gaussian of its own width; borders are reflected.
+
+    Args:
+        clips: float, (B, T, C, H, W).
+        sigma: (B,), in pixels; 0 leaves a clip unchanged.
+    """
+    side = torch.where(sigma > 0, torch.exp(-0.5 / sigma.clamp_min(1e-3) ** 2), 0.0)
+    side = (side / (1 + 2 * side)).view(-1, 1, 1, 1, 1)
+    for border, axis in (((0, 0, 1, 1), -2), ((1, 1, 0, 0), -1)):
+        length = clips.shape[axis]
+        padded = pad(clips.flatten(0, 1), border, mode="reflect").unflatten(0, clips.shape[:2])
+        before, after = padded.narrow(axis, 0, length), padded.narrow(axis, 2, length)
+        clips = clips + side * (before + after - 2 * clips)
+    return clips
+
+
+def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.Generator) -> torch.Tensor:
+    """Augment and normalise a batch.
+
+    Args:
+        clips: uint8, (B, T, C, H, W), C 1 or 3.
+        flip: Probability of mirroring a clip.
+        blurred: Probability of blurring a clip, sigma U[0.1, 2] pixels.
+        generator: On the CPU, so that the draws are the same whatever device the clips are on.
+
+    Returns:
+        float32, (B, T, 3, H, W), normalised.
+    """
+    chosen = torch.rand(len(clips), generator=generator) < flip
+    sigma = torch.empty(len(clips)).uniform_(*BLUR_SIGMA, generator=generator)
+    sigma *= torch.rand(len(clips), generator=generator) < blurred
+    return blur(normalise(mirror(clips, chosen.to(clips.device))), sigma.to(clips.device))

@@ -1,0 +1,168 @@
+"""The command line: one subcommand per job, each of which can be run by hand from its spec file."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kinefract import __version__
+from kinefract.errors import UserError
+
+SPEC_HELP = "the spec.yaml in the folder that is to be filled"
+EXAMPLES = """\
+examples:
+  kinefract check                                          is params.yaml in order?
+  kinefract pretrain results/pretrain/<id>/spec.yaml       do one pre-training run again by hand
+  kinefract table quickstart                               show a study's result
+
+The jobs are chained by Snakemake: `snakemake <study>` builds what is missing. `snakemake -n` lists it.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0, or 1 after a mistake that the user can mend (2 for wrong usage)."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.job(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os._exit(1)
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kinefract",
+        description="Pre-train video networks on clips made from formulas, and show what it was worth.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kinefract {__version__}")
+    jobs = parser.add_subparsers(title="jobs", metavar="JOB", required=True)
+
+    def add(name: str, job, summary: str, detail: str = "") -> argparse.ArgumentParser:
+        sub = jobs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {detail}")
+        sub.set_defaults(job=job)
+        return sub
+
+    check = add("check", _check, "check params.yaml and list its studies", "Prints one line per problem.")
+    check.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
+
+    tracking = add("tracking", _tracking, "make the MLflow store and its experiments, once, before any job")
+    tracking.add_argument("studies", nargs="*", help="studies to make an experiment for")
+
+    shard = add("shard", _shard, "render and encode one shard of a dataset")
+    shard.add_argument("spec", help=SPEC_HELP)
+    shard.add_argument("number", type=int, help="which shard, counted from 0")
+
+    for name, job, summary in (
+        ("dataset", _dataset, "join a dataset's shards: manifest, preview, data card"),
+        ("index", _index, "list a benchmark's videos (a generated one is made first)"),
+        ("study", _study, "gather a study's runs: table, figures, page"),
+    ):
+        add(name, job, summary).add_argument("spec", help=SPEC_HELP)
+
+    for name, job, summary in (
+        ("pretrain", _pretrain, "pre-train a network on a dataset"),
+        ("finetune", _finetune, "fine-tune a network on a benchmark and evaluate it"),
+    ):
+        run = add(name, job, summary, "Goes on from the last checkpoint where there is one.")
+        run.add_argument("spec", help=SPEC_HELP)
+        run.add_argument(
+            "--workers",
+            type=int,
+            default=max(1, (os.cpu_count() or 2) // 2),
+            help="processes that read clips; changes the speed, never the result (default: half the cores)",
+        )
+
+    table = add("table", _table, "print a finished study's table")
+    table.add_argument("study", help="its name in params.yaml, or its folder")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    from kinefract import params, plan
+
+    resolved = plan.resolve(params.load(options.params))
+    for study in resolved.studies.values():
+        runs = sum(len(by_seed) for variant in study.variants for by_seed in variant.runs.values())
+        print(f"{study.study}: {study.question}\n    {len(study.variants)} variants, {runs} fine-tuning runs")
+    print(
+        f"{options.params} is in order: {len(resolved.datasets)} datasets, "
+        f"{len(resolved.benchmarks)} benchmarks, {len(resolved.pretrains)} pre-training and "
+        f"{len(resolved.finetunes)} fine-tuning runs in all"
+    )
+
+
+def _tracking(options: argparse.Namespace) -> None:
+    from kinefract import tracking
+
+    tracking.prepare(Path.cwd(), options.studies)
+
+
+def _shard(options: argparse.Namespace) -> None:
+    from kinefract.specs import DatasetSpec
+    from kinefract.synth import dataset
+
+    spec = DatasetSpec.read(options.spec)
+    if not 0 <= options.number < spec.recipe.shards:
+        raise UserError(f"shard {options.number}: this dataset has shards 0 to {spec.recipe.shards - 1}")
+    dataset.write_shard(spec.recipe, options.number, Path(options.spec).parent)
+
+
+def _dataset(options: argparse.Namespace) -> None:
+    from kinefract import video
+    from kinefract.specs import DatasetSpec
+    from kinefract.synth import dataset
+
+    video.require_ffmpeg()
+    dataset.join(DatasetSpec.read(options.spec).recipe, Path(options.spec).parent)
+
+
+def _index(options: argparse.Namespace) -> None:
+    from kinefract import video
+    from kinefract.benchmarks import index
+    from kinefract.specs import BenchmarkSpec, project_root
+
+    video.require_ffmpeg()
+    spec = BenchmarkSpec.read(options.spec)
+    index.build(spec.recipe, project_root(options.spec), Path(options.spec).parent)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    from kinefract import runs
+
+    runs.pretrain(options.spec, options.workers)
+
+
+def _finetune(options: argparse.Namespace) -> None:
+    from kinefract import runs
+
+    runs.finetune(options.spec, options.workers)
+
+
+def _study(options: argparse.Namespace) -> None:
+    from kinefract import report
+
+    report.build(options.spec)
+
+
+def _table(options: argparse.Namespace) -> None:
+    from kinefract import report
+
+    folder = Path(options.study)
+    folder = folder if folder.is_dir() else Path("results/studies") / options.study
+    print(report.text_table(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

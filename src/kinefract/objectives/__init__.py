@@ -1,0 +1,3 @@
+"""Objectives of pre-training by name, one module each, loaded when one is used."""
+
+OBJECTIVES = {"supervised": "kinefract.objectives.supervised"}

@@ -1,0 +1,182 @@
+"""From studies to specs: every dataset, benchmark and run that the studies of params.yaml need."""
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from pydantic import ValidationError
+
+from kinefract.errors import UserError
+from kinefract.params import Params, Study
+from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe
+from kinefract.schema import Section, not_one_of, problem_lines
+from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
+
+SCRATCH = "scratch"
+VARIED = ("pretraining", "finetuning", "dataset")
+
+
+@dataclass
+class Plan:
+    """Specs by id, each thing once however many studies share it."""
+
+    datasets: dict[str, DatasetSpec] = field(default_factory=dict)
+    benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
+    pretrains: dict[str, PretrainSpec] = field(default_factory=dict)
+    finetunes: dict[str, FinetuneSpec] = field(default_factory=dict)
+    studies: dict[str, StudySpec] = field(default_factory=dict)
+
+    def add(self, spec: Spec) -> str:
+        """Take in a spec and those it builds on; return its id."""
+        match spec:
+            case DatasetSpec():
+                shelf = self.datasets
+            case BenchmarkSpec():
+                shelf = self.benchmarks
+            case PretrainSpec():
+                shelf = self.pretrains
+                self.add(spec.dataset)
+            case FinetuneSpec():
+                shelf = self.finetunes
+                self.add(spec.benchmark)
+                if spec.init:
+                    self.add(spec.init)
+            case StudySpec():
+                shelf = self.studies
+        spec_id = spec.id
+        shelf[spec_id] = spec
+        return spec_id
+
+    def find(self, spec_id: str) -> Spec:
+        """Return the spec with this id.
+
+        Raises:
+            KeyError: params.yaml makes no such thing.
+        """
+        for shelf in (self.datasets, self.benchmarks, self.pretrains, self.finetunes, self.studies):
+            if spec_id in shelf:
+                return shelf[spec_id]
+        raise KeyError(spec_id)
+
+    def study(self, name: str) -> StudySpec:
+        """Return the spec of a study by the name it has in params.yaml."""
+        return next(spec for spec in self.studies.values() if spec.study == name)
+
+
+def resolve(params: Params) -> Plan:
+    """Resolve every study.
+
+    Raises:
+        UserError: a study varies a key that does not exist or gives it an impossible value; one line each.
+    """
+    plan, problems = Plan(), []
+    for name, study in params.studies.items():
+        try:
+            _resolve_study(params, name, study, plan)
+        except ValidationError as error:
+            problems += problem_lines(error, f"studies.{name}.vary")
+        except ValueError as error:
+            problems.append(f"studies.{name}.vary: {error}")
+    if problems:
+        raise UserError("params.yaml: " + "\n  ".join([f"{len(problems)} problem(s)", *problems]))
+    return plan
+
+
+def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
+    variants: list[Variant] = []
+    datasets: dict[str, None] = {}
+    benchmarks = {key: BenchmarkSpec(recipe=params.benchmarks[key]) for key in study.benchmarks}
+    for values in _combinations(study.vary):
+        init, network, finetuning = _resolve_variant(params, study, values)
+        runs: dict[str, dict[int, str]] = {}
+        for key, benchmark in benchmarks.items():
+            recipe = finetuning
+            if not benchmark.recipe.mirror_keeps_label:
+                recipe = recipe.model_copy(update={"flip": 0.0})
+            runs[key] = {
+                seed: plan.add(
+                    FinetuneSpec(recipe=recipe, network=network, benchmark=benchmark, init=init, seed=seed)
+                )
+                for seed in study.seeds
+            }
+        variant = Variant(label=_label(values), values=values, pretrain=init.id if init else None, runs=runs)
+        variants.append(variant)
+        if init:
+            datasets[init.dataset.id] = None
+    plan.add(
+        StudySpec(
+            study=name,
+            question=study.question,
+            variants=variants,
+            benchmarks={key: plan.add(benchmark) for key, benchmark in benchmarks.items()},
+            datasets=list(datasets),
+        )
+    )
+
+
+def _combinations(vary: dict[str, list]) -> list[dict[str, Any]]:
+    """Return every combination of the varied values; of pre-training from scratch only what still matters."""
+    combinations = []
+    for values in product(*vary.values()):
+        combination = dict(zip(vary, values, strict=True))
+        if combination.get("pretraining.objective") == SCRATCH:
+            combination = {
+                key: value
+                for key, value in combination.items()
+                if key == "pretraining.objective" or key.startswith("finetuning.")
+            }
+        if combination not in combinations:
+            combinations.append(combination)
+    return combinations
+
+
+def _resolve_variant(
+    params: Params, study: Study, values: dict[str, Any]
+) -> tuple[PretrainSpec | None, NetworkRecipe, FinetuneRecipe]:
+    changes: dict[str, dict[str, Any]] = {section: {} for section in VARIED}
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        if section not in VARIED or not key:
+            raise ValueError(f"{path}: a varied key is one of {', '.join(f'{s}.<key>' for s in VARIED)}")
+        changes[section][key] = value
+    scratch = changes["pretraining"].get("objective") == SCRATCH
+    if scratch:
+        del changes["pretraining"]["objective"]
+
+    pretraining = _changed(params.pretraining[study.pretraining], changes["pretraining"], "pretraining")
+    finetuning = _changed(params.finetuning[study.finetuning], changes["finetuning"], "finetuning")
+    network = NetworkRecipe(backbone=pretraining.backbone, width=pretraining.width)
+    if scratch:
+        return None, network, finetuning
+    if pretraining.dataset not in params.datasets:
+        raise ValueError(f"pretraining.dataset: {not_one_of(pretraining.dataset, params.datasets)}")
+    dataset = _changed(params.datasets[pretraining.dataset], changes["dataset"], "dataset")
+    recipe = PretrainRecipe.model_validate(pretraining.model_dump(exclude={"dataset"}))
+    return PretrainSpec(recipe=recipe, dataset=DatasetSpec(recipe=dataset)), network, finetuning
+
+
+def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
+    """Return a recipe with some settings replaced (``points.steps`` reaches into a part), checked anew."""
+    settings = recipe.model_dump()
+    for path, value in changes.items():
+        *parts, key = path.split(".")
+        place = settings
+        for part in parts:
+            place = place.get(part)
+            if not isinstance(place, dict):
+                raise ValueError(f"{section}.{path}: unknown key, {part!r} has no parts")
+        place[key] = value
+    try:
+        return type(recipe).model_validate(settings)
+    except ValidationError as error:
+        raise ValueError("; ".join(problem_lines(error, section))) from error
+
+
+def _label(values: dict[str, Any]) -> str:
+    """Name a variant: by its value where one key varies, else ``key value`` pairs."""
+    if len(values) == 1:
+        return str(next(iter(values.values())))
+    return ", ".join(
+        str(value) if key == "pretraining.objective" else f"{key.partition('.')[2]} {value}"
+        for key, value in values.items()
+    )

@@ -1,0 +1,45 @@
+"""Progress of long work: a bar on a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def say(message: str) -> None:
+    """Print one line to standard error at once, above a progress bar if one is shown."""
+    tqdm.write(message, file=sys.stderr)
+    sys.stderr.flush()
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Yield ``items`` while showing how far they are.
+
+    On a terminal that is a bar; elsewhere (a log file, a pipe) a line ``what: 120/600 clips, 35 s left`` at
+    most every ten seconds, so that a log stays readable.
+
+    Args:
+        items: What is worked through.
+        what: The job in a few words, shown first.
+        total: Number of items, where ``items`` has no length.
+        unit: What one item is, in the plural.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=what, total=total, unit=f" {unit}", leave=False)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
+            say(f"{what}: {done}/{total or '?'} {unit}{left}")

@@ -1,0 +1,54 @@
+"""What a result was made with: versions, commit, machine."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("torch", "numpy", "av", "numba", "lightning-fabric")
+
+
+@cache
+def made_with(root: Path) -> dict[str, str]:
+    """Return the versions of what decides a result: kinefract, its commit, Python, packages, machine."""
+    from kinefract import __version__
+
+    versions = {"kinefract": __version__, "commit": commit(root), "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return {**versions, "machine": machine()}
+
+
+def commit(root: Path) -> str:
+    """Return the checkout's commit, with ``+changes`` if files differ from it; 'unknown' outside of one."""
+    try:
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        return head + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def machine() -> str:
+    """Return the processor's name and the number of cores, and that of a GPU where there is one."""
+    import os
+
+    name = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    text = f"{name}, {os.cpu_count()} cores"
+    import torch
+
+    return f"{torch.cuda.get_device_name()}; {text}" if torch.cuda.is_available() else text
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

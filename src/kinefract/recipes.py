@@ -1,0 +1,104 @@
+"""Recipes of the two training phases, as they stand in params.yaml and in every run's spec."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kinefract.models import BACKBONES
+from kinefract.objectives import OBJECTIVES
+from kinefract.schema import Section, not_one_of
+
+Pair = Annotated[tuple[float, float], Field(strict=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainRecipe(Section):
+    """What pre-training and fine-tuning have in common; the defaults are the paper's (method, section 5)."""
+
+    # clip
+    frames: int = Field(default=8, ge=1, description="frames the network sees")
+    stride: int = Field(ge=1, description="a window takes every stride-th frame of the video")
+    size: int = Field(default=112, ge=32, description="height and width the network sees, in pixels")
+
+    # augmentation
+    crop_area: Pair = Field(description="share of the frame's area a random crop keeps, [least, most]")
+    crop_aspect: Pair = Field(default=(3 / 4, 4 / 3), description="width over height of a random crop")
+    flip: Probability = Field(default=0.5, description="mirror a clip left to right")
+    blur: Probability = Field(default=0.5, description="blur a clip with a 3 x 3 Gaussian")
+
+    # optimisation
+    epochs: int = Field(ge=1)
+    warmup_epochs: float = Field(ge=0)
+    batch_size: int = Field(default=32, ge=1)
+    lr: float = Field(default=8e-4, gt=0, description="peak rate for a batch of 32; scales with the batch")
+    warmup_lr: float = Field(default=1e-6, ge=0, description="rate of the first step; scales with the batch")
+    min_lr: float = Field(default=1e-5, ge=0, description="rate of the last step; scales with the batch")
+    weight_decay: float = Field(default=0.01, ge=0, description="not applied to biases and norms")
+    betas: Pair = (0.9, 0.999)
+    clip_norm: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
+    dropout: float = Field(default=0.8, ge=0, lt=1, description="before the last layer")
+
+    # machine
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    threads: int = Field(default=2, ge=1, description="CPU threads; part of the recipe, sums depend on it")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        for key in ("crop_area", "crop_aspect"):
+            low, high = getattr(self, key)
+            if not 0 < low <= high or (key == "crop_area" and high > 1):
+                raise ValueError(
+                    f"{key}: wants [least, most], above 0{' and at most 1' * (key == 'crop_area')}"
+                )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError("betas: both must be at least 0 and below 1")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: {self.warmup_epochs} leaves nothing of {self.epochs} epochs")
+        return self
+
+
+class NetworkRecipe(Section):
+    """The network that is trained."""
+
+    backbone: str = "tsm_resnet50"
+    width: int = Field(default=64, ge=8, multiple_of=8, description="channels of the first stage")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone: {not_one_of(self.backbone, BACKBONES)}")
+        return self
+
+
+class PretrainRecipe(TrainRecipe, NetworkRecipe):
+    """Pre-training on a dataset of formula-made clips."""
+
+    objective: str = "supervised"
+    stride: int = Field(default=2, ge=1)
+    crop_area: Pair = (0.9, 1.0)
+    epochs: int = Field(default=25, ge=1)
+    warmup_epochs: float = Field(default=3, ge=0)
+    seed: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _known_objective(self) -> Self:
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
+        return self
+
+
+class FinetuneRecipe(TrainRecipe):
+    """Fine-tuning on a benchmark, then evaluation by the papers' protocol (method, section 5)."""
+
+    stride: int = Field(default=6, ge=1)
+    crop_area: Pair = (0.2, 1.0)
+    epochs: int = Field(default=100, ge=1)
+    warmup_epochs: float = Field(default=10, ge=0)
+    resize: int = Field(default=128, ge=32, description="short side of a test video before the centre crop")
+    windows: int = Field(default=10, ge=1, description="most windows a test video's scores are averaged over")
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.resize < self.size:
+            raise ValueError(f"resize: {self.resize} px leaves no room for a {self.size} px crop")
+        return self

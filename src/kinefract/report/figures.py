@@ -1,0 +1,213 @@
+"""A study's figures as SVG: a dot for every seed with mean and spread, and the training curves.
+
+The same runs give the same bytes: no date, fixed ids, text as text. Colours are chosen to be told apart by
+colour-blind readers and to stand out from white and from black, since the page has both.
+"""
+
+import io
+import math
+import re
+import textwrap
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kinefract.report.results import Row, Run, Score
+
+# The page turns these three into its own light or dark colours (see ``page.inlined``).
+INK, MUTED, GRID = "#1c2230", "#646c7b", "#d9dde5"
+SCRATCH = "#7f8896"
+SERIES = ("#2f7de1", "#d9730d", "#1f9d6b", "#a05ad6", "#d6455d", "#128fa1", "#9a7b1c", "#c2529b")
+WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kinefract",
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of training curves: its title, and named groups of runs that differ in the seed only."""
+
+    title: str
+    key: str  # "loss" or "top1"
+    groups: list[tuple[str, str, list[Run]]]  # label, colour, runs
+
+
+def colours(rows: list[Row]) -> list[str]:
+    """Return a colour per variant, grey for training from scratch."""
+    taken = 0
+    chosen = []
+    for row in rows:
+        chosen.append(SERIES[taken % len(SERIES)] if row.pretrain else SCRATCH)
+        taken += row.pretrain is not None
+    return chosen
+
+
+def top1_svg(rows: list[Row]) -> str:
+    """Draw top-1 per variant, a panel per benchmark: a bar to the mean, its spread, a dot for every seed."""
+    benchmarks = list(rows[0].cells)
+    labels = ["\n".join(textwrap.wrap(row.label, 24)[:3]) or " " for row in rows]
+    height = 0.5 + 0.42 * len(rows)
+    most = max(_right_end(row.cells[benchmark].top1) for row in rows for benchmark in benchmarks)
+
+    def draw(figure: Figure) -> None:
+        figure.get_layout_engine().set(h_pad=0.1)
+        axes = figure.subplots(len(benchmarks), 1, sharex=True, squeeze=False)[:, 0]
+        for axis, benchmark in zip(axes, benchmarks, strict=True):
+            for place, (row, colour) in enumerate(zip(rows, colours(rows), strict=True)):
+                _draw_score(axis, place, row.cells[benchmark].top1, colour)
+            axis.set_title(benchmark)
+            axis.set_yticks(range(len(rows)), labels, color=INK)
+            axis.set_ylim(len(rows) - 0.4, -0.6)
+            axis.set_xlim(0, max(1.14 * most, 1))
+            axis.grid(False, axis="y")
+            axis.spines["left"].set_visible(False)
+        axes[-1].set_xlabel("top-1 on the test videos, %")
+
+    return _svg(draw, (WIDTH, height * len(benchmarks) + 0.5), "top1")
+
+
+def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
+    mean, std = 100 * score.mean, 100 * (score.std or 0)
+    values = [100 * value for value in score.by_seed.values()]
+    axis.barh(place, mean, height=0.56, color=colour, alpha=0.28)
+    axis.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, linewidth=2.4)
+    axis.plot([mean - std, mean + std], [place, place], color=INK, linewidth=1.3)
+    dots = {"markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.6}
+    axis.plot(values, [place] * len(values), "o", color=colour, **dots)
+    text = {"textcoords": "offset points", "va": "center", "color": INK}
+    axis.annotate(f"{mean:.1f}", (_right_end(score), place), (7, 0), **text)
+
+
+def _right_end(score: Score) -> float:
+    """Return the place, in percent, where nothing of a score is drawn any more."""
+    return 100 * max(score.mean + (score.std or 0), *score.by_seed.values())
+
+
+def panels(rows: list[Row]) -> list[Panel]:
+    """List the charts of training curves: pre-training, then each benchmark's fine-tuning; loss and top-1."""
+    shades = colours(rows)
+    pretrains: dict[str, tuple[list[str], str, Run]] = {}
+    for row, shade in zip(rows, shades, strict=True):
+        if row.pretrain:
+            pretrains.setdefault(row.pretrain.id, ([], shade, row.pretrain))[0].append(row.label)
+    pretrained = [(", ".join(labels), shade, [run]) for labels, shade, run in pretrains.values()]
+    charts = [("Pre-training", pretrained)] if pretrained else []
+    for benchmark in rows[0].cells:
+        groups = [
+            (row.label, shade, list(row.cells[benchmark].runs.values()))
+            for row, shade in zip(rows, shades, strict=True)
+        ]
+        charts.append((f"Fine-tuning on {benchmark}", groups))
+    return [
+        Panel(f"{title}: {what}", key, shown)
+        for title, groups in charts
+        for key, what in (("loss", "loss"), ("top1", "top-1, %"))
+        if (shown := [group for group in groups if _curve(group[2], key)[0]])
+    ]
+
+
+def panel_svg(panel: Panel, number: int) -> str:
+    """Draw one chart of training curves alone, its title left to the page."""
+    return _svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
+
+
+def curves_svg(rows: list[Row]) -> str:
+    """Draw all charts of training curves in one figure, loss on the left and top-1 on the right."""
+    shown = panels(rows)
+    lines = max(1, math.ceil(len(shown) / 2))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(lines, 2, squeeze=False).ravel()
+        for axis, panel in zip(axes, shown, strict=False):
+            _draw_curves(axis, panel)
+            axis.set_title(panel.title)
+        for axis in axes[len(shown) :]:
+            axis.set_axis_off()
+
+    return _svg(draw, (2 * WIDTH, 2.9 * lines), "curves")
+
+
+def _draw_curves(axis: Axes, panel: Panel) -> None:
+    lines = []
+    scale = 100 if panel.key == "top1" else 1
+    for _, colour, runs in panel.groups:
+        epochs, mean, std = _curve(runs, panel.key)
+        mean, std = [scale * value for value in mean], [scale * value for value in std]
+        marker = "o" if len(epochs) == 1 else None
+        (line,) = axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker)
+        lines.append(line)
+        if len(runs) > 1:
+            low = [m - s for m, s in zip(mean, std, strict=True)]
+            high = [m + s for m, s in zip(mean, std, strict=True)]
+            axis.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+    axis.set_xlabel("epoch")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.set_ylim(bottom=0)
+    axis.legend(lines, [_short(label) for label, _, _ in panel.groups], loc="best", fontsize=9)
+
+
+def _curve(runs: list[Run], key: str) -> tuple[list[int], list[float], list[float]]:
+    """Return epochs, and mean and standard deviation over the runs at each (0 for a single run)."""
+    at: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch in run.epochs:
+            if isinstance(epoch.get(key), int | float) and math.isfinite(epoch[key]):
+                at.setdefault(int(epoch["epoch"]), []).append(float(epoch[key]))
+    epochs = sorted(at)
+    mean = [math.fsum(at[epoch]) / len(at[epoch]) for epoch in epochs]
+    std = [
+        math.sqrt(math.fsum((v - m) ** 2 for v in at[epoch]) / (len(at[epoch]) - 1))
+        if len(at[epoch]) > 1
+        else 0.0
+        for epoch, m in zip(epochs, mean, strict=True)
+    ]
+    return epochs, mean, std
+
+
+def _svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) -> str:
+    """Return a drawing as SVG text, the same bytes for the same drawing."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}), warnings.catch_warnings():
+        # The viewer's font draws the letters; that ours lacks one only blurs the layout a little.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # Trailing blanks and the list of licences that matplotlib adds say nothing.
+    text = re.sub(r"[ \t]+\n", "\n", buffer.getvalue().decode("utf-8"))
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    return text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 40 else label[:39] + "…"

@@ -1,0 +1,107 @@
+"""The base of everything that comes from a YAML file: strict, frozen, and hashed to a digest."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+DIGEST_LENGTH = 12
+R = TypeVar("R", bound="Section")
+
+
+class Section(BaseModel):
+    """A mapping with known keys: unknown keys and wrong types are rejected, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+def digest_of(value: Any) -> str:
+    """Return 12 hexadecimal digits that name a JSON-like value, whatever the order of its keys."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def problem_lines(error: ValidationError, at: str = "") -> list[str]:
+    """Turn pydantic's report into one line per problem: key path, what is wrong, the value found."""
+    lines = []
+    for problem in error.errors():
+        path = ".".join(str(part) for part in (*([at] if at else []), *problem["loc"]))
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown key"
+        elif problem["type"] == "missing":
+            lines.append(f"{path}: missing")
+            continue
+        elif problem["type"] == "float_type" and _is_number(problem["input"]):
+            message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
+        lines.append(f"{path}: {message}, got {_short(problem['input'])}")
+    return lines
+
+
+def not_one_of(value: str, allowed: Iterable[str]) -> str:
+    """Return ``'x' is not one of: a, b`` with a suggestion where a name is close."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(value, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"{value!r} is not one of: {', '.join(names)}{hint}"
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class Registry(dict[str, type[Section]]):
+    """Recipe classes by the value of the key that tells them apart (``family``, ``kind``).
+
+    A module adds its recipe with the decorator ``register``; the class declares the key as a one-value
+    ``Literal``. ``parse`` turns a mapping from YAML into the recipe it names.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+    def register(self, recipe: type[R]) -> type[R]:
+        """Add a recipe class under its literal; returns it, so that it serves as a decorator."""
+        (name,) = get_args(recipe.model_fields[self.key].annotation)
+        self[name] = recipe
+        return recipe
+
+    def parse(self, value: Any) -> Section:
+        """Return the recipe a mapping describes.
+
+        Raises:
+            ValueError: ``value`` is not a mapping, or names no known recipe.
+            pydantic.ValidationError: (a ValueError) the recipe does not accept its settings.
+        """
+        if isinstance(value, Section):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"not a mapping of settings: {_short(value)}")
+        name = value.get(self.key)
+        if name not in self:
+            raise ValueError(f"{self.key}: {not_one_of(str(name), self)}")
+        return self[name].model_validate(value)
+
+    def validator(self) -> BeforeValidator:
+        """Return the pydantic validator for a field that holds one of these recipes."""
+
+        def validate(value: Any) -> Section:
+            try:
+                return self.parse(value)
+            except ValidationError as error:
+                raise ValueError("; ".join(problem_lines(error))) from error
+
+        return BeforeValidator(validate)

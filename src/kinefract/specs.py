@@ -1,0 +1,193 @@
+"""Specs: the resolved recipe of everything that is made, and the folder its digest names.
+
+A digest covers the whole spec, those it builds on included, and the version of the code that gives the
+result its meaning. So a folder's name says what made what lies in it, and nothing stale is taken for new.
+"""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+import kinefract.benchmarks.catalog
+import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
+from kinefract.benchmarks.recipes import AnyBenchmark
+from kinefract.errors import UserError
+from kinefract.files import write_text
+from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe
+from kinefract.schema import Section, digest_of, problem_lines
+from kinefract.synth.recipes import AnyDataset
+
+SPEC_FILE = "spec.yaml"
+
+
+class Spec(Section):
+    """One thing to be made. ``VERSION`` is raised by hand when the code's results change their meaning."""
+
+    PARENT: ClassVar[str]
+    VERSION: ClassVar[int]
+
+    version: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_version(cls, data: object) -> object:
+        if isinstance(data, dict):
+            found = data.setdefault("version", cls.VERSION)
+            if found != cls.VERSION:
+                raise ValueError(f"made by version {found} of its code, this is version {cls.VERSION}")
+        return data
+
+    @property
+    def name(self) -> str:
+        """What it is in a few words, the readable part of the folder's name."""
+        raise NotImplementedError
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits of everything that decides the result."""
+        return digest_of([self.PARENT, self.model_dump(mode="json")])
+
+    @property
+    def id(self) -> str:
+        """The folder's name, ``<name>-<digest>``."""
+        return f"{self.name}-{self.digest}"
+
+    @property
+    def folder(self) -> str:
+        """The folder, relative to the project."""
+        return f"{self.PARENT}/{self.id}"
+
+    def to_yaml(self) -> str:
+        """Return the text of ``spec.yaml``: the folder's name, then everything that made it."""
+        body = {"id": self.id, **self.model_dump(mode="json")}
+        return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
+
+    def write(self, root: Path) -> Path:
+        """Write ``spec.yaml`` into the spec's folder below ``root`` and return the file's path."""
+        path = root / self.folder / SPEC_FILE
+        write_text(path, self.to_yaml())
+        return path
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Read a ``spec.yaml`` back.
+
+        Raises:
+            UserError: no such file, not a spec of this kind or version, or changed since its folder was
+                named.
+        """
+        path = Path(path)
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"{path}: cannot be read as a spec: {error}") from error
+        if not isinstance(data, dict) or "id" not in data:
+            raise UserError(f"{path}: not a spec (a mapping that begins with its id)")
+        stated = data.pop("id")
+        try:
+            spec = cls.model_validate(data)
+        except ValidationError as error:
+            lines = "\n".join(f"  {line}" for line in problem_lines(error))
+            raise UserError(
+                f"{path}: not a {cls.__name__} this version of kinefract can use:\n{lines}"
+            ) from error
+        if stated != spec.id:
+            raise UserError(
+                f"{path}: its id is {stated}, but its settings make {spec.id}; change params.yaml rather "
+                f"than a spec, or put the changed spec into {spec.folder}/ under that id"
+            )
+        return spec
+
+
+def project_root(spec_path: Path | str) -> Path:
+    """Return the project's folder, from the place of a spec: ``<root>/<a>/<b>/<id>/spec.yaml``."""
+    return Path(spec_path).resolve().parents[3]
+
+
+class DatasetSpec(Spec):
+    """A dataset of formula-made clips."""
+
+    PARENT: ClassVar[str] = "data/synthetic"
+    VERSION: ClassVar[int] = 1
+
+    recipe: AnyDataset
+
+    @property
+    def name(self) -> str:
+        return self.recipe.family
+
+
+class BenchmarkSpec(Spec):
+    """The index of one split of a benchmark."""
+
+    PARENT: ClassVar[str] = "data/benchmarks"
+    VERSION: ClassVar[int] = 1
+
+    recipe: AnyBenchmark
+
+    @property
+    def name(self) -> str:
+        return self.recipe.kind
+
+
+class PretrainSpec(Spec):
+    """One pre-training run."""
+
+    PARENT: ClassVar[str] = "results/pretrain"
+    VERSION: ClassVar[int] = 1
+
+    recipe: PretrainRecipe
+    dataset: DatasetSpec
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset.name}-{self.recipe.objective}-{self.recipe.backbone}"
+
+
+class FinetuneSpec(Spec):
+    """One fine-tuning run and its evaluation; ``init`` is ``None`` for training from scratch."""
+
+    PARENT: ClassVar[str] = "results/finetune"
+    VERSION: ClassVar[int] = 1
+
+    recipe: FinetuneRecipe
+    network: NetworkRecipe
+    benchmark: BenchmarkSpec
+    init: PretrainSpec | None
+    seed: int = Field(ge=0)
+
+    @property
+    def name(self) -> str:
+        start = f"{self.init.dataset.name}-{self.init.recipe.objective}" if self.init else "scratch"
+        return f"{self.benchmark.name}-{start}-s{self.seed}"
+
+
+class Variant(Section):
+    """One row of a study: the varied settings and the fine-tuning runs, by benchmark and seed."""
+
+    label: str
+    values: dict[str, str | int | float | bool | list | None]
+    pretrain: str | None = Field(description="id of the pre-training run; None from scratch")
+    runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(description="benchmark name -> seed -> id of the run")
+
+
+class StudySpec(Spec):
+    """A study: a question and the variants that answer it."""
+
+    PARENT: ClassVar[str] = "results/studies"
+    VERSION: ClassVar[int] = 1
+
+    kind: Literal["study"] = "study"
+    study: str
+    question: str
+    variants: list[Variant]
+    benchmarks: dict[str, str] = Field(description="benchmark name -> id of its index")
+    datasets: list[str] = Field(description="ids of the datasets the study's runs were pre-trained on")
+
+    @property
+    def name(self) -> str:
+        return self.study

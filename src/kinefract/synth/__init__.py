@@ -1,0 +1,1 @@
+"""Formulas to clips. Nothing here imports training code."""

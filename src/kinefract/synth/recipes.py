@@ -1,0 +1,69 @@
+"""What every family's dataset recipe has in common, and the registry of families."""
+
+from abc import abstractmethod
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field, SerializeAsAny, model_validator
+
+from kinefract.schema import Registry, Section
+
+FAMILIES = Registry("family")
+
+
+class DatasetRecipe(Section):
+    """Settings of a dataset of formula-made clips; a family adds its own.
+
+    Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``.
+    """
+
+    family: str
+    classes: int = Field(ge=1, description="stored parameter sets, which are the labels")
+    clips_per_class: int = Field(ge=1, description="instances of each class")
+    size: int = Field(default=256, ge=16, le=1024, multiple_of=2, description="height and width in pixels")
+    frames: Annotated[tuple[int, int], Field(strict=False)] = Field(
+        default=(18, 20), description="fewest and most frames of a clip, drawn uniformly"
+    )
+    fps: int = Field(default=12, ge=1, description="frames per second written into the files")
+    crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
+    clips_per_shard: int = Field(default=500, ge=1, description="clips in one tar file, made by one job")
+    seed: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _frame_range(self) -> Self:
+        low, high = self.frames
+        if not 2 <= low <= high <= 1000:
+            raise ValueError("frames: wants [fewest, most] with 2 <= fewest <= most <= 1000")
+        return self
+
+    @property
+    def clips(self) -> int:
+        """Number of clips in the dataset."""
+        return self.classes * self.clips_per_class
+
+    @property
+    def shards(self) -> int:
+        """Number of shards, the last of which may be smaller."""
+        return -(-self.clips // self.clips_per_shard)
+
+    def label(self, index: int) -> int:
+        """Return the class of clip ``index``."""
+        return index % self.classes
+
+    def draw(self, index: int) -> tuple[np.ndarray, int]:
+        """Render clip ``index`` and return how many draws of it were refused before."""
+        return self.clip(index), 0
+
+    @abstractmethod
+    def clip(self, index: int) -> np.ndarray:
+        """Render clip ``index``, a function of the recipe and the index alone.
+
+        Args:
+            index: 0 to ``clips - 1``.
+
+        Returns:
+            uint8 frames, (T, size, size) if grey or (T, size, size, 3) if coloured.
+        """
+
+
+AnyDataset = Annotated[SerializeAsAny[DatasetRecipe], FAMILIES.validator()]

@@ -1,0 +1,80 @@
+"""Small settings that every part of the pipeline accepts, for tests that run the real thing."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+TINY = {
+    "run": ["tiny"],
+    "datasets": {
+        "fractal": {
+            "family": "fractal",
+            "classes": 3,
+            "clips_per_class": 4,
+            "size": 48,
+            "clips_per_shard": 7,
+            "points": {"steps": 300, "discard": 50},
+        }
+    },
+    "pretraining": {
+        "small": {
+            "dataset": "fractal",
+            "objective": "supervised",
+            "backbone": "tsm_resnet18",
+            "width": 8,
+            "size": 32,
+            "epochs": 2,
+            "warmup_epochs": 1,
+            "batch_size": 4,
+            "threads": 1,
+        }
+    },
+    "finetuning": {
+        "small": {
+            "size": 32,
+            "resize": 32,
+            "stride": 2,
+            "windows": 2,
+            "epochs": 2,
+            "warmup_epochs": 1,
+            "batch_size": 6,
+            "threads": 1,
+        }
+    },
+    "benchmarks": {"motions": {"kind": "motions", "train_per_class": 1, "test_per_class": 1, "size": 32}},
+    "studies": {
+        "tiny": {
+            "question": "Does the chain hold?",
+            "pretraining": "small",
+            "finetuning": "small",
+            "vary": {"pretraining.objective": ["scratch", "supervised"]},
+            "benchmarks": ["motions"],
+            "seeds": [1, 2],
+        }
+    },
+}
+
+
+@pytest.fixture
+def tiny() -> dict:
+    """Return the content of a params file whose one study takes seconds; free to be changed."""
+    return copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Return the folder of real research data beside the project; skip where it is not there."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"no real data at {SHARED / 'data'}")
+    return SHARED
+
+
+def write_params(folder: Path, params: dict) -> Path:
+    """Write ``params.yaml`` into a folder and return its path."""
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    return path

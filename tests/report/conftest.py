@@ -1,0 +1,32 @@
+"""What all tests of reports share: studies made up once, and no MLflow."""
+
+from pathlib import Path
+
+import pytest
+from madeup import MadeUp, make_up
+
+from kinefract import report, tracking
+
+
+@pytest.fixture(autouse=True)
+def without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep MLflow, which takes seconds and has its own tests, out of building a report."""
+    monkeypatch.setattr(tracking, "log_study", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    """A study of two variants, one benchmark and three seeds, built. Not to be changed by a test."""
+    made = make_up(
+        tmp_path_factory.mktemp("little"), [{"motions": [0.44, 0.50, 0.48]}, {"motions": [0.61, 0.59, 0.65]}]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "log_study", lambda *_: None)
+        report.build(made.spec_path)
+    return made
+
+
+@pytest.fixture
+def folder(little: MadeUp) -> Path:
+    """The folder of the little study's report."""
+    return little.spec_path.parent

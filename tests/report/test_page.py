@@ -1,0 +1,161 @@
+"""The page: whole in one file, safe from what it quotes, the same each time, and shown by a real browser."""
+
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from madeup import MadeUp, make_up
+from PIL import Image
+
+from kinefract import report
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+REFERRING = {"src", "href", "xlink:href", "poster", "action", "data", "srcset", "formaction", "background"}
+
+
+class Page(HTMLParser):
+    """Collects a page's tags and texts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def html(folder: Path) -> str:
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_no_address_outside_itself(html: str) -> None:
+    for tag, attributes in Page(html).tags:
+        for name, value in attributes.items():
+            if name in REFERRING:
+                assert (value or "").startswith(("data:", "#")), f"<{tag} {name}={value}>"
+    without_data = re.sub(r"data:[a-z0-9/]+;base64,[A-Za-z0-9+/=]*", "", html)
+    without_namespaces = re.sub(r'xmlns(:\w+)?="[^"]*"', "", without_data)
+    assert "//" not in without_namespaces
+    assert not re.search(r"@import|url\((?!#)", without_namespaces)
+
+
+def test_no_script_is_needed(html: str) -> None:
+    assert not Page(html).all("script")
+
+
+def test_moving_samples_of_dataset_and_benchmark_are_embedded(html: str) -> None:
+    page = Page(html)
+    videos = page.all("video")
+    assert len(videos) == 2
+    for attributes in videos:
+        assert {"autoplay", "loop", "muted", "playsinline", "controls"} <= attributes.keys()
+        assert str(attributes["poster"]).startswith("data:image/png;base64,")
+    assert all(str(source["src"]).startswith("data:video/mp4;base64,") for source in page.all("source"))
+
+
+def test_pictures_are_described_and_table_headers_scoped(html: str) -> None:
+    page = Page(html)
+    charts = page.all("svg")
+    assert len(charts) == 5  # every seed; loss and top-1 of pre-training and of fine-tuning
+    assert all(chart["role"] == "img" and chart["aria-label"] for chart in charts)
+    assert "scratch on motions 47.3 ± 3.1 %" in str(charts[0]["aria-label"])
+    assert all(header.get("scope") for header in page.all("th"))
+    assert all(image.get("alt") for image in page.all("img"))
+
+
+def test_ids_are_unique(html: str) -> None:
+    ids = [attributes["id"] for _, attributes in Page(html).tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", html)) <= set(ids)
+
+
+def test_it_shows_numbers_commands_versions_and_specs(html: str, little: MadeUp) -> None:
+    text = Page(html).text
+    shown = [
+        "47.3 ± 3.1",
+        "61.7 ± 3.1",
+        "3 seeds",
+        "a gain of 14.4 points",
+        "snakemake little",
+        "0123456789ab",
+    ]
+    shown += ["Some Processor, 2 cores", "4 min 36 s", little.study.id, *little.study.datasets]
+    shown += [f"kinefract finetune results/finetune/{little.study.variants[0].runs['motions'][3]}/spec.yaml"]
+    for words in shown:
+        assert words in text
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    hostile = '</title><script>alert(1)</script> & "quoted" $\\frac{$ -->'
+    made = make_up(tmp_path, [{"motions": [0.4, 0.5]}] * 2, hostile, vary={"finetuning.dropout": [0.1, 0.2]})
+    variants = [
+        variant.model_copy(update={"label": f"<img src=x onerror=alert({number})> {hostile}"})
+        for number, variant in enumerate(made.study.variants)
+    ]
+    study = made.study.model_copy(update={"variants": variants})
+    report.build(study.write(tmp_path))
+    page = Page((tmp_path / study.folder / "index.html").read_text(encoding="utf-8"))
+    assert not page.all("script")
+    assert not page.all("img")
+    assert page.text.count(hostile) >= 3
+    for name in ("top1.svg", "curves.svg"):
+        assert "<script" not in (tmp_path / study.folder / name).read_text(encoding="utf-8")
+
+
+def test_a_page_without_previews_says_so(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    report.build(made.spec_path)
+    page = Page((made.spec_path.parent / "index.html").read_text(encoding="utf-8"))
+    assert not page.all("video")
+    assert page.text.count("No preview is at hand.") == 2
+
+
+def test_a_rebuild_in_another_process_gives_the_same_bytes(little: MadeUp, folder: Path) -> None:
+    names = ["index.html", "top1.svg", "curves.svg", "table.csv", "table.md", "curves.csv", "metrics.json"]
+    before = {name: (folder / name).read_bytes() for name in names}
+    program = (
+        "from kinefract import report, tracking; tracking.log_study = lambda *_: None; "
+        f"report.build({str(little.spec_path)!r})"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        env={"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")
+@pytest.mark.parametrize("width", [1200, 500])
+def test_a_browser_shows_it(folder: Path, tmp_path: Path, width: int) -> None:
+    page = (folder / "index.html").resolve().as_uri()
+    call = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},1500"]
+    picture = tmp_path / "page.png"
+    subprocess.run([*call, f"--screenshot={picture}", page], check=True, capture_output=True, timeout=90)
+    pixels = np.asarray(Image.open(picture).convert("RGB"), np.int16)
+    assert pixels.shape[:2] == (1500, width)
+    # Ink in the upper half, and the bar of the pre-trained variant, whose blue nothing else has.
+    assert (pixels[:750].max(axis=2) < 90).mean() > 0.005
+    blue = (pixels[..., 2] - pixels[..., 0] > 40) & (pixels[..., 2] > 200)
+    assert blue.sum() > 1000
+    done = subprocess.run([*call, "--dump-dom", page], check=True, capture_output=True, timeout=90, text=True)
+    assert "<h1>Does pre-training help?</h1>" in done.stdout

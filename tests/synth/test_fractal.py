@@ -1,0 +1,152 @@
+"""A fractal clip is a function of recipe and index alone, and always shows something."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from kinefract.synth import fractal
+from kinefract.synth.dataset import frames_digest
+from kinefract.synth.families import FAMILIES
+from kinefract.synth.fractal import FractalRecipe, Perturbation, Points, class_system, perturb, render_clip
+from kinefract.synth.streams import stream
+
+POINTS = Points(steps=300, discard=50, window_steps=300)
+
+
+def recipe(**settings):
+    return FractalRecipe(
+        **{"classes": 5, "clips_per_class": 4, "size": 32, "frames": (6, 9), "points": POINTS, **settings}
+    )
+
+
+def test_clips_are_grey_of_the_class_length_and_reach_white():
+    for index in range(5):
+        frames = recipe().clip(index)
+        assert frames.dtype == np.uint8 and frames.shape[1:] == (32, 32) and 6 <= len(frames) <= 9
+        assert frames.max() == 255
+        assert len(frames) == len(class_system(recipe(), index)) == len(recipe().clip(index + 5))
+
+
+def test_order_and_other_clips_change_nothing():
+    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
+    fractal._class_system.cache_clear()
+    back = [frames_digest(recipe().clip(index)) for index in reversed(range(20))]
+    assert forth == back[::-1]
+    assert len(set(forth)) == 20
+
+
+def test_another_process_makes_the_same_clip():
+    program = (
+        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.families import FAMILIES\n"
+        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.stdout.strip() == frames_digest(recipe().clip(13)), done.stderr
+
+
+def test_seed_changes_every_clip_and_size_changes_no_class():
+    assert not np.array_equal(class_system(recipe(), 0), class_system(recipe(seed=2), 0))
+    np.testing.assert_array_equal(class_system(recipe(), 0), class_system(recipe(size=64), 0))
+
+
+def test_clips_of_a_class_are_more_alike_than_those_of_others():
+    weak = recipe(classes=6, clips_per_class=6, perturbation=Perturbation(factor=0.1, offset=0.02))
+    means = np.stack([weak.clip(index).mean(axis=0).ravel() for index in range(36)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    likeness = means @ means.T
+    same = np.equal.outer(np.arange(36) % 6, np.arange(36) % 6)
+    within = likeness[same & ~np.eye(36, dtype=bool)].mean()
+    assert within > likeness[~same].mean() + 0.1
+
+
+def test_linear_motion_moves_translations_along_straight_lines():
+    steps = np.diff(class_system(recipe(motion="linear"), 1)[..., [2, 5]], axis=0)
+    np.testing.assert_allclose(steps, steps[:1].repeat(len(steps), axis=0), atol=1e-12)
+
+
+def test_perturbation_keeps_to_its_ranges():
+    system = np.ones((12, 4, 6))
+    changed = perturb(system, Perturbation(factor=0.4, offset=0.2), 1.0, stream(0, "test"))
+    assert changed.min() >= 0.4 and changed.max() <= 1.6
+    offset = changed - changed[:, :1]  # the curves are shared, so maps differ by a constant
+    np.testing.assert_allclose(offset, offset[:1].repeat(12, axis=0), atol=1e-12)
+    assert not np.allclose(offset[0, 1], 0)
+    np.testing.assert_array_equal(perturb(system, Perturbation(), 0.0, stream(0, "test")), system)
+
+
+def test_systems_without_picture_or_motion_are_refused():
+    moving = class_system(recipe(), 0)
+    assert render_clip(moving, 32, POINTS, stream(0, "test")) is not None
+    assert render_clip(3 * moving, 32, POINTS, stream(0, "test")) is None  # explodes
+    assert render_clip(moving * np.nan, 32, POINTS, stream(0, "test")) is None
+    point = np.zeros_like(moving)
+    assert render_clip(point, 32, POINTS, stream(0, "test")) is None
+    still = moving[:1].repeat(6, axis=0)
+    frames = np.zeros((6, 32, 32), np.uint8)
+    frames[:, 8:20, 8:20] = 200
+    assert not fractal.is_worth_seeing(frames)
+    assert render_clip(still, 32, Points(steps=30000), stream(0, "test")) is None
+
+
+def test_a_refused_clip_is_drawn_again_by_its_index_alone():
+    wild = recipe(classes=3, clips_per_class=10, perturbation=Perturbation(factor=0.9, offset=0.6))
+    drawn = [wild.draw(index) for index in range(30)]
+    redrawn = [attempts for _, attempts in drawn]
+    assert any(redrawn)
+    assert all(fractal.is_worth_seeing(frames) for frames, _ in drawn)
+    index = int(np.argmax(redrawn))
+    assert frames_digest(wild.clip(index)) == frames_digest(drawn[index][0])
+
+
+def test_a_class_never_draws_a_degenerate_system(monkeypatch):
+    good, calls = fractal.sample_system, []
+
+    def sample_system(rng, *settings):
+        calls.append(0)
+        return good(rng, *settings) * (np.nan if len(calls) == 1 else 1)
+
+    monkeypatch.setattr(fractal, "sample_system", sample_system)
+    fractal._class_system.cache_clear()
+    assert np.isfinite(class_system(recipe(), 0)).all() and len(calls) == 2
+    fractal._class_system.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"points": {"chains": 100}},
+        {"points": {"steps": 100}},
+        {"perturbation": {"factor": 1.0}},
+        {"motion": "x"},
+    ],
+)
+def test_impossible_settings_are_rejected(settings):
+    with pytest.raises(ValidationError):
+        recipe(**settings)
+
+
+def test_families_register_without_importing_numba_scipy_or_torch():
+    program = (
+        "import sys, kinefract.synth.families as f; print(sorted(f.FAMILIES));"
+        "sys.exit(sum(name in sys.modules for name in ('numba', 'scipy', 'torch')))"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0 and "fractal" in done.stdout, done.stderr
+    assert "fractal" in FAMILIES

@@ -1,0 +1,52 @@
+"""Files are whole or absent."""
+
+import resource
+
+import pytest
+
+from kinefract.errors import UserError
+from kinefract.files import read_json_lines, sha256, write_text, written_whole
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), written_whole(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_partial_file_keeps_the_suffix_and_folders_are_made(tmp_path):
+    path = tmp_path / "deep" / "down" / "clip.mp4"
+    with written_whole(path) as partial:
+        assert partial.suffix == ".mp4"
+        assert partial.parent == path.parent
+        partial.write_bytes(b"x")
+    assert path.read_bytes() == b"x"
+
+
+def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path):
+    """A limit on the size of files stands in for a full disk: the same failing write, without root."""
+    path = tmp_path / "big.bin"
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with (
+            pytest.raises(UserError, match=r"cannot write .*big\.bin: File too large"),
+            written_whole(path) as partial,
+        ):
+            partial.write_bytes(b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_lines_and_hashes(tmp_path):
+    path = tmp_path / "m.jsonl"
+    assert read_json_lines(path) == []
+    write_text(path, '{"a": 1}\n{"a": 2}\n')
+    assert read_json_lines(path) == [{"a": 1}, {"a": 2}]
+    write_text(path, "abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2

@@ -1,0 +1,136 @@
+"""params.yaml is checked whole, before any job, with a line per problem."""
+
+from pathlib import Path
+
+import pytest
+from conftest import write_params
+
+from kinefract import params
+from kinefract.errors import UserError
+
+
+def problems(content) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        params.parse(content)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_projects_own_file_is_in_order():
+    own = params.load(Path(__file__).parents[1] / "params.yaml")
+    assert own.run == ["quickstart"]
+    assert own.datasets["fractal"].clips == 100_000  # the paper's supervised set (method, section 3)
+
+
+def test_paper_defaults_are_the_papers(tiny):
+    tiny["pretraining"]["paper"] = {"dataset": "fractal"}
+    tiny["finetuning"]["paper"] = {}
+    read = params.parse(tiny)
+    pre, fine = read.pretraining["paper"], read.finetuning["paper"]
+    assert (pre.epochs, pre.warmup_epochs, pre.frames, pre.stride, pre.size) == (25, 3, 8, 2, 112)
+    assert (fine.epochs, fine.warmup_epochs, fine.stride, fine.windows, fine.resize) == (100, 10, 6, 10, 128)
+    assert (pre.lr, pre.weight_decay, pre.betas, pre.clip_norm) == (8e-4, 0.01, (0.9, 0.999), 5.0)
+    assert (pre.crop_area, fine.crop_area) == ((0.9, 1.0), (0.2, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "key", "value", "line"),
+    [
+        ("pretraining", "small", "epoch", 3, "pretraining.small.epoch: unknown key, got 3"),
+        (
+            "pretraining",
+            "small",
+            "epochs",
+            "3",
+            "pretraining.small.epochs: Input should be a valid integer, got '3'",
+        ),
+        (
+            "pretraining",
+            "small",
+            "lr",
+            "1e-3",
+            "pretraining.small.lr: text to YAML, since its exponent lacks a point",
+        ),
+        ("pretraining", "small", "objective", "mocco", "'mocco' is not one of: supervised"),
+        ("pretraining", "small", "backbone", "tsm_resnet19", "(did you mean 'tsm_resnet18'?)"),
+        (
+            "pretraining",
+            "small",
+            "dataset",
+            "fractl",
+            "'fractl' is not one of: fractal (did you mean 'fractal'?)",
+        ),
+        ("pretraining", "small", "warmup_epochs", 2, "warmup_epochs: 2.0 leaves nothing of 2 epochs"),
+        ("finetuning", "small", "resize", 31, "finetuning.small.resize"),
+        ("finetuning", "small", "crop_area", [0.5, 0.2], "crop_area: wants [least, most]"),
+        (
+            "finetuning",
+            "small",
+            "flip",
+            1.5,
+            "finetuning.small.flip: Input should be less than or equal to 1",
+        ),
+        ("datasets", "fractal", "family", "fractall", "family: 'fractall' is not one of: fractal"),
+        ("datasets", "fractal", "size", 49, "datasets.fractal.size: Input should be a multiple of 2, got 49"),
+        ("datasets", "fractal", "frames", [20, 18], "frames: wants [fewest, most]"),
+        (
+            "datasets",
+            "fractal",
+            "classes",
+            0,
+            "datasets.fractal.classes: Input should be greater than or equal to 1",
+        ),
+        ("benchmarks", "motions", "kind", "motion", "(did you mean 'motions'?)"),
+        ("studies", "tiny", "benchmarks", ["hmdb"], "studies.tiny.benchmarks: 'hmdb' is not one of: motions"),
+        ("studies", "tiny", "vary", {}, "studies.tiny.vary"),
+        ("studies", "tiny", "seeds", [], "studies.tiny.seeds"),
+    ],
+)
+def test_a_problem_is_one_line_with_path_value_and_what_is_allowed(tiny, section, name, key, value, line):
+    tiny[section][name][key] = value
+    found = problems(tiny)
+    assert len(found) == 1
+    assert line in found[0]
+
+
+def test_all_problems_are_told_at_once(tiny):
+    tiny["runs"] = ["tiny"]
+    tiny["run"] = ["tinny"]
+    tiny["datasets"]["fractal"]["sise"] = 3
+    del tiny["studies"]["tiny"]["question"]
+    assert len(problems(tiny)) == 4
+
+
+def test_a_missing_section_and_a_missing_key(tiny):
+    del tiny["finetuning"]
+    del tiny["pretraining"]["small"]["dataset"]
+    found = problems(tiny)
+    assert "finetuning: missing" in found
+    assert "pretraining.small.dataset: missing" in found
+
+
+def test_a_study_may_not_take_the_name_of_a_phase(tiny):
+    tiny["studies"]["pretrain"] = tiny["studies"]["tiny"]
+    assert any("studies.pretrain: the name of a phase" in line for line in problems(tiny))
+
+
+@pytest.mark.parametrize("content", [None, [], "run", {"run": "tiny"}, {"datasets": 3}])
+def test_what_is_no_mapping_of_sections_is_refused(content):
+    with pytest.raises(UserError):
+        params.parse(content)
+
+
+def test_missing_and_broken_files(tmp_path, tiny):
+    with pytest.raises(UserError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    path = write_params(tmp_path, tiny)
+    path.write_text("run: [tiny\n", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot be read"):
+        params.load(path)
+
+
+def test_yaml_that_would_build_objects_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("run: !!python/object/apply:os.system ['touch " + str(tmp_path / "made") + "']\n")
+    with pytest.raises(UserError):
+        params.load(path)
+    assert not (tmp_path / "made").exists()

@@ -1,0 +1,80 @@
+# Looking specs up. Nothing here decides what is made: that is params.yaml, resolved by kinefract.plan.
+import shutil
+import sys
+from pathlib import Path
+
+from kinefract import params, plan
+from kinefract.errors import UserError
+from kinefract.report import point
+from kinefract.video import require_ffmpeg
+
+try:
+    require_ffmpeg()
+    PARAMS = params.parse(dict(config))
+    PLAN = plan.resolve(PARAMS)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
+GPU = 1 if shutil.which("nvidia-smi") else 0
+
+
+wildcard_constraints:
+    id=r"[a-z0-9_]+(-[a-z0-9_]+)*-[0-9a-f]{12}",
+    shard=r"\d{5}",
+    parent="data/synthetic|data/benchmarks|results/pretrain|results/finetune|results/studies",
+
+
+def spec_of(wildcards):
+    try:
+        return PLAN.find(wildcards.id)
+    except KeyError:
+        sys.exit(f"error: {wildcards.id}: params.yaml as it is now makes no such thing; `snakemake -n` lists what it does")
+
+
+def shard_files(wildcards, suffix):
+    dataset = spec_of(wildcards)
+    folder, shards = dataset.folder, dataset.recipe.shards
+    return [f"{folder}/shards/{shard:05d}.{suffix}" for shard in range(shards)]
+
+
+def run_files(study, phase, name):
+    """Return one file of every run of a phase that a study needs."""
+    if phase == "pretrain":
+        ids = {variant.pretrain for variant in study.variants if variant.pretrain}
+    else:
+        ids = {run for variant in study.variants for runs in variant.runs.values() for run in runs.values()}
+    return [f"results/{phase}/{run}/{name}" for run in sorted(ids)]
+
+
+def show_current_pages():
+    for name in PARAMS.studies:
+        if Path(study_page(name)).exists():
+            point(Path.cwd(), name, Path(study_page(name)).parent)
+
+
+def study_page(name):
+    return f"{PLAN.study(name).folder}/index.html"
+
+
+# A folder is named by the digest of what made it, so the name, not the time stamp, says whether it is current.
+rule spec:
+    output:
+        "{parent}/{id}/spec.yaml",
+    params:
+        text=lambda wildcards: spec_of(wildcards).to_yaml(),
+    localrule: True
+    shell:
+        "printf %s {params.text:q} > {output:q}"
+
+
+rule tracking:
+    output:
+        "results/mlflow/experiments.txt",
+    params:
+        studies=sorted(PARAMS.studies),
+    log:
+        "results/logs/tracking.log",
+    localrule: True
+    shell:
+        "kinefract tracking {params.studies:q} > {output:q} 2> {log:q}"

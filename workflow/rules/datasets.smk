@@ -1,0 +1,54 @@
+rule datasets:
+    input:
+        [f"data/synthetic/{dataset}/manifest.csv" for study in RUN_STUDIES for dataset in study.datasets],
+        [f"data/benchmarks/{benchmark}/index.csv" for study in RUN_STUDIES for benchmark in study.benchmarks.values()],
+
+
+rule shard:
+    input:
+        spec=ancient("data/synthetic/{id}/spec.yaml"),
+    output:
+        tar="data/synthetic/{id}/shards/{shard}.tar",
+        rows="data/synthetic/{id}/shards/{shard}.csv",
+    log:
+        "results/logs/shard/{id}-{shard}.log",
+    benchmark:
+        "results/benchmarks/shard/{id}-{shard}.tsv"
+    threads: 1
+    shell:
+        "kinefract shard {input.spec:q} {wildcards.shard} 2>&1 | tee {log:q}"
+
+
+rule dataset:
+    input:
+        spec=ancient("data/synthetic/{id}/spec.yaml"),
+        tars=lambda wildcards: ancient(shard_files(wildcards, "tar")),
+        rows=lambda wildcards: ancient(shard_files(wildcards, "csv")),
+    output:
+        manifest="data/synthetic/{id}/manifest.csv",
+        card="data/synthetic/{id}/card.json",
+        picture="data/synthetic/{id}/preview.png",
+        preview="data/synthetic/{id}/preview.mp4",
+    log:
+        "results/logs/dataset/{id}.log",
+    benchmark:
+        "results/benchmarks/dataset/{id}.tsv"
+    shell:
+        "kinefract dataset {input.spec:q} 2>&1 | tee {log:q}"
+
+
+rule index:
+    input:
+        spec=ancient("data/benchmarks/{id}/spec.yaml"),
+    output:
+        index="data/benchmarks/{id}/index.csv",
+        classes="data/benchmarks/{id}/classes.json",
+        summary="data/benchmarks/{id}/summary.json",
+        picture="data/benchmarks/{id}/preview.png",
+        preview="data/benchmarks/{id}/preview.mp4",
+    log:
+        "results/logs/index/{id}.log",
+    benchmark:
+        "results/benchmarks/index/{id}.tsv"
+    shell:
+        "kinefract index {input.spec:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,30 @@
+def starting_weights(wildcards):
+    init = spec_of(wildcards).init
+    return ancient(f"{init.folder}/model.safetensors") if init else []
+
+
+rule finetune:
+    input:
+        [run_files(study, "finetune", "model.safetensors") for study in RUN_STUDIES],
+
+
+rule finetune_run:
+    input:
+        spec=ancient("results/finetune/{id}/spec.yaml"),
+        index=lambda wildcards: ancient(f"{spec_of(wildcards).benchmark.folder}/index.csv"),
+        weights=starting_weights,
+        tracking=ancient(rules.tracking.output),
+    output:
+        metrics="results/finetune/{id}/metrics.jsonl",
+        predictions="results/finetune/{id}/predictions.csv",
+        result="results/finetune/{id}/result.json",
+        model="results/finetune/{id}/model.safetensors",
+    log:
+        "results/logs/finetune/{id}.log",
+    benchmark:
+        "results/benchmarks/finetune/{id}.tsv"
+    threads: lambda wildcards: spec_of(wildcards).recipe.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "kinefract finetune {input.spec:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,23 @@
+rule pretrain:
+    input:
+        [run_files(study, "pretrain", "model.safetensors") for study in RUN_STUDIES],
+
+
+rule pretrain_run:
+    input:
+        spec=ancient("results/pretrain/{id}/spec.yaml"),
+        dataset=lambda wildcards: ancient(f"{spec_of(wildcards).dataset.folder}/manifest.csv"),
+        tracking=ancient(rules.tracking.output),
+    output:
+        metrics="results/pretrain/{id}/metrics.jsonl",
+        result="results/pretrain/{id}/result.json",
+        model="results/pretrain/{id}/model.safetensors",
+    log:
+        "results/logs/pretrain/{id}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{id}.tsv"
+    threads: lambda wildcards: spec_of(wildcards).recipe.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "kinefract pretrain {input.spec:q} 2>&1 | tee {log:q}"
