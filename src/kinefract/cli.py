@@ -107,6 +107,9 @@ def _tracking(options: argparse.Namespace) -> None:
     from kinefract import tracking
 
     tracking.prepare(Path.cwd(), options.studies)
+    print(tracking.store_uri(Path.cwd()))
+    for name in (*tracking.PHASES, *(f"study/{study}" for study in options.studies)):
+        print(name)
 
 
 def _shard(options: argparse.Namespace) -> None:
@@ -152,8 +155,11 @@ def _finetune(options: argparse.Namespace) -> None:
 
 def _study(options: argparse.Namespace) -> None:
     from kinefract import report
+    from kinefract.specs import StudySpec, project_root
 
+    spec = StudySpec.read(options.spec)
     report.build(options.spec)
+    report.point(project_root(options.spec), spec.study, spec.folder)
 
 
 def _table(options: argparse.Namespace) -> None:
