@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
             help="processes that read clips; changes the speed, never the result (default: half the cores)",
         )
 
+    metrics = add(
+        "metrics", _metrics, "gather the figures of the studies under `run:` for dvc metrics and dvc plots"
+    )
+    metrics.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
+
     table = add("table", _table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")
     return parser
@@ -160,6 +165,14 @@ def _study(options: argparse.Namespace) -> None:
     spec = StudySpec.read(options.spec)
     report.build(options.spec)
     report.point(project_root(options.spec), spec.study, spec.folder)
+
+
+def _metrics(options: argparse.Namespace) -> None:
+    from kinefract import params, plan
+    from kinefract.report.summary import summarise
+
+    read = params.load(options.params)
+    summarise(Path.cwd(), plan.resolve(read), read.run)
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -47,14 +47,15 @@ def run_files(study, phase, name):
     return [f"results/{phase}/{run}/{name}" for run in sorted(ids)]
 
 
-def show_current_pages():
-    for name in PARAMS.studies:
-        if Path(study_page(name)).exists():
-            point(Path.cwd(), name, Path(study_page(name)).parent)
-
-
 def study_page(name):
     return f"{PLAN.study(name).folder}/index.html"
+
+
+# The link results/studies/<study> leads to the page of params.yaml as it is now. Set here, since no hook runs when
+# an edit is taken back and nothing has to be made.
+for name in PARAMS.studies:
+    if Path(study_page(name)).exists():
+        point(Path.cwd(), name, Path(study_page(name)).parent)
 
 
 # A folder is named by the digest of what made it, so the name, not the time stamp, says whether it is current.
