@@ -28,8 +28,12 @@ STORE = "results/mlflow"
 LARGEST_ARTIFACT = 5_000_000  # bytes; models and data stay with DVC
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
 
-# A training job waits for an unreachable server once, at most this long, unless the user says otherwise.
-PATIENCE = {
+# What MLflow reads from the environment; a value the user has set stays.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A training job waits for an unreachable server once, ten seconds at most; by default it is minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -224,9 +228,8 @@ def _attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | Non
     if uri in _given_up:
         return None
     try:
-        for key, value in {**PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
+        for key, value in SETTINGS.items():
             os.environ.setdefault(key, value)
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
         from mlflow import MlflowClient
 
         if not os.environ.get("MLFLOW_TRACKING_URI"):

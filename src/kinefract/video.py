@@ -82,7 +82,9 @@ def decode(
     pixels = "gray" if grey else "rgb24"
     found: dict[int, np.ndarray] = {}
     try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+        with av.open(
+            io.BytesIO(source) if isinstance(source, bytes) else str(source), metadata_errors="replace"
+        ) as container:
             stream, convert = _video_stream(container, name), _converter()
             for number, frame in enumerate(container.decode(stream)):
                 if wanted is None or number in wanted:
@@ -97,28 +99,33 @@ def decode(
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Count a video's frames and read its size, without decoding more than its first frame.
+    """Count a video's frames by decoding them, since headers and packets miscount, and read its size.
 
     Raises:
         UserError: the file is missing, empty, no video, or holds fewer frames than its header says.
     """
     import av
 
+    frames, packets, reached, first = 0, 0, 0.0, None
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = _video_stream(container, str(path))
-            stated = stream.frames
-            packets = sum(1 for packet in container.demux(stream) if packet.size)
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
-        with av.open(str(path)) as container:
-            first = next(container.decode(_video_stream(container, str(path))))
-    except StopIteration:
-        raise UserError(f"cannot read video {path}: it holds no frame") from None
+            stated, fps = stream.frames, float(stream.average_rate or stream.guessed_rate or 0)
+            for packet in container.demux(stream):
+                packets += bool(packet.size)
+                if packet.size and packet.dts is not None:
+                    seconds = float((packet.dts - (stream.start_time or 0)) * packet.time_base)
+                    reached = max(reached, seconds * fps + 1)
+                for frame in packet.decode():
+                    frames, first = frames + 1, first or frame
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"cannot read video {path}: {error}") from error
-    if packets < stated - 1:
+    if first is None:
+        raise UserError(f"cannot read video {path}: it holds no frame")
+    # AVI headers count empty chunks, which repeat a frame, so the time of the last packet counts too.
+    if max(packets, reached) < stated - 1:
         raise UserError(f"cannot read video {path}: truncated, {packets} of {stated} frames are there")
-    return VideoInfo(packets, fps, first.width, first.height)
+    return VideoInfo(frames, fps, first.width, first.height)
 
 
 def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:

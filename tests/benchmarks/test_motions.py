@@ -1,4 +1,4 @@
-"""The made benchmark: what its clips show, and that a frame, or frames without order, do not tell the class."""
+"""The made benchmark: what its clips show, and that the state in one frame is the same in all classes."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,8 @@ def test_at_every_frame_the_state_is_uniform_in_every_class(tracks):
 
 
 def test_at_every_frame_the_four_phases_are_independent(tracks):
-    # For independent uniform phases, a + b and a - b are uniform too: n |mean exp(2 pi i .)|^2 is exponential,
-    # beyond 16 with probability 1e-7.
+    # For independent uniform phases, a + b and a - b are uniform too: n |mean exp(2 pi i .)|^2 is then
+    # exponential, beyond 16 with probability 1e-7.
     for frame in (0, 7, 19):
         for a in range(4):
             for b in range(a):
@@ -143,7 +143,9 @@ def test_background_drifts_and_distractors_lie_still():
     plain = motions.clip(RECIPE, 0, "train", 1)
     drifting = motions.clip(MotionsRecipe(drift=0.03), 0, "train", 1)
     crowded = motions.clip(MotionsRecipe(distractors=3), 0, "train", 1)
-    changing = [(np.ptp(clip.astype(int), axis=0).max(axis=-1) > 8).mean() for clip in (plain, drifting, crowded)]
+    changing = [
+        (np.ptp(clip.astype(int), axis=0).max(axis=-1) > 8).mean() for clip in (plain, drifting, crowded)
+    ]
     assert changing[1] > 0.9 > changing[0]
     assert abs(changing[2] - changing[0]) < 0.3
     assert (plain[0] != crowded[0]).mean() > 0.05

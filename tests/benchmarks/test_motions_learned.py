@@ -18,6 +18,15 @@ TRAIN, TEST = 80, 50  # clips of each class
 BATCH, STEPS = 96, 160
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """So small a network gains nothing from threads, and loses much where others use the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def clips():
     """Grey clips (12 * n, T, S, S) and labels of both splits."""
@@ -88,7 +97,7 @@ def direction(scored, labels):
 def test_frames_in_order_tell_the_class(clips):
     result = scores(clips, "ordered")
     assert top1(*result) > 0.35  # four times chance; 0.47 to 0.55 seen
-    assert direction(*result) > 0.68  # 0.76 to 0.79 seen
+    assert direction(*result) > 0.68  # 0.75 to 0.79 seen
 
 
 def test_one_frame_does_not_tell_the_class(clips):

@@ -26,6 +26,17 @@ def little(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
     return made
 
 
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a built study with one seed and no previews. Not to be changed by a test."""
+    root = tmp_path_factory.mktemp("single")
+    made = make_up(root, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "log_study", lambda *_: None)
+        report.build(made.spec_path)
+    return made.spec_path.parent
+
+
 @pytest.fixture
 def folder(little: MadeUp) -> Path:
     """The folder of the little study's report."""

@@ -121,10 +121,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         assert "<script" not in (tmp_path / study.folder / name).read_text(encoding="utf-8")
 
 
-def test_a_page_without_previews_says_so(tmp_path: Path) -> None:
-    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
-    report.build(made.spec_path)
-    page = Page((made.spec_path.parent / "index.html").read_text(encoding="utf-8"))
+def test_a_page_without_previews_says_so(single: Path) -> None:
+    page = Page((single / "index.html").read_text(encoding="utf-8"))
     assert not page.all("video")
     assert page.text.count("No preview is at hand.") == 2
 
@@ -157,5 +155,19 @@ def test_a_browser_shows_it(folder: Path, tmp_path: Path, width: int) -> None:
     assert (pixels[:750].max(axis=2) < 90).mean() > 0.005
     blue = (pixels[..., 2] - pixels[..., 0] > 40) & (pixels[..., 2] > 200)
     assert blue.sum() > 1000
-    done = subprocess.run([*call, "--dump-dom", page], check=True, capture_output=True, timeout=90, text=True)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")
+def test_a_browser_parses_it_and_plays_its_videos(folder: Path, tmp_path: Path) -> None:
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    # A browser says what it could decode to scripts alone, of which the page has none.
+    probe = "addEventListener('load', () => { for (const v of document.querySelectorAll('video')) "
+    probe += "document.body.dataset.seen = (document.body.dataset.seen || '') + v.videoWidth + ' '; })"
+    (tmp_path / "probed.html").write_text(html.replace("</body>", f"<script>{probe}</script></body>"))
+    call = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000"]
+    done = subprocess.run(
+        [*call, "--dump-dom", (tmp_path / "probed.html").as_uri()],
+        check=True, capture_output=True, timeout=90, text=True,
+    )  # fmt: skip
     assert "<h1>Does pre-training help?</h1>" in done.stdout
+    assert 'data-seen="96 96 "' in done.stdout

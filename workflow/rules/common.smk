@@ -12,6 +12,11 @@ try:
     require_ffmpeg()
     PARAMS = params.parse(dict(config))
     PLAN = plan.resolve(PARAMS)
+    # The link results/studies/<study> leads to the page of params.yaml as it is now. Set here, since no hook runs
+    # when an edit is taken back and nothing has to be made.
+    for study in PLAN.studies.values():
+        if Path(study.folder, "index.html").exists():
+            point(Path.cwd(), study.study, study.folder)
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -29,7 +34,9 @@ def spec_of(wildcards):
     try:
         return PLAN.find(wildcards.id)
     except KeyError:
-        sys.exit(f"error: {wildcards.id}: params.yaml as it is now makes no such thing; `snakemake -n` lists what it does")
+        sys.exit(
+            f"error: {wildcards.id}: params.yaml as it is now makes no such thing; `snakemake -n` lists what it does"
+        )
 
 
 def shard_files(wildcards, suffix):
@@ -51,31 +58,10 @@ def study_page(name):
     return f"{PLAN.study(name).folder}/index.html"
 
 
-# The link results/studies/<study> leads to the page of params.yaml as it is now. Set here, since no hook runs when
-# an edit is taken back and nothing has to be made.
-for name in PARAMS.studies:
-    if Path(study_page(name)).exists():
-        point(Path.cwd(), name, Path(study_page(name)).parent)
+def starting_weights(wildcards):
+    init = spec_of(wildcards).init
+    return ancient(f"{init.folder}/model.safetensors") if init else []
 
 
-# A folder is named by the digest of what made it, so the name, not the time stamp, says whether it is current.
-rule spec:
-    output:
-        "{parent}/{id}/spec.yaml",
-    params:
-        text=lambda wildcards: spec_of(wildcards).to_yaml(),
-    localrule: True
-    shell:
-        "printf %s {params.text:q} > {output:q}"
-
-
-rule tracking:
-    output:
-        "results/mlflow/experiments.txt",
-    params:
-        studies=sorted(PARAMS.studies),
-    log:
-        "results/logs/tracking.log",
-    localrule: True
-    shell:
-        "kinefract tracking {params.studies:q} > {output:q} 2> {log:q}"
+def study_inputs(wildcards, phase):
+    return ancient(run_files(spec_of(wildcards), phase, "model.safetensors"))

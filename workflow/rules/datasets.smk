@@ -1,7 +1,11 @@
 rule datasets:
     input:
         [f"data/synthetic/{dataset}/manifest.csv" for study in RUN_STUDIES for dataset in study.datasets],
-        [f"data/benchmarks/{benchmark}/index.csv" for study in RUN_STUDIES for benchmark in study.benchmarks.values()],
+        [
+            f"data/benchmarks/{benchmark}/index.csv"
+            for study in RUN_STUDIES
+            for benchmark in study.benchmarks.values()
+        ],
 
 
 rule shard:
@@ -14,6 +18,8 @@ rule shard:
         "results/logs/shard/{id}-{shard}.log",
     benchmark:
         "results/benchmarks/shard/{id}-{shard}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     threads: 1
     shell:
         "kinefract shard {input.spec:q} {wildcards.shard} 2>&1 | tee {log:q}"
@@ -33,6 +39,8 @@ rule dataset:
         "results/logs/dataset/{id}.log",
     benchmark:
         "results/benchmarks/dataset/{id}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     shell:
         "kinefract dataset {input.spec:q} 2>&1 | tee {log:q}"
 
@@ -50,5 +58,7 @@ rule index:
         "results/logs/index/{id}.log",
     benchmark:
         "results/benchmarks/index/{id}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     shell:
         "kinefract index {input.spec:q} 2>&1 | tee {log:q}"

@@ -1,8 +1,3 @@
-def starting_weights(wildcards):
-    init = spec_of(wildcards).init
-    return ancient(f"{init.folder}/model.safetensors") if init else []
-
-
 rule finetune:
     input:
         [run_files(study, "finetune", "model.safetensors") for study in RUN_STUDIES],
@@ -23,6 +18,8 @@ rule finetune_run:
         "results/logs/finetune/{id}.log",
     benchmark:
         "results/benchmarks/finetune/{id}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     threads: lambda wildcards: spec_of(wildcards).recipe.threads
     resources:
         gpu=GPU,

@@ -16,6 +16,8 @@ rule pretrain_run:
         "results/logs/pretrain/{id}.log",
     benchmark:
         "results/benchmarks/pretrain/{id}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     threads: lambda wildcards: spec_of(wildcards).recipe.threads
     resources:
         gpu=GPU,

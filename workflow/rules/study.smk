@@ -1,7 +1,3 @@
-def study_inputs(wildcards, phase):
-    return ancient(run_files(spec_of(wildcards), phase, "model.safetensors"))
-
-
 rule study:
     input:
         spec=ancient("results/studies/{id}/spec.yaml"),
@@ -17,6 +13,8 @@ rule study:
         "results/logs/study/{id}.log",
     benchmark:
         "results/benchmarks/study/{id}.tsv"
+    conda:
+        "../envs/ffmpeg.yaml"
     shell:
         "kinefract study {input.spec:q} 2>&1 | tee {log:q}"
 

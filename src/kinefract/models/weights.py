@@ -17,7 +17,8 @@ def save(model: nn.Module, path: Path, spec_id: str) -> None:
     """Write a model's state, with the id of what made it as metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with written_whole(path) as partial:
-        save_file(state, partial, metadata={"format": "pt", "kinefract": spec_id})
+        # One key only: safetensors writes several in random order, and equal weights are to be equal files.
+        save_file(state, partial, metadata={"kinefract": spec_id})
 
 
 def load_backbone(model: nn.Module, path: Path) -> None:

@@ -5,6 +5,7 @@ colour-blind readers and to stand out from white and from black, since the page 
 """
 
 import io
+import itertools
 import math
 import re
 import textwrap
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from kinefract.report.results import Row, Run, Score
 
-# The page turns these three into its own light or dark colours (see ``page.inlined``).
-INK, MUTED, GRID = "#1c2230", "#646c7b", "#d9dde5"
+# The page turns these into its own light or dark colours.
+INK, MUTED, GRID, PAPER = "#1c2230", "#646c7b", "#d9dde5", "#ffffff"
 SCRATCH = "#7f8896"
 SERIES = ("#2f7de1", "#d9730d", "#1f9d6b", "#a05ad6", "#d6455d", "#128fa1", "#9a7b1c", "#c2529b")
 WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
@@ -47,7 +49,7 @@ STYLE = {
     "ytick.color": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
-    "figure.facecolor": "none",
+    "figure.facecolor": PAPER,
     "axes.facecolor": "none",
     "legend.frameon": False,
 }
@@ -63,20 +65,18 @@ class Panel:
 
 
 def colours(rows: list[Row]) -> list[str]:
-    """Return a colour per variant, grey for training from scratch."""
-    taken = 0
-    chosen = []
-    for row in rows:
-        chosen.append(SERIES[taken % len(SERIES)] if row.pretrain else SCRATCH)
-        taken += row.pretrain is not None
-    return chosen
+    """Return a colour per variant: grey for the first from scratch, the series in turn for the others."""
+    scratch = next((place for place, row in enumerate(rows) if row.pretrain is None), None)
+    series = itertools.cycle(SERIES)
+    return [SCRATCH if place == scratch else next(series) for place in range(len(rows))]
 
 
 def top1_svg(rows: list[Row]) -> str:
     """Draw top-1 per variant, a panel per benchmark: a bar to the mean, its spread, a dot for every seed."""
     benchmarks = list(rows[0].cells)
-    labels = ["\n".join(textwrap.wrap(row.label, 24)[:3]) or " " for row in rows]
-    height = 0.5 + 0.42 * len(rows)
+    labels = ["\n".join(textwrap.wrap(row.label, 26)[:3]) or " " for row in rows]
+    lines = 1 + max(label.count("\n") for label in labels)
+    height = 0.5 + (0.32 + 0.1 * lines) * len(rows)
     most = max(_right_end(row.cells[benchmark].top1) for row in rows for benchmark in benchmarks)
 
     def draw(figure: Figure) -> None:
@@ -86,7 +86,7 @@ def top1_svg(rows: list[Row]) -> str:
             for place, (row, colour) in enumerate(zip(rows, colours(rows), strict=True)):
                 _draw_score(axis, place, row.cells[benchmark].top1, colour)
             axis.set_title(benchmark)
-            axis.set_yticks(range(len(rows)), labels, color=INK)
+            axis.set_yticks(range(len(rows)), labels, color=INK, fontsize=10 if lines == 1 else 7.5)
             axis.set_ylim(len(rows) - 0.4, -0.6)
             axis.set_xlim(0, max(1.14 * most, 1))
             axis.grid(False, axis="y")
@@ -137,7 +137,7 @@ def panels(rows: list[Row]) -> list[Panel]:
 
 
 def panel_svg(panel: Panel, number: int) -> str:
-    """Draw one chart of training curves alone, its title left to the page."""
+    """Draw one chart of training curves alone; its title and legend are left to the page."""
     return _svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
 
 
@@ -153,19 +153,20 @@ def curves_svg(rows: list[Row]) -> str:
             axis.set_title(panel.title)
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
+        names = [_short(row.label) for row in rows]
+        handles = [Line2D([], [], color=colour, linewidth=2.4) for colour in colours(rows)]
+        figure.legend(handles, names, loc="outside lower center", ncols=2 if len(rows) > 2 else len(rows))
 
-    return _svg(draw, (2 * WIDTH, 2.9 * lines), "curves")
+    return _svg(draw, (2 * WIDTH, 2.9 * lines + 0.25 * math.ceil(len(rows) / 2)), "curves")
 
 
 def _draw_curves(axis: Axes, panel: Panel) -> None:
-    lines = []
     scale = 100 if panel.key == "top1" else 1
     for _, colour, runs in panel.groups:
         epochs, mean, std = _curve(runs, panel.key)
         mean, std = [scale * value for value in mean], [scale * value for value in std]
         marker = "o" if len(epochs) == 1 else None
-        (line,) = axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker)
-        lines.append(line)
+        axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker)
         if len(runs) > 1:
             low = [m - s for m, s in zip(mean, std, strict=True)]
             high = [m + s for m, s in zip(mean, std, strict=True)]
@@ -173,7 +174,6 @@ def _draw_curves(axis: Axes, panel: Panel) -> None:
     axis.set_xlabel("epoch")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylim(bottom=0)
-    axis.legend(lines, [_short(label) for label, _, _ in panel.groups], loc="best", fontsize=9)
 
 
 def _curve(runs: list[Run], key: str) -> tuple[list[int], list[float], list[float]]:
@@ -210,4 +210,4 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) -
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 40 else label[:39] + "…"
+    return label if len(label) <= 52 else label[:51] + "…"

@@ -17,15 +17,21 @@ from kinefract.report.table import percent, seeds_in_words
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 
 LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is named instead
-THEMED = {figures.INK: "var(--ink)", figures.MUTED: "var(--muted)", figures.GRID: "var(--line)"}
+THEMED = {
+    figures.INK: "var(--ink)",
+    figures.MUTED: "var(--muted)",
+    figures.GRID: "var(--line)",
+    figures.PAPER: "none",
+}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A moving sheet of clips: what it shows, and its two files as data URIs, None where there is none."""
+    """A moving sheet of clips: what it shows, its folder, and its files as data URIs (None: not there)."""
 
     title: str
     caption: str
+    id: str
     video: str | None
     still: str | None
 
@@ -62,6 +68,8 @@ def render(root: Path, spec: StudySpec, rows: list[Row]) -> str:
             )
             for number, panel in enumerate(figures.panels(rows))
         ],
+        shared=len({row.pretrain.id for row in rows if row.pretrain})
+        < sum(row.pretrain is not None for row in rows),
         samples=_samples(root, spec),
         phases=_phases(rows),
         runs=_runs(rows),
@@ -148,9 +156,8 @@ def _samples(root: Path, spec: StudySpec) -> list[Sample]:
 
 def _sample(folder: Path, title: str, facts: list[str]) -> Sample:
     moving = _data_uri(folder / "preview.mp4", "video/mp4")
-    return Sample(
-        title, ", ".join([*facts, folder.name]), moving, _data_uri(folder / "preview.png", "image/png")
-    )
+    still = _data_uri(folder / "preview.png", "image/png")
+    return Sample(title, ", ".join(facts), folder.name, moving, still)
 
 
 def _data_uri(path: Path, kind: str) -> str | None:

@@ -116,9 +116,9 @@ def text_table(folder: Path | str) -> str:
     for benchmark in next(iter(metrics.values())):
         scores = [cells[benchmark] for cells in metrics.values()]
         # Padding the spread keeps the decimal points of the means under one another.
-        spreads = _column([f"± {percent(s['top1_std'])}" if "top1_std" in s else "" for s in scores])
+        spreads = _column([percent(score["top1_std"]) if "top1_std" in score else "" for score in scores])
         means = [percent(score["top1"]) for score in scores]
-        texts = [f"{mean} {spread}" if spread else mean for mean, spread in zip(means, spreads, strict=True)]
+        texts = [f"{m} ± {s}" if s.strip() else m for m, s in zip(means, spreads, strict=True)]
         columns.append(_column([f"{benchmark} top-1, %", *texts]))
     columns.append(
         _column(["seeds", *(_joined(s["n"] for s in cells.values()) for cells in metrics.values())])

@@ -1,0 +1,195 @@
+"""The index of a benchmark: any file name comes back, broken files are reported together."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kinefract import video
+from kinefract.benchmarks import index
+from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry
+from kinefract.errors import UserError
+
+NASTY = [
+    "plain.mp4",
+    "two words, and a comma.mp4",
+    "quo\"te's.mp4",
+    "$(touch gone) `id` ; & | .mp4",
+    "new\nline\r.mp4",
+    "видео 動画 é.mp4",
+    "%03d * ? [0-9].mp4",
+    "-option:colon.mp4",
+    " .mp4",
+]
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+class Listed(BenchmarkRecipe):
+    """A benchmark that is a list."""
+
+    kind: str = "listed"
+    listed: tuple[tuple[str, int, str, str], ...]
+
+    def entries(self, root, folder):
+        return [Entry(*entry) for entry in self.listed]
+
+
+@pytest.fixture(scope="module")
+def movie():
+    frames = np.random.default_rng(0).integers(0, 255, (6, 32, 48, 3)).astype(np.uint8)
+    return video.encode(frames, fps=12, crf=23)
+
+
+@pytest.fixture
+def nasty(tmp_path, movie):
+    """A benchmark of two classes whose files, under ``videos``, have unusual names."""
+    (tmp_path / "videos").mkdir()
+    listed = []
+    for split in ("train", "test"):
+        for number, name in enumerate(NASTY):
+            (tmp_path / "videos" / f"{split}{name}").write_bytes(movie)
+            listed.append(
+                (
+                    str(tmp_path / f"videos/{split}{name}"),
+                    number % 2,
+                    ("one", "two, or so")[number % 2],
+                    split,
+                )
+            )
+    return Listed(listed=tuple(listed))
+
+
+@needs_ffmpeg
+def test_any_file_name_round_trips(nasty, tmp_path):
+    index.build(nasty, tmp_path, tmp_path / "index")
+    videos = index.read(tmp_path / "index")
+    assert [(str(v.path), v.label, v.class_name, v.split) for v in videos] == list(nasty.listed)
+    assert {v[4:] for v in videos} == {(6, 12.0, 48, 32)}
+    assert not list(tmp_path.rglob("gone"))
+
+
+@needs_ffmpeg
+def test_the_folder_holds_classes_counts_and_a_sheet(nasty, tmp_path):
+    index.build(nasty, tmp_path, tmp_path / "index")
+    folder = tmp_path / "index"
+    assert json.loads((folder / "classes.json").read_text()) == ["one", "two, or so"]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["videos"] == {"train": 9, "test": 9}
+    assert summary["per_class"]["train"] == {"one": 5, "two, or so": 4}
+    sheet = video.probe(folder / "preview.mp4")
+    assert sheet.frames == 36
+    assert sheet.width % 2 == sheet.height % 2 == 0
+    assert (folder / "preview.png").stat().st_size > 1000
+    # Four tiles of 96 x 64 side by side show pictures, not paper.
+    frame = video.decode(folder / "preview.mp4", [0])[0]
+    assert frame.shape[1] == 4 * 96 + 5 * 4
+    assert (frame.min(axis=-1) < 200).mean() > 0.5
+
+
+@needs_ffmpeg
+def test_relative_paths_lead_from_the_index_folder_and_move_with_it(nasty, tmp_path):
+    relative = tuple((f"../videos/{Path(entry[0]).name}", *entry[1:]) for entry in nasty.listed)
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "videos").rename(project / "videos")
+    index.build(Listed(listed=relative), project, project / "index")
+    project.rename(tmp_path / "moved")
+    videos = index.read(tmp_path / "moved/index")
+    assert [v.path for v in videos] == [tmp_path / "moved/videos" / Path(entry[0]).name for entry in relative]
+    assert all(v.path.is_file() for v in videos)
+
+
+@needs_ffmpeg
+def test_broken_files_are_reported_together_and_no_index_is_left(nasty, tmp_path, movie):
+    broken = {
+        "cut.mp4": movie[: len(movie) // 2],
+        "empty.mp4": b"",
+        "text.mp4": b"This is a page that says the download failed.\n" * 50,
+    }
+    listed = list(nasty.listed)
+    for name, data in broken.items():
+        (tmp_path / name).write_bytes(data)
+        listed.append((str(tmp_path / name), 0, "one", "train"))
+    listed.append((str(tmp_path / "nowhere.mp4"), 0, "one", "train"))
+    with pytest.raises(UserError, match="4 of 22 videos cannot be used") as error:
+        index.build(Listed(listed=tuple(listed)), tmp_path, tmp_path / "index")
+    for name in (*broken, "nowhere.mp4"):
+        assert str(tmp_path / name) in str(error.value)
+    assert not (tmp_path / "index/index.csv").exists()
+
+
+@needs_ffmpeg
+def test_at_most_ten_broken_files_are_listed(tmp_path):
+    listed = tuple((str(tmp_path / f"{i}.mp4"), 0, "one", ("train", "test")[i % 2]) for i in range(25))
+    with pytest.raises(UserError, match=r"(?s)25 of 25 .*\.\.\. and 15 more"):
+        index.build(Listed(listed=listed), tmp_path, tmp_path / "index")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kept", ["train", "test"])
+def test_a_class_needs_training_and_test_videos(nasty, tmp_path, kept):
+    listed = tuple(entry for entry in nasty.listed if entry[1] == 0 or entry[3] == kept)
+    other = {"train": "test", "test": "train"}[kept]
+    with pytest.raises(UserError, match=f"no {other} videos of 1 classes: two, or so"):
+        index.build(Listed(listed=listed), tmp_path, tmp_path / "index")
+
+
+@needs_ffmpeg
+def test_a_video_is_listed_once(nasty, tmp_path):
+    path, label, name, _ = nasty.listed[0]
+    with pytest.raises(UserError, match="listed more than once"):
+        index.build(Listed(listed=(*nasty.listed, (path, label, name, "test"))), tmp_path, tmp_path / "index")
+
+
+def test_a_missing_index_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"index\.csv is missing"):
+        index.read(tmp_path)
+
+
+HEADER = ",".join(index.Video._fields)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "path,label\n",
+        f"{HEADER}\na.mp4,0,one,train,6\n",
+        f"{HEADER}\na.mp4,zero,one,train,6,12.0,48,32\n",
+        f"{HEADER}\na.mp4,0,one,validation,6,12.0,48,32\n",
+        f'{HEADER}\n"a.mp4,0,one,train,6,12.0,48,32\n',
+        b"\xff\xfe\x00PK\x03\x04".decode("latin-1"),
+    ],
+)
+def test_a_malformed_index_is_refused(tmp_path, text):
+    (tmp_path / "index.csv").write_text(text)
+    with pytest.raises(UserError, match=r"index\.csv is no index of a benchmark"):
+        index.read(tmp_path)
+
+
+@needs_ffmpeg
+def test_the_index_is_plain_csv(nasty, tmp_path):
+    index.build(nasty, tmp_path, tmp_path / "index")
+    with (tmp_path / "index/index.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[4]["path"].endswith("new\nline\r.mp4")
+
+
+def test_the_catalog_fills_the_registry_without_loading_torch_or_libav():
+    program = (
+        "import sys; from kinefract.benchmarks.catalog import BENCHMARKS; "
+        "print(sorted(BENCHMARKS), sorted({'torch', 'av', 'PIL', 'skvideo'} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    names, heavy = printed.strip().split("] [")
+    assert "'motions'" in names
+    assert "'ucf101'" in names
+    assert heavy == "]"

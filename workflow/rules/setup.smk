@@ -1,0 +1,27 @@
+# A folder is named by the digest of what made it, so the name, not the time stamp, says whether it is current.
+rule spec:
+    output:
+        "{parent}/{id}/spec.yaml",
+    log:
+        "results/logs/spec/{parent}/{id}.log",
+    localrule: True
+    conda:
+        "../envs/ffmpeg.yaml"
+    params:
+        text=lambda wildcards: spec_of(wildcards).to_yaml(),
+    shell:
+        "printf %s {params.text:q} > {output:q} 2> {log:q}"
+
+
+rule tracking:
+    output:
+        "results/mlflow/experiments.txt",
+    log:
+        "results/logs/tracking.log",
+    localrule: True
+    conda:
+        "../envs/ffmpeg.yaml"
+    params:
+        studies=sorted(PARAMS.studies),
+    shell:
+        "kinefract tracking {params.studies:q} > {output:q} 2> {log:q}"
