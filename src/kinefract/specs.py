@@ -172,7 +172,9 @@ class Variant(Section):
     label: str
     values: dict[str, str | int | float | bool | list | None]
     pretrain: str | None = Field(description="id of the pre-training run; None from scratch")
-    runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(description="benchmark name -> seed -> id of the run")
+    runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
+        description="benchmark name -> seed -> id of the run"
+    )
 
 
 class StudySpec(Spec):
