@@ -65,6 +65,12 @@ def tiny() -> dict:
     return copy.deepcopy(TINY)
 
 
+@pytest.fixture(scope="session")
+def tiny_params() -> dict:
+    """Return the same for fixtures that last a whole session; not to be changed."""
+    return copy.deepcopy(TINY)
+
+
 @pytest.fixture
 def shared() -> Path:
     """Return the folder of real research data beside the project; skip where it is not there."""

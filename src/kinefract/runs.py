@@ -77,8 +77,14 @@ def finetune(spec_path: Path | str, workers: int) -> dict:
     test = [entry for entry in videos if entry.split == "test"]
     folder = Path(spec_path).parent
     params = _flat(finetuning=recipe, network=network, benchmark=spec.benchmark.recipe)
-    params["pretraining"] = spec.init.id if spec.init else "scratch"
-    tags = {"phase": "finetune", "benchmark": spec.benchmark.name, "seed": str(spec.seed)}
+    if spec.init:
+        params |= _flat(pretraining=spec.init.recipe, dataset=spec.init.dataset.recipe)
+    tags = {
+        "phase": "finetune",
+        "benchmark": spec.benchmark.name,
+        "seed": str(spec.seed),
+        "pretrain": spec.init.id if spec.init else "scratch",
+    }
 
     def finish() -> dict:
         return evaluate(model, test, recipe, folder / PREDICTIONS, root, workers)

@@ -10,7 +10,7 @@ rule spec:
     params:
         text=lambda wildcards: spec_of(wildcards).to_yaml(),
     shell:
-        "printf %s {params.text:q} > {output:q} 2> {log:q}"
+        "printf %s {params.text:q} > {output:q}.partial 2> {log:q} && mv {output:q}.partial {output:q}"
 
 
 rule tracking:
@@ -24,4 +24,4 @@ rule tracking:
     params:
         studies=sorted(PARAMS.studies),
     shell:
-        "kinefract tracking {params.studies:q} > {output:q} 2> {log:q}"
+        "kinefract tracking {params.studies:q} > {output:q}.partial 2> {log:q} && mv {output:q}.partial {output:q}"

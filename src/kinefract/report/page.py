@@ -71,7 +71,7 @@ def render(root: Path, spec: StudySpec, rows: list[Row]) -> str:
         shared=len({row.pretrain.id for row in rows if row.pretrain})
         < sum(row.pretrain is not None for row in rows),
         samples=_samples(root, spec),
-        phases=_phases(rows),
+        phases=_phases(root, spec, rows),
         runs=_runs(rows),
         versions=_versions(rows),
         specs=_specs(root, spec, rows),
@@ -187,9 +187,20 @@ def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:
     return {"Pre-training": list(pretrains.values())[::-1], "Fine-tuning": list(finetunes.values())}
 
 
-def _phases(rows: list[Row]) -> list[dict[str, str]]:
-    """Return what each phase took: runs, time, clips per second, machine."""
+def _phases(root: Path, spec: StudySpec, rows: list[Row]) -> list[dict[str, str]]:
+    """Return what each phase took: jobs, time, clips per second, machine.
+
+    The time to make clips and indexes is what Snakemake wrote down; jobs run by hand have none.
+    """
+    jobs = [
+        ("Datasets", [("shard", f"{dataset}-*") for dataset in spec.datasets]),
+        ("Benchmarks", [("index", index) for index in spec.benchmarks.values()]),
+    ]
     phases = []
+    for name, patterns in jobs:
+        seconds = [value for rule, pattern in patterns for value in _seconds_noted(root, rule, pattern)]
+        if seconds:
+            phases.append(_phase(name, seconds))
     for name, runs in _all_runs(rows).items():
         if not runs:
             continue
@@ -198,17 +209,35 @@ def _phases(rows: list[Row]) -> list[dict[str, str]]:
         ]
         sizes = {int(run.result["parameters"]) for _, run in runs if run.result.get("parameters")}
         phases.append(
-            {
-                "name": name,
-                "runs": str(len(runs)),
-                "time": _duration(sum(run.seconds for _, run in runs)),
-                "each": _duration(sum(run.seconds for _, run in runs) / len(runs)),
+            _phase(name, [run.seconds for _, run in runs])
+            | {
                 "speed": f"{sum(speeds) / len(speeds):.0f}" if speeds else "unknown",
                 "parameters": ", ".join(f"{size / 1e6:.2f} M" for size in sorted(sizes)) or "unknown",
                 "machine": "; ".join(_distinct(runs, "machine")) or "unknown",
             }
         )
     return phases
+
+
+def _phase(name: str, seconds: list[float]) -> dict[str, str]:
+    return {
+        "name": name,
+        "runs": str(len(seconds)),
+        "time": _duration(sum(seconds)),
+        "each": _duration(sum(seconds) / len(seconds)),
+        "speed": "",
+        "parameters": "",
+        "machine": "",
+    }
+
+
+def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
+    """Return the seconds of a rule's jobs, from the files of its ``benchmark:``."""
+    noted = []
+    for path in sorted((root / "results/benchmarks" / rule).glob(f"{pattern}.tsv")):
+        header, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+        noted += [float(line[header.index("s")]) for line in lines]
+    return noted
 
 
 def _runs(rows: list[Row]) -> list[dict[str, str]]:

@@ -1,0 +1,174 @@
+"""The command line: help that reads well, and one error for people where something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from kinefract import cli, params, plan
+
+JOBS = {
+    "check": ["params"],
+    "tracking": ["studies"],
+    "shard": ["spec", "number"],
+    "dataset": ["spec"],
+    "index": ["spec"],
+    "pretrain": ["spec", "--workers"],
+    "finetune": ["spec", "--workers"],
+    "study": ["spec"],
+    "metrics": ["params"],
+    "table": ["study"],
+}
+
+
+@pytest.fixture
+def specs(tmp_path, tiny, monkeypatch) -> plan.Plan:
+    """Write the specs of the tiny study into an empty project; return them."""
+    monkeypatch.chdir(tmp_path)
+    resolved = plan.resolve(params.parse(tiny))
+    for shelf in (resolved.datasets, resolved.benchmarks, resolved.pretrains, resolved.finetunes):
+        for spec in shelf.values():
+            spec.write(tmp_path)
+    return resolved
+
+
+@pytest.fixture
+def refuse(capsys, tmp_path):
+    """Return a function that runs a job which must be refused, and returns what it said."""
+
+    def run(*arguments) -> str:
+        before = {path for path in tmp_path.rglob("*") if path.is_file()}
+        assert cli.main([str(argument) for argument in arguments]) == 1
+        said = capsys.readouterr()
+        assert said.err.count("error:") == 1
+        assert "Traceback" not in said.err
+        assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+        return said.err
+
+    return run
+
+
+def first(shelf: dict):
+    return next(iter(shelf.values()))
+
+
+def test_help_of_the_program_names_every_job_and_shows_examples(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "kinefract pretrain results/pretrain/<id>/spec.yaml" in text
+    listed = {line.split()[0] for line in text.splitlines() if line.startswith("    ") and line.split()}
+    assert JOBS.keys() <= listed
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_help_of_a_job_says_what_it_does_and_takes(job, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([job, "--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert text.startswith(f"usage: kinefract {job}")
+    for argument in JOBS[job]:
+        assert argument in text.partition("\n\n")[2]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["pretrian"], ["shard", "spec.yaml"], ["shard", "spec.yaml", "one"]]
+)
+def test_wrong_usage_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: kinefract" in capsys.readouterr().err
+
+
+def test_check_counts_what_the_parameters_ask_for(tmp_path, tiny, capsys):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    assert cli.main(["check", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "tiny: Does the chain hold?\n    2 variants, 4 fine-tuning runs" in text
+    assert "1 datasets, 1 benchmarks, 1 pre-training and 4 fine-tuning runs" in text
+
+
+def test_check_lists_all_problems_at_once(tmp_path, tiny, refuse):
+    tiny["datasets"]["fractal"]["sise"] = 64
+    tiny["pretraining"]["small"]["dataset"] = "fractl"
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    text = refuse("check", path)
+    assert "2 problems" in text
+    assert "datasets.fractal.sise: unknown key" in text
+    assert "pretraining.small.dataset: 'fractl' is not one of: fractal (did you mean 'fractal'?)" in text
+
+
+@pytest.mark.parametrize("job", ["shard", "dataset", "index", "pretrain", "finetune", "study"])
+def test_a_missing_spec(job, tmp_path, refuse):
+    path = tmp_path / "a" / "b" / "c" / "spec.yaml"
+    text = refuse(job, path, *(["0"] if job == "shard" else []))
+    assert f"{path}: no such file; `snakemake -n` lists what can be made" in text
+
+
+def test_a_spec_of_another_version(specs, tmp_path, refuse):
+    path = tmp_path / first(specs.pretrains).folder / "spec.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("version: 1", "version: 7", 1), encoding="utf-8")
+    assert "made by version 7 of its code, this is version 1" in refuse("pretrain", path)
+
+
+def test_an_edited_spec(specs, tmp_path, refuse):
+    spec = first(specs.pretrains)
+    path = tmp_path / spec.folder / "spec.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 3"), encoding="utf-8")
+    text = refuse("pretrain", path)
+    assert f"its id is {spec.id}, but its settings make " in text
+
+
+def test_a_spec_of_another_kind(specs, tmp_path, refuse):
+    path = tmp_path / first(specs.datasets).folder / "spec.yaml"
+    assert "not a FinetuneSpec this version of kinefract can use" in refuse("finetune", path)
+
+
+@pytest.mark.parametrize("content", ["", "- a\n", "id: [", "\x00", "id: a\n"])
+def test_a_file_that_is_no_spec(tmp_path, refuse, content):
+    path = tmp_path / "a" / "b" / "c" / "spec.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(content, encoding="utf-8")
+    assert str(path) in refuse("pretrain", path)
+
+
+def test_pretraining_without_its_dataset(specs, tmp_path, refuse):
+    path = tmp_path / first(specs.pretrains).folder / "spec.yaml"
+    assert "manifest.csv: no such file; make it first" in refuse("pretrain", path)
+
+
+def test_finetuning_without_its_index(specs, tmp_path, refuse):
+    path = tmp_path / first(specs.finetunes).folder / "spec.yaml"
+    assert "index.csv is missing: the benchmark has not been indexed" in refuse("finetune", path)
+
+
+def test_a_dataset_without_its_shards(specs, tmp_path, refuse):
+    path = tmp_path / first(specs.datasets).folder / "spec.yaml"
+    assert "00000.csv: no such file; make it first" in refuse("dataset", path)
+
+
+@pytest.mark.parametrize("number", ["2", "-1"])
+def test_a_shard_that_the_dataset_does_not_have(specs, tmp_path, refuse, number):
+    path = tmp_path / first(specs.datasets).folder / "spec.yaml"
+    assert f"shard {number}: this dataset has shards 0 to 1" in refuse("shard", path, "--", number)
+
+
+def test_a_study_without_its_runs(specs, tmp_path, refuse):
+    path = first(specs.studies).write(tmp_path)
+    assert "results/finetune/" in refuse("study", path)
+
+
+def test_a_table_of_a_study_that_is_not_there(tmp_path, monkeypatch, refuse):
+    monkeypatch.chdir(tmp_path)
+    assert "results/studies/nosuch" in refuse("table", "nosuch")
+
+
+def test_it_runs_as_a_module_too():
+    command = [sys.executable, "-m", "kinefract.cli", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("kinefract ")

@@ -1,0 +1,169 @@
+"""Snakemake makes what is missing, all of it, and nothing else; what it cannot make it says in one line."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from projects import NOTHING, PROGRAMS, edit, environment, jobs, outputs, refused, resolved, run, write
+
+
+def test_a_finished_project_has_nothing_to_do_and_a_page_at_a_fixed_place(project):
+    assert NOTHING in run(project, "snakemake", "-n").stdout
+    link = project / "results/studies/tiny"
+    assert link.is_symlink()
+    assert "Does the chain hold?" in (link / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "key", "value", "expected"),
+    [
+        ("finetuning", "small", "epochs", 3, {"finetune_run": 4, "study": 1, "spec": 5, "all": 1}),
+        # Runs from scratch do not depend on pre-training.
+        (
+            "pretraining", "small", "lr", 0.01,
+            {"pretrain_run": 1, "finetune_run": 2, "study": 1, "spec": 4, "all": 1},
+        ),
+        (
+            "datasets", "fractal", "seed", 7,
+            {"shard": 2, "dataset": 1, "pretrain_run": 1, "finetune_run": 2, "study": 1, "spec": 5, "all": 1},
+        ),
+        ("studies", "tiny", "question", "Does it still hold?", {"study": 1, "spec": 1, "all": 1}),
+    ],
+)  # fmt: skip
+def test_an_edit_makes_exactly_what_depends_on_it_in_new_folders(
+    project, section, name, key, value, expected
+):
+    before = edit(project, section, name, key, value)
+    listing = run(project, "snakemake", "-n").stdout
+    assert jobs(listing) == {**expected, "total": sum(expected.values())}
+    made = outputs(listing)
+    assert made
+    assert not [path for path in made if (project / path).parent.exists()]
+
+    (project / "params.yaml").write_text(before, encoding="utf-8")
+    assert NOTHING in run(project, "snakemake", "-n").stdout
+
+
+def test_an_edit_taken_back_leads_the_link_back_though_nothing_is_made(project):
+    """Another setting's page is current until then; a folder stands in for it."""
+    link = project / "results/studies/tiny"
+    right = link.readlink()
+    (project / "results/studies/tiny-000000000000").mkdir()
+    link.unlink()
+    link.symlink_to("tiny-000000000000")
+    assert NOTHING in run(project, "snakemake").stdout
+    assert link.readlink() == right
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("datasets", {"shard": 2, "dataset": 1, "index": 1, "spec": 2}),
+        ("pretrain", {"shard": 2, "dataset": 1, "tracking": 1, "pretrain_run": 1, "spec": 2}),
+        (
+            "finetune",
+            {
+                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 4,
+                "spec": 7,
+            },
+        ),
+        (
+            "report",
+            {
+                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 4,
+                "study": 1, "spec": 8,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_a_phase_is_a_target(unbuilt, target, expected):
+    found = jobs(run(unbuilt, "snakemake", "-n", target).stdout)
+    assert found == {**expected, target: 1, "total": sum(expected.values()) + 1}
+
+
+def test_a_study_that_is_not_under_run_is_a_target_by_its_name(unbuilt, tiny):
+    tiny["studies"]["other"] = {**tiny["studies"]["tiny"], "seeds": [3]}
+    write(unbuilt, tiny)
+    found = jobs(run(unbuilt, "snakemake", "-n", "other").stdout)
+    assert (found["finetune_run"], found["study"], found["other"]) == (2, 1, 1)
+
+
+def test_a_target_that_does_not_exist_is_one_clear_error(unbuilt):
+    text = run(unbuilt, "snakemake", "-n", "nosuch", code=1).stdout
+    assert "No rule to produce nosuch" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("phase", ["data/synthetic", "results/pretrain", "results/studies"])
+def test_a_folder_of_other_parameters_is_one_clear_error(unbuilt, phase):
+    text = refused(unbuilt, "snakemake", "-n", f"{phase}/x-000000000000/spec.yaml")
+    assert "error: x-000000000000: params.yaml as it is now makes no such thing" in text
+
+
+def test_bad_parameters_stop_everything_before_any_job(unbuilt, tiny):
+    tiny["finetuning"]["small"]["epoch"] = 3
+    tiny["run"] = ["tinny"]
+    write(unbuilt, tiny)
+    before = sorted(unbuilt.rglob("*"))
+    text = refused(unbuilt, "snakemake")
+    assert "error: params.yaml: 2 problems\n" in text
+    assert "  finetuning.small.epoch: unknown key, got 3\n" in text
+    assert "  run[0]: 'tinny' is not one of: tiny (did you mean 'tiny'?)\n" in text
+    assert [path for path in sorted(unbuilt.rglob("*")) if ".snakemake" not in path.parts] == before
+
+
+def test_a_parameter_file_that_is_no_yaml_is_refused(unbuilt):
+    (unbuilt / "params.yaml").write_text("run: [tiny\n", encoding="utf-8")
+    text = run(unbuilt, "snakemake", "-n", code=1).stdout
+    assert "Config file is not valid JSON or YAML" in text
+    assert "Traceback" not in text
+
+
+def test_an_impossible_variant_is_refused_with_the_study_that_asks_for_it(unbuilt, tiny):
+    tiny["studies"]["tiny"]["vary"] = {"finetuning.epochs": [0]}
+    write(unbuilt, tiny)
+    text = refused(unbuilt, "snakemake", "-n")
+    assert "studies.tiny.vary: finetuning.epochs" in text
+
+
+def test_without_ffmpeg_one_line_says_what_to_install(unbuilt, tmp_path):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "sh", "env", "git", "uname"):
+        (programs / name).symlink_to(shutil.which(name))
+    env = environment(PATH=f"{PROGRAMS}{os.pathsep}{programs}")
+    text = refused(unbuilt, "snakemake", "-n", env=env)
+    assert "error: ffmpeg and ffprobe not found: install ffmpeg (on Debian: apt-get install ffmpeg)" in text
+
+
+def test_something_of_the_users_where_the_link_goes_is_left_alone(project):
+    link = project / "results/studies/tiny"
+    link.unlink()
+    link.mkdir()
+    text = refused(project, "snakemake", "-n")
+    assert "results/studies/tiny: not a link made by kinefract; move it away" in text
+
+
+def test_a_spec_written_by_the_workflow_is_the_one_the_plan_resolves(finished):
+    """The job behind a folder is then one line, `kinefract <phase> <folder>/spec.yaml`."""
+    plan = resolved(finished)
+    for shelf in (plan.datasets, plan.benchmarks, plan.pretrains, plan.finetunes, plan.studies):
+        for spec in shelf.values():
+            assert (finished / spec.folder / "spec.yaml").read_text(encoding="utf-8") == spec.to_yaml()
+
+
+def test_every_job_leaves_a_log_and_its_cost(finished):
+    for folder, suffix in (("logs", ".log"), ("benchmarks", ".tsv")):
+        left = {path.parent.name for path in Path(finished, "results", folder).rglob(f"*{suffix}")}
+        assert {"shard", "dataset", "index", "pretrain", "finetune", "study"} <= left
+
+
+def test_the_configuration_in_the_repository_resolves():
+    """The studies that are shipped, the large ones included, are in order without their data."""
+    from projects import REPOSITORY
+
+    plan = resolved(REPOSITORY)
+    shipped = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    assert {study.study for study in plan.studies.values()} == set(shipped["studies"])

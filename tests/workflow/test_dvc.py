@@ -1,0 +1,63 @@
+"""DVC beside Snakemake: versions of everything made, without making anything twice."""
+
+import json
+
+import pytest
+from projects import NOTHING, edit, environment, run
+
+UP_TO_DATE = "Data and pipelines are up to date."
+
+
+@pytest.fixture
+def versioned(project):
+    """Return a copy of the finished project as a git repository whose data DVC has recorded."""
+    run(project, "git", "init", "-q")
+    run(project, "dvc", "repro")
+    commit(project)
+    return project
+
+
+def commit(project) -> None:
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "state")
+
+
+def test_recorded_once_nothing_runs_again_and_an_edit_runs_what_depends_on_it(versioned):
+    assert run(versioned, "git", "status", "--porcelain").stdout == ""
+    assert UP_TO_DATE in run(versioned, "dvc", "repro").stdout
+    assert UP_TO_DATE in run(versioned, "dvc", "status").stdout
+    link, metrics = versioned / "results/studies/tiny", versioned / "results/metrics.json"
+    before, first_page = json.loads(metrics.read_text()), link.readlink()
+
+    text = edit(versioned, "finetuning", "small", "lr", 0.001)
+    edit(versioned, "studies", "tiny", "seeds", [1])  # two runs suffice
+    repro = run(versioned, "dvc", "repro").stdout
+    assert "Stage 'datasets' didn't change" in repro
+    assert "Stage 'pretrain' didn't change" in repro
+    assert "Running stage 'finetune'" in repro
+    assert "Running stage 'report'" in repro
+    assert link.readlink() != first_page
+    assert UP_TO_DATE in run(versioned, "dvc", "status").stdout
+
+    # Both settings' folders stay; only which of them is current changes back.
+    (versioned / "params.yaml").write_text(text, encoding="utf-8")
+    assert NOTHING in run(versioned, "snakemake").stdout
+    assert link.readlink() == first_page
+    run(versioned, "dvc", "repro")
+    assert json.loads(metrics.read_text()) == before
+    assert UP_TO_DATE in run(versioned, "dvc", "status").stdout
+
+
+def test_a_clone_that_pulls_has_nothing_to_do(versioned, tmp_path):
+    run(versioned, "dvc", "remote", "add", "-d", "store", tmp_path / "store")
+    run(versioned, "dvc", "push")
+    commit(versioned)
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", versioned, clone)
+    run(clone, "dvc", "pull")
+    assert NOTHING in run(clone, "snakemake", "-n").stdout
+    assert UP_TO_DATE in run(clone, "dvc", "status").stdout
+    # Made by Snakemake, not pulled: DVC keeps no links.
+    assert (clone / "results/studies/tiny/index.html").exists()
+    shown = run(clone, "dvc", "metrics", "show", env=environment(COLUMNS="400")).stdout
+    assert "tiny" in shown
