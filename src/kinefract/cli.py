@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.job(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_message(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os._exit(1)
@@ -37,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _message(error: UserError) -> str:
+    """Return what an error says; from a process that reads clips it comes wrapped in that one's traceback."""
+    return str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2].strip()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -135,7 +135,7 @@ def test_a_missing_list_is_named(tree):
 def test_missing_clips_are_counted_and_listed(tree):
     (tree / "UCF-101" / CLIPS[0]).unlink()
     with pytest.raises(
-        UserError, match=r"(?s)1 of 6 listed .*Archery/v_Archery_g01_c01\.avi.*missing: skip"
+        UserError, match=r"(?s)1 of 6 listed .*Archery/v_Archery_g01_c01\.avi.*allow_missing: true"
     ) as error:
         entries(tree)
     assert "classes:" not in str(error.value)
@@ -152,15 +152,15 @@ def test_at_most_ten_missing_clips_are_listed(tree):
 def test_missing_whole_classes_bring_the_advice_to_name_classes(tree):
     for clip in (tree / "UCF-101/YoYo").iterdir():
         clip.unlink()
-    for missing in ("error", "skip"):
+    for allowed in (False, True):
         with pytest.raises(UserError, match=r"1 whole classes are absent, name those wanted in `classes:`"):
-            entries(tree, missing=missing)
+            entries(tree, allow_missing=allowed)
     assert len(entries(tree, classes=["Archery", "HandstandPushups"])) == 4
 
 
 def test_missing_clips_can_be_skipped_and_it_is_said(tree, capsys):
     (tree / "UCF-101" / CLIPS[0]).unlink()
-    assert len(entries(tree, missing="skip")) == 5
+    assert len(entries(tree, allow_missing=True)) == 5
     assert "1 of 6 listed UCF101 clips are not in" in capsys.readouterr().err
 
 
@@ -181,7 +181,7 @@ def test_a_list_that_contradicts_itself_is_refused_by_line(tree, line, complaint
 
 
 @pytest.mark.parametrize(
-    "settings", [{"split": 4}, {"classes": ["YoYo"]}, {"missing": "ignore"}, {"root": ""}]
+    "settings", [{"split": 4}, {"classes": ["YoYo"]}, {"allow_missing": "yes"}, {"root": ""}]
 )
 def test_impossible_settings_are_rejected(settings):
     with pytest.raises(ValidationError, match=next(iter(settings))):
@@ -191,7 +191,7 @@ def test_impossible_settings_are_rejected(settings):
 def test_ten_real_classes(shared, tmp_path):
     top = shared / "data/ucf101_10"
     classes = sorted(path.name for path in (top / "UCF-101").iterdir())
-    recipe = Ucf101Recipe(root=os.path.relpath(top, tmp_path), classes=classes, missing="skip")
+    recipe = Ucf101Recipe(root=os.path.relpath(top, tmp_path), classes=classes, allow_missing=True)
     found = recipe.entries(tmp_path, tmp_path)
     assert sum(e.split == "train" for e in found) == 528
     assert sum(e.split == "test" for e in found) == 212
@@ -207,7 +207,7 @@ def test_ten_real_classes(shared, tmp_path):
 def test_all_real_files_of_three_classes_are_indexed(shared, tmp_path):
     # Some clips of these classes hold empty chunks, which AVI headers count as frames.
     classes = ["HandstandPushups", "JumpingJack", "TrampolineJumping"]
-    recipe = Ucf101Recipe(root=str(shared / "data/ucf101_10"), classes=classes, missing="skip")
+    recipe = Ucf101Recipe(root=str(shared / "data/ucf101_10"), classes=classes, allow_missing=True)
     index.build(recipe, tmp_path, tmp_path / "index")
     videos = index.read(tmp_path / "index")
     assert len(videos) == 3 * 74
@@ -218,7 +218,9 @@ def test_all_real_files_of_three_classes_are_indexed(shared, tmp_path):
 
 def test_originals_as_distributed(shared, tmp_path):
     recipe = Ucf101Recipe(
-        root=str(shared / "data/ucf101_original"), classes=["HandstandPushups", "JumpRope"], missing="skip"
+        root=str(shared / "data/ucf101_original"),
+        classes=["HandstandPushups", "JumpRope"],
+        allow_missing=True,
     )
     found = recipe.entries(tmp_path, tmp_path)
     assert {Path(e.path).name for e in found if e.label == 0} == {

@@ -15,6 +15,15 @@ def network(width=8, classes=4, seed=1):
     return weights.seeded(seed, models.build, "tsm_resnet18", width, 8, classes, 0.5)
 
 
+def test_equal_weights_are_equal_files(tmp_path):
+    """A file's hash says what is in it, to DVC and in MLflow."""
+    model, path, written = network(), tmp_path / "model.safetensors", set()
+    for _ in range(20):
+        weights.save(model, path, "some-id")
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
 def test_the_backbone_is_copied_and_the_classifier_is_not(tmp_path):
     source, target = network(classes=7, seed=1), network(classes=4, seed=2)
     head = target.new_fc.weight.clone()

@@ -1,5 +1,6 @@
 """One finished project for all tests, made once a session, however many processes share the tests."""
 
+import copy
 import fcntl
 import shutil
 from pathlib import Path
@@ -9,7 +10,21 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, tiny_params, worker_id) -> Path:
+def one_seed(tiny_params) -> dict:
+    """Return parameters of a study of two runs, since each starts a process that loads torch and MLflow."""
+    params = copy.deepcopy(tiny_params)
+    params["studies"]["tiny"]["seeds"] = [1]
+    return params
+
+
+@pytest.fixture
+def tiny(one_seed) -> dict:
+    """Return the finished project's parameters, free to be changed."""
+    return copy.deepcopy(one_seed)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, one_seed, worker_id) -> Path:
     """Return a project whose study has been built by a plain `snakemake`; only to be read."""
     base = tmp_path_factory.getbasetemp()
     if worker_id != "master":
@@ -18,7 +33,7 @@ def finished(tmp_path_factory, tiny_params, worker_id) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         project, done = base / "finished", base / "finished.done"
         if not done.exists():
-            projects.run(projects.new_project(project, tiny_params), "snakemake")
+            projects.run(projects.new_project(project, one_seed), "snakemake")
             done.touch()
     return project
 

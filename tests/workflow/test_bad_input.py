@@ -69,7 +69,7 @@ def test_a_video_that_has_gone_since_it_was_listed(project, finetune, env):
     assert nothing_finished(finetune)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff" * 100])
+@pytest.mark.parametrize("content", [None, b"", b"\xff" * 100], ids=["missing", "empty", "damaged"])
 def test_weights_that_are_missing_or_damaged(project, finetune, env, content):
     (pretrain,) = resolved(project).pretrains.values()
     weights = project / pretrain.folder / "model.safetensors"

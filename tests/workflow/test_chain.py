@@ -19,15 +19,15 @@ def test_a_finished_project_has_nothing_to_do_and_a_page_at_a_fixed_place(projec
 @pytest.mark.parametrize(
     ("section", "name", "key", "value", "expected"),
     [
-        ("finetuning", "small", "epochs", 3, {"finetune_run": 4, "study": 1, "spec": 5, "all": 1}),
+        ("finetuning", "small", "epochs", 3, {"finetune_run": 2, "study": 1, "spec": 3, "all": 1}),
         # Runs from scratch do not depend on pre-training.
         (
             "pretraining", "small", "lr", 0.01,
-            {"pretrain_run": 1, "finetune_run": 2, "study": 1, "spec": 4, "all": 1},
+            {"pretrain_run": 1, "finetune_run": 1, "study": 1, "spec": 3, "all": 1},
         ),
         (
             "datasets", "fractal", "seed", 7,
-            {"shard": 2, "dataset": 1, "pretrain_run": 1, "finetune_run": 2, "study": 1, "spec": 5, "all": 1},
+            {"shard": 2, "dataset": 1, "pretrain_run": 1, "finetune_run": 1, "study": 1, "spec": 4, "all": 1},
         ),
         ("studies", "tiny", "question", "Does it still hold?", {"study": 1, "spec": 1, "all": 1}),
     ],
@@ -65,15 +65,15 @@ def test_an_edit_taken_back_leads_the_link_back_though_nothing_is_made(project):
         (
             "finetune",
             {
-                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 4,
-                "spec": 7,
+                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 2,
+                "spec": 5,
             },
         ),
         (
             "report",
             {
-                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 4,
-                "study": 1, "spec": 8,
+                "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 2,
+                "study": 1, "spec": 6,
             },
         ),
     ],

@@ -92,7 +92,7 @@ def test_a_shard_killed_in_its_middle(unbuilt, tiny, tmp_path, env):
         assert made.read_bytes() == alone.read_bytes()
 
 
-def test_a_workflow_killed_between_a_jobs_last_file_and_its_end_leaves_nothing_out(project, tiny):
+def test_a_workflow_killed_between_a_jobs_last_file_and_its_end_leaves_nothing_out(project):
     """Snakemake has not taken note of such a job: it must neither repeat it nor stop behind it."""
     plan = resolved(project)
     (pretrain,), (study,) = plan.pretrains.values(), plan.studies.values()
@@ -110,7 +110,6 @@ def test_a_workflow_killed_between_a_jobs_last_file_and_its_end_leaves_nothing_o
 
 def test_a_workflow_killed_and_started_again_makes_what_another_project_made(finished, tmp_path, tiny):
     """Two projects from nothing, one of them interrupted: the same clips, weights and predictions."""
-    tiny["studies"]["tiny"]["seeds"] = [1]  # half of the other's runs
     other = new_project(tmp_path / "other", tiny)
     process = start(other, "snakemake")
     finetunes = other / "results/finetune"

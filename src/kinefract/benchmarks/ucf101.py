@@ -36,9 +36,7 @@ class Ucf101Recipe(BenchmarkRecipe):
     classes: Annotated[tuple[str, ...], Field(strict=False, min_length=2)] | None = Field(
         default=None, description="only these classes, labelled in alphabetical order; all where not given"
     )
-    missing: Literal["error", "skip"] = Field(
-        default="error", description="what to do about listed clips that are not there"
-    )
+    allow_missing: bool = Field(default=False, description="go on without listed clips that are not there")
 
     def entries(self, root: Path, folder: Path) -> list[Entry]:
         """List the videos of the split, training before test, in the order of the official lists.
@@ -102,8 +100,8 @@ class Ucf101Recipe(BenchmarkRecipe):
         message = f"{len(absent)} of {len(absent) + len(found)} listed UCF101 clips are not in {top}"
         present = {entry.class_name for entry in found}
         empty = [name for name in names if name not in present]
-        if self.missing == "skip" and not empty:
-            say(f"{message}: going on without them (missing: skip); results are not comparable with others'")
+        if self.allow_missing and not empty:
+            say(f"{message}: going on without them (allow_missing: true), so results are not official")
             return
         shown = [f"  {clip}" for clip in absent[:PROBLEMS_SHOWN]]
         if len(absent) > PROBLEMS_SHOWN:
@@ -112,7 +110,7 @@ class Ucf101Recipe(BenchmarkRecipe):
         if empty and present:
             advice += f"; or, as {len(empty)} whole classes are absent, name those wanted in `classes:`"
         elif present:
-            advice += "; or set `missing: skip` to go on without them"
+            advice += "; or set `allow_missing: true` to go on without them"
         raise UserError("\n".join([f"{message}:", *shown, advice]))
 
 

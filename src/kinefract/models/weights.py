@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from kinefract.errors import UserError
@@ -18,7 +19,7 @@ def save(model: nn.Module, path: Path, spec_id: str) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with written_whole(path) as partial:
         # One key only: safetensors writes several in random order, and equal weights are to be equal files.
-        save_file(state, partial, metadata={"kinefract": spec_id})
+        partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))
 
 
 def load_backbone(model: nn.Module, path: Path) -> None:
