@@ -63,6 +63,9 @@ class MotionsRecipe(BenchmarkRecipe):
     drift: float = Field(
         default=0.0, ge=0, le=0.1, description="speed of the background, any direction, in widths per frame"
     )
+    clutter: float = Field(
+        default=1.0, ge=0, le=1, description="contrast of the background's texture, as part of the shapes'"
+    )
     crf: int = Field(default=0, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
     seed: int = Field(default=1, ge=0)
 
@@ -161,7 +164,9 @@ def clip(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np.
     columns, rows = np.broadcast_arrays(
         pixels[None, None, :] + offset[:, 0, None, None], pixels[None, :, None] + offset[:, 1, None, None]
     )
-    canvas = _look_up(_texture(rng, size), columns, rows)  # (T or 1, size, size, 3)
+    texture = _texture(rng, size)
+    mean = texture.mean((0, 1))
+    canvas = _look_up(mean + np.float32(recipe.clutter) * (texture - mean), columns, rows)  # (T or 1, size, size, 3)
     canvas = np.array(np.broadcast_to(canvas, (recipe.frames, size, size, 3)))
 
     for _ in range(recipe.distractors):
