@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import projects
@@ -24,18 +25,46 @@ def tiny(one_seed) -> dict:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, one_seed, worker_id) -> Path:
-    """Return a project whose study has been built by a plain `snakemake`; only to be read."""
+def once(tmp_path_factory, worker_id):
+    """Return a function that has a folder made by whichever process needs it first, and returns it."""
     base = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         base = base.parent
-    with (base / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        project, done = base / "finished", base / "finished.done"
-        if not done.exists():
-            projects.run(projects.new_project(project, one_seed), "snakemake")
-            done.touch()
-    return project
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished(once, one_seed) -> Path:
+    """Return a project whose study has been built by a plain `snakemake`; only to be read."""
+
+    def make(folder: Path) -> None:
+        projects.run(projects.new_project(folder, one_seed), "snakemake")
+
+    return once("finished", make)
+
+
+@pytest.fixture
+def versioned(once, finished, tmp_path) -> Path:
+    """Return a copy of the finished project as a git repository whose data DVC has recorded."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(finished, folder, symlinks=True)
+        projects.run(folder, "git", "init", "-q")
+        projects.run(folder, "dvc", "repro")
+        projects.commit(folder)
+
+    return Path(shutil.copytree(once("versioned", make), tmp_path / "versioned", symlinks=True))
 
 
 @pytest.fixture

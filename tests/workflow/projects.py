@@ -144,6 +144,11 @@ def edit(project: Path, section: str, name: str, key: str, value: object) -> str
     return before
 
 
+def commit(project: Path) -> None:
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "state")
+
+
 def resolved(project: Path) -> plan.Plan:
     return plan.resolve(params.load(project / "params.yaml"))
 

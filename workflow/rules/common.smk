@@ -63,5 +63,10 @@ def starting_weights(wildcards):
     return ancient(f"{init.folder}/model.safetensors") if init else []
 
 
+def store_before(run):
+    """Only a run still to be made waits for MLflow's store: a clone has none, and would repeat finished runs."""
+    return [] if Path(run, "model.safetensors").exists() else ancient(rules.tracking.output)
+
+
 def study_inputs(wildcards, phase):
     return ancient(run_files(spec_of(wildcards), phase, "model.safetensors"))

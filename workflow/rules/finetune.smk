@@ -8,7 +8,7 @@ rule finetune_run:
         spec=ancient("results/finetune/{id}/spec.yaml"),
         index=lambda wildcards: ancient(f"{spec_of(wildcards).benchmark.folder}/index.csv"),
         weights=starting_weights,
-        tracking=ancient(rules.tracking.output),
+        tracking=lambda wildcards: store_before(f"results/finetune/{wildcards.id}"),
     output:
         metrics="results/finetune/{id}/metrics.jsonl",
         predictions="results/finetune/{id}/predictions.csv",

@@ -7,7 +7,7 @@ rule pretrain_run:
     input:
         spec=ancient("results/pretrain/{id}/spec.yaml"),
         dataset=lambda wildcards: ancient(f"{spec_of(wildcards).dataset.folder}/manifest.csv"),
-        tracking=ancient(rules.tracking.output),
+        tracking=lambda wildcards: store_before(f"results/pretrain/{wildcards.id}"),
     output:
         metrics="results/pretrain/{id}/metrics.jsonl",
         result="results/pretrain/{id}/result.json",
@@ -16,6 +16,8 @@ rule pretrain_run:
         "results/logs/pretrain/{id}.log",
     benchmark:
         "results/benchmarks/pretrain/{id}.tsv"
+    # Everything that is not from scratch waits for it.
+    priority: 1
     conda:
         "../envs/ffmpeg.yaml"
     threads: lambda wildcards: spec_of(wildcards).recipe.threads
