@@ -24,7 +24,7 @@ test: setup
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	pytest -n 2 --dist loadgroup
+	pytest -n 2
 
 ui: setup
 	mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}

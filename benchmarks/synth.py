@@ -1,7 +1,7 @@
 """Measure making fractal clips on one core: `python benchmarks/synth.py [--clips 12] [--json synth.json]`.
 
-Prints a table, and writes the same as JSON with versions and machine. Times are process time, so other work on
-the machine changes them little; the time to a first clip is the wall time of a fresh process.
+Prints a table, and writes the same as JSON with versions and machine. Times are process time, so other work
+on the machine changes them little; the time to a first clip is the wall time of a fresh process.
 """
 
 import argparse

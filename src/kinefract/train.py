@@ -4,6 +4,7 @@ Everything random is a function of the seed and the step or epoch, so a checkpoi
 run that was stopped and resumed ends, on a CPU, with the weights of one that was not.
 """
 
+import io
 import math
 import time
 from collections.abc import Callable
@@ -150,8 +151,11 @@ class Training:
             "model": self.model.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
+        # In memory first: torch's own writer reports a full disk as an error of its own, without the reason.
+        content = io.BytesIO()
+        torch.save(state, content)
         with written_whole(self.checkpoint) as partial:
-            torch.save(state, partial)
+            partial.write_bytes(content.getbuffer())
         self.on_epoch(self.history[-1])
 
 

@@ -166,7 +166,8 @@ def clip(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np.
     )
     texture = _texture(rng, size)
     mean = texture.mean((0, 1))
-    canvas = _look_up(mean + np.float32(recipe.clutter) * (texture - mean), columns, rows)  # (T or 1, size, size, 3)
+    backdrop = mean + np.float32(recipe.clutter) * (texture - mean)
+    canvas = _look_up(backdrop, columns, rows)  # (T or 1, size, size, 3)
     canvas = np.array(np.broadcast_to(canvas, (recipe.frames, size, size, 3)))
 
     for _ in range(recipe.distractors):

@@ -59,6 +59,8 @@ def point(root: Path | str, study: str, folder: Path | str) -> None:
     if link.exists() and not link.is_symlink():
         raise UserError(f"{link}: not a link made by kinefract; move it away, a link to the study goes there")
     target = os.path.relpath(Path(root) / folder, link.parent)
+    if link.is_symlink() and str(link.readlink()) == target:
+        return
     partial = link.with_name(f".{study}.{os.getpid()}.partial")
     try:
         partial.unlink(missing_ok=True)

@@ -175,7 +175,8 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _mend(path: Path) -> str:
-    return f"delete {path} and make the dataset again"
+    folder = path.parents[1] if path.parent.name == "shards" else path.parent
+    return f"delete {folder} and run snakemake, which makes it again"
 
 
 def _read_table(path: Path) -> np.ndarray:
