@@ -8,7 +8,7 @@ from torch import nn
 
 from kinefract import video
 from kinefract.augment.basic import normalise
-from kinefract.benchmarks.index import Video
+from kinefract.benchmarks.recipes import Video
 from kinefract.evaluate import evaluate, scores, top_k
 from kinefract.recipes import FinetuneRecipe
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from kinefract import video
 from kinefract.augment.crop import centre_crop, random_resized_crop
-from kinefract.benchmarks.index import Video
+from kinefract.benchmarks.recipes import Video
 from kinefract.recipes import FinetuneRecipe, TrainRecipe
 
 ORDER, SAMPLE = 1, 2  # purposes that keep random streams of one seed apart

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from kinefract.augment.basic import normalise
-from kinefract.benchmarks.index import Video
+from kinefract.benchmarks.recipes import Video
 from kinefract.data import EvaluationWindows, Videos, evaluation_loader
 from kinefract.files import written_whole
 from kinefract.progress import progress

@@ -12,7 +12,7 @@ import pytest
 
 from kinefract import video
 from kinefract.benchmarks import index
-from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry
+from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry, Video
 from kinefract.errors import UserError
 
 NASTY = [
@@ -152,7 +152,7 @@ def test_a_missing_index_is_named(tmp_path):
         index.read(tmp_path)
 
 
-HEADER = ",".join(index.Video._fields)
+HEADER = ",".join(Video._fields)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from kinefract import video
-from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry
+from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry, Video
 from kinefract.benchmarks.sheet import write_sheet
 from kinefract.errors import UserError
 from kinefract.files import write_json, written_whole
@@ -20,19 +19,6 @@ from kinefract.progress import progress, say
 
 SPLITS = ("train", "test")
 PROBLEMS_SHOWN = 10
-
-
-class Video(NamedTuple):
-    """One line of the index. ``label`` counts classes from 0; ``split`` is "train" or "test"."""
-
-    path: Path  # absolute once read
-    label: int
-    class_name: str
-    split: str
-    frames: int
-    fps: float
-    width: int
-    height: int
 
 
 def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:

@@ -23,6 +23,19 @@ class Entry(NamedTuple):
     split: str  # "train" or "test"
 
 
+class Video(NamedTuple):
+    """One video as the index lists it, probed; ``label`` and ``split`` as in ``Entry``."""
+
+    path: Path  # absolute once read
+    label: int
+    class_name: str
+    split: str
+    frames: int
+    fps: float
+    width: int
+    height: int
+
+
 class BenchmarkRecipe(Section):
     """Settings of a benchmark: where its videos are and which split is meant.
 

@@ -2,15 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kinefract import video
+from kinefract.benchmarks.recipes import Video
 from kinefract.files import written_whole
-
-if TYPE_CHECKING:
-    from kinefract.benchmarks.index import Video
 
 TILES, COLUMNS = 24, 6
 LONGEST_SIDE = 96
@@ -19,7 +16,7 @@ GAP = 4
 SHEET_FPS, SHEET_FRAMES = 12, 36
 
 
-def write_sheet(folder: Path, videos: list["Video"]) -> None:
+def write_sheet(folder: Path, videos: list[Video]) -> None:
     """Write ``preview.mp4`` and ``preview.png``: up to 24 training videos, at most two of a class.
 
     Every tile plays its video's beginning at its own speed and starts again at its end. With more than 24
@@ -46,7 +43,7 @@ def write_sheet(folder: Path, videos: list["Video"]) -> None:
         Image.fromarray(sheet[SHEET_FRAMES // 6]).save(partial)
 
 
-def _choose(videos: list["Video"]) -> list["Video"]:
+def _choose(videos: list[Video]) -> list[Video]:
     by_class: dict[int, list[Video]] = {}
     for item in videos:
         by_class.setdefault(item.label, []).append(item)
@@ -58,7 +55,7 @@ def _choose(videos: list["Video"]) -> list["Video"]:
     return [by_class[label][i * len(by_class[label]) // each] for label in labels for i in range(each)]
 
 
-def _tile_size(videos: list["Video"]) -> tuple[int, int]:
+def _tile_size(videos: list[Video]) -> tuple[int, int]:
     """Return width and height, a multiple of four, of the middle one among the videos' shapes."""
     shape = float(np.median([item.width / item.height for item in videos]))
     width = LONGEST_SIDE * min(1.0, max(shape, 0.5))
