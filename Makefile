@@ -13,6 +13,7 @@ export DVC_NO_ANALYTICS = true
 
 demo: setup
 	snakemake quickstart
+	@kinefract metrics && dvc commit --force --quiet || echo "(not recorded in DVC; \`dvc repro\` does that once the studies under run: are made)"
 	@echo
 	@kinefract table quickstart
 	@echo

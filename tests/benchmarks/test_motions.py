@@ -162,6 +162,7 @@ def test_entries_are_files_with_labels(tmp_path):
     recipe = MotionsRecipe(train_per_class=2, test_per_class=1, size=32, frames=4)
     entries = recipe.entries(tmp_path, tmp_path)
     assert [(e.label, e.class_name) for e in entries if e.split == "test"] == list(enumerate(CLASSES))
+
     assert len({(tmp_path / e.path).read_bytes() for e in entries}) == len(entries) == 36
     assert entries[1].path == "videos/train/right/00001.mp4"
     frames = video.decode(tmp_path / entries[1].path)
@@ -189,3 +190,19 @@ def test_a_mirror_changes_labels():
 def test_impossible_settings_are_rejected(settings):
     with pytest.raises(ValidationError, match=next(iter(settings))):
         MotionsRecipe.model_validate(settings)
+
+
+def test_some_of_the_motions_are_labelled_from_0_and_keep_their_clips(tmp_path):
+    some = MotionsRecipe(train_per_class=1, test_per_class=1, size=32, classes=["grow", "left"])
+    entries = some.entries(tmp_path, tmp_path)
+    named = [(e.label, e.class_name, e.split) for e in entries]
+    assert named == [(0, "left", "train"), (1, "grow", "train"), (0, "left", "test"), (1, "grow", "test")]
+    whole = motions.clip(MotionsRecipe(size=32), CLASSES.index("grow"), "test", 0)
+    # Chroma is stored at half resolution, which costs about 4 levels; another clip differs by tens.
+    assert np.abs(video.decode(tmp_path / entries[3].path).astype(int) - whole).mean() < 8
+
+
+@pytest.mark.parametrize("classes", [["left"], ["left", "left"], ["left", "sideways"]])
+def test_motions_that_do_not_exist_or_are_named_twice_are_refused(classes):
+    with pytest.raises(ValidationError):
+        MotionsRecipe(classes=classes)

@@ -46,6 +46,9 @@ class MotionsRecipe(BenchmarkRecipe):
     mirror_keeps_label: ClassVar[bool] = False
 
     kind: Literal["motions"] = "motions"
+    classes: Annotated[tuple[Literal[CLASSES], ...], Field(strict=False, min_length=2)] | None = Field(
+        default=None, description="only these motions, labelled in the order of CLASSES; all where not given"
+    )
     train_per_class: int = Field(default=40, ge=1, le=99_999, description="training clips of each class")
     test_per_class: int = Field(default=20, ge=1, le=99_999, description="test clips of each class")
     size: int = Field(default=64, ge=32, le=512, multiple_of=2, description="height and width in pixels")
@@ -71,6 +74,8 @@ class MotionsRecipe(BenchmarkRecipe):
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: names one twice")
         low, high = self.speed
         if not 0 < low <= high < 0.25:
             raise ValueError(
@@ -92,16 +97,18 @@ class MotionsRecipe(BenchmarkRecipe):
         from kinefract.files import written_whole
         from kinefract.progress import progress
 
+        names = [name for name in CLASSES if self.classes is None or name in self.classes]
         wanted = [
-            (split, label, index)
+            Entry(f"videos/{split}/{name}/{index:05d}.mp4", label, name, split)
             for split, count in (("train", self.train_per_class), ("test", self.test_per_class))
-            for label in range(len(CLASSES))
+            for label, name in enumerate(names)
             for index in range(count)
         ]
         listed = []
-        for split, label, index in progress(wanted, "making motions", unit="clips"):
-            entry = Entry(f"videos/{split}/{CLASSES[label]}/{index:05d}.mp4", label, CLASSES[label], split)
-            data = video.encode(clip(self, label, split, index), fps=self.fps, crf=self.crf)
+        for entry in progress(wanted, "making motions", unit="clips"):
+            index = int(Path(entry.path).stem)
+            frames = clip(self, CLASSES.index(entry.class_name), entry.split, index)
+            data = video.encode(frames, fps=self.fps, crf=self.crf)
             with written_whole(folder / entry.path) as partial:
                 partial.write_bytes(data)
             listed.append(entry)
