@@ -1,6 +1,7 @@
 """Small settings that every part of the pipeline accepts, for tests that run the real thing."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,13 @@ def shared() -> Path:
     return SHARED
 
 
-def write_params(folder: Path, params: dict) -> Path:
-    """Write ``params.yaml`` into a folder and return its path."""
-    path = folder / "params.yaml"
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    return path
+@pytest.fixture
+def write_params() -> Callable[[Path, dict], Path]:
+    """Return a function that writes ``params.yaml`` into a folder and returns its path."""
+
+    def write(folder: Path, params: dict) -> Path:
+        path = folder / "params.yaml"
+        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        return path
+
+    return write

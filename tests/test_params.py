@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from conftest import write_params
 
 from kinefract import params
 from kinefract.errors import UserError
@@ -119,7 +118,7 @@ def test_what_is_no_mapping_of_sections_is_refused(content):
         params.parse(content)
 
 
-def test_missing_and_broken_files(tmp_path, tiny):
+def test_missing_and_broken_files(tmp_path, tiny, write_params):
     with pytest.raises(UserError, match="no such file"):
         params.load(tmp_path / "params.yaml")
     path = write_params(tmp_path, tiny)

@@ -112,7 +112,7 @@ class DatasetSpec(Spec):
     """A dataset of formula-made clips."""
 
     PARENT: ClassVar[str] = "data/synthetic"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     recipe: AnyDataset
 

@@ -15,8 +15,9 @@ import numpy as np
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 
-# Encoding in one thread makes the same bytes on every machine with the same library.
-ENCODER_OPTIONS = {"preset": "veryfast", "threads": "1"}
+# The same bytes from the same library on every machine and at every call: in one thread, and without what x264 picks
+# by processor, since its AVX-512 code looks ahead in small pictures with a result that differs from call to call.
+ENCODER_OPTIONS = {"preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
 
 
 class VideoInfo(NamedTuple):
@@ -47,10 +48,10 @@ def encode(frames: np.ndarray, fps: int, crf: int) -> bytes:
         stream = container.add_stream("libx264", rate=fps, options={**ENCODER_OPTIONS, "crf": str(crf)})
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
+        convert = _converter()
         for image in frames:
-            container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels))
-            )
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
+            container.mux(stream.encode(convert(frame, "yuv420p")))
         container.mux(stream.encode())
     return buffer.getvalue()
 
