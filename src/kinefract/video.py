@@ -15,8 +15,8 @@ import numpy as np
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 
-# The same bytes from the same library on every machine and at every call: in one thread, and without what x264 picks
-# by processor, since its AVX-512 code looks ahead in small pictures with a result that differs from call to call.
+# The same bytes from the same library on every machine and at every call: in one thread, and without what
+# x264 picks by processor, since in small pictures its AVX-512 code does not decide the same at every call.
 ENCODER_OPTIONS = {"preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
 
 
