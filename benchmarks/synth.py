@@ -13,13 +13,15 @@ from pathlib import Path
 
 from kinefract import video
 from kinefract.provenance import made_with
-from kinefract.synth.fractal import FractalRecipe, class_system
+from kinefract.synth.families.fractal import FractalRecipe, class_system
 
 SETTINGS = {
     "method, 256 px": {"size": 256},
     "quickstart, 72 px": {"size": 72, "points": {"steps": 800, "discard": 50}},
 }
-FIRST_CLIP = "from kinefract.synth.fractal import FractalRecipe as R; R(classes=1, clips_per_class=1).clip(0)"
+FIRST_CLIP = (
+    "from kinefract.synth.families.fractal import FractalRecipe as R; R(classes=1, clips_per_class=1).clip(0)"
+)
 
 
 def timed(action, *arguments) -> tuple[float, object]:

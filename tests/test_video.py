@@ -5,7 +5,8 @@ import pytest
 
 from kinefract import video
 from kinefract.errors import UserError
-from kinefract.synth.fractal import FractalRecipe, Points
+from kinefract.synth.families.fractal import FractalRecipe
+from kinefract.synth.recipes import Points
 
 
 def numbered(frames: int, size=(48, 64)) -> np.ndarray:

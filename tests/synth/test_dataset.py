@@ -13,7 +13,8 @@ from PIL import Image
 from kinefract import video
 from kinefract.errors import UserError
 from kinefract.synth.dataset import Shards, frames_digest, join, shard_files, write_shard
-from kinefract.synth.fractal import FractalRecipe, Points
+from kinefract.synth.families.fractal import FractalRecipe
+from kinefract.synth.recipes import Points
 
 POINTS = Points(steps=200, discard=20, window_steps=200)
 

@@ -7,8 +7,25 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
 
 from kinefract.schema import Registry, Section
+from kinefract.synth.refuse import is_worth_seeing
 
 FAMILIES = Registry("family")
+ATTEMPTS = 100  # draws of a clip until one of them is worth seeing
+
+
+class Points(Section):
+    """Points of a chaos game (method, section 2)."""
+
+    chains: int = Field(default=128, ge=16, le=4096, multiple_of=16, description="points that move at once")
+    steps: int = Field(default=7500, ge=2, le=1_000_000, description="steps of every chain, per frame")
+    discard: int = Field(default=200, ge=0, description="first steps, which are not drawn")
+    window_steps: int = Field(default=3000, ge=2, description="steps of the search for the window")
+
+    @model_validator(mode="after")
+    def _some_drawn(self) -> Self:
+        if self.discard >= min(self.steps, self.window_steps):
+            raise ValueError("discard: wants fewer steps than steps and window_steps")
+        return self
 
 
 class DatasetRecipe(Section):
@@ -50,11 +67,11 @@ class DatasetRecipe(Section):
         """Return the class of clip ``index``."""
         return index % self.classes
 
-    def draw(self, index: int) -> tuple[np.ndarray, int]:
-        """Render clip ``index`` and return how many draws of it were refused before."""
-        return self.clip(index), 0
+    @property
+    def moves(self) -> bool:
+        """Whether clips are meant to move, and are refused where they do not."""
+        return True
 
-    @abstractmethod
     def clip(self, index: int) -> np.ndarray:
         """Render clip ``index``, a function of the recipe and the index alone.
 
@@ -63,6 +80,31 @@ class DatasetRecipe(Section):
 
         Returns:
             uint8 frames, (T, size, size) if grey or (T, size, size, 3) if coloured.
+        """
+        return self.draw(index)[0]
+
+    def draw(self, index: int) -> tuple[np.ndarray, int]:
+        """Render clip ``index`` and return how many draws of it were refused before.
+
+        Raises:
+            RuntimeError: none of 100 draws is worth seeing; the recipe's ranges leave nothing.
+        """
+        for attempt in range(ATTEMPTS):
+            frames = self.render(index, attempt)
+            if frames is not None and is_worth_seeing(frames, self.moves):
+                return frames, attempt
+        raise RuntimeError(f"clip {index} of {self!r}: nothing to see in {ATTEMPTS} draws")
+
+    @abstractmethod
+    def render(self, index: int, attempt: int) -> np.ndarray | None:
+        """Render one draw of a clip, a function of the recipe, the index and the attempt alone.
+
+        Args:
+            index: 0 to ``clips - 1``.
+            attempt: 0, then one more each time a draw was refused.
+
+        Returns:
+            Frames as of ``clip``, or ``None`` where this draw cannot be rendered.
         """
 
 

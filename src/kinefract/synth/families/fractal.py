@@ -1,44 +1,23 @@
 """The fractal family: clips of an iterated function system on the move (arXiv 2411.17584, section 3)."""
 
 from functools import lru_cache
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from kinefract.schema import Section
 from kinefract.synth import ifs, motion
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe
+from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
+from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
 
 # An instance that cannot be shown is drawn again: ten times at full strength, then closer and closer to its
 # class, which has been seen to show something.
-ATTEMPTS, FULL_STRENGTH, FADE, LEAST_STRENGTH = 100, 10, 6, 0.1
+FULL_STRENGTH, FADE, LEAST_STRENGTH = 10, 6, 0.1
 CLASS_ATTEMPTS = 50
 
-# Only clips without a picture or without motion are refused: over-strict filtering of "ugly" fractals hurts
-# pre-training (arXiv 2410.24213). Shares of pixels, and grey levels of 255.
-LEAST_LIT = 0.002
-LEAST_CONTRAST = 2.0
-LEAST_MOTION = 2.0  # between the means of 16 x 16 blocks of the first frame and of the one least like it
-BLOCKS = 16
 LEAST_INSIDE = 0.02  # of the points, or the system explodes
-
-
-class Points(Section):
-    """Points of the chaos game (method, section 2)."""
-
-    chains: int = Field(default=128, ge=16, le=4096, multiple_of=16, description="points that move at once")
-    steps: int = Field(default=7500, ge=2, le=1_000_000, description="steps of every chain, per frame")
-    discard: int = Field(default=200, ge=0, description="first steps, which are not drawn")
-    window_steps: int = Field(default=3000, ge=2, description="steps of the search for the window")
-
-    @model_validator(mode="after")
-    def _some_drawn(self) -> Self:
-        if self.discard >= min(self.steps, self.window_steps):
-            raise ValueError("discard: wants fewer steps than steps and window_steps")
-        return self
-
 
 # Enough to tell whether a class shows something.
 CHECKED_SIZE = 64
@@ -64,22 +43,12 @@ class FractalRecipe(DatasetRecipe):
     points: Points = Points()
     perturbation: Perturbation = Perturbation()
 
-    def clip(self, index: int) -> np.ndarray:
-        """Render clip ``index``: uint8 (T, size, size), its brightest pixel 255."""
-        return self.draw(index)[0]
-
-    def draw(self, index: int) -> tuple[np.ndarray, int]:
-        """Render clip ``index`` and return how many draws of it were refused before."""
+    def render(self, index: int, attempt: int) -> np.ndarray | None:
+        """Render one draw of clip ``index``: uint8 (T, size, size), its brightest pixel 255."""
         system = class_system(self, self.label(index))
-        for attempt in range(ATTEMPTS):
-            strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
-            rng = stream(self.seed, "instance", index, attempt)
-            frames = render_clip(
-                perturb(system, self.perturbation, strength, rng), self.size, self.points, rng
-            )
-            if frames is not None:
-                return frames, attempt
-        raise RuntimeError(f"clip {index} of {self!r}: nothing to see in {ATTEMPTS} draws")
+        strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
+        rng = stream(self.seed, "instance", index, attempt)
+        return render_clip(perturb(system, self.perturbation, strength, rng), self.size, self.points, rng)
 
 
 class _Class(NamedTuple):
@@ -104,7 +73,8 @@ def _class_system(which: _Class) -> np.ndarray:
         system = sample_system(
             rng, which.frames, which.motion == "nonlinear", which.interpolation == "decomposed"
         )
-        if render_clip(system, CHECKED_SIZE, CHECKED_POINTS, rng) is not None:
+        frames = render_clip(system, CHECKED_SIZE, CHECKED_POINTS, rng)
+        if frames is not None and is_worth_seeing(frames):
             break
     system.setflags(write=False)
     return system
@@ -156,8 +126,8 @@ def render_clip(system: np.ndarray, size: int, points: Points, rng: np.random.Ge
     """Render one clip, window and all.
 
     Returns:
-        uint8 (T, size, size), or ``None`` if there is nothing to see: a frame outside the window's search, a
-        system that explodes, hardly a pixel lit, no contrast, no motion.
+        uint8 (T, size, size), or ``None`` for a system that explodes: a frame has no point where the window
+        is looked for, or hardly a point falls into the window.
     """
     from kinefract.synth import render  # imports numba, which takes longer than all else here
 
@@ -175,25 +145,4 @@ def render_clip(system: np.ndarray, size: int, points: Points, rng: np.random.Ge
     drawn = len(system) * points.chains * (points.steps - points.discard)
     if counts.sum(dtype=np.int64) < LEAST_INSIDE * drawn:
         return None
-    frames = render.tone(render.box_sum(counts))
-    return frames if is_worth_seeing(frames) else None
-
-
-def is_worth_seeing(frames: np.ndarray) -> bool:
-    """Tell whether a clip has a picture, contrast and motion, however little of each.
-
-    Args:
-        frames: uint8 (T, H, W).
-    """
-    step = max(1, frames.shape[1] // 64)
-    sample = frames[:, ::step, ::step]  # enough to tell, and far quicker
-    lit = np.count_nonzero(sample, axis=(1, 2)) / sample[0].size
-    contrast = sample.std(axis=(1, 2))
-    if np.median(lit) < LEAST_LIT or np.median(contrast) < LEAST_CONTRAST:
-        return False
-    # Means over blocks, since the chaos game's grain changes from frame to frame even where nothing moves.
-    side = frames.shape[1] // BLOCKS
-    square = frames[:, : side * BLOCKS, : side * BLOCKS]
-    rows = square.reshape(len(frames), BLOCKS, side, -1).sum(axis=2, dtype=np.uint32)
-    means = rows.reshape(len(frames), BLOCKS, BLOCKS, side).sum(axis=3) / side**2
-    return bool(np.abs(means - means[0]).mean(axis=(1, 2)).max() >= LEAST_MOTION)
+    return render.tone(render.box_sum(counts))

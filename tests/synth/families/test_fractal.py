@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth import fractal
 from kinefract.synth.dataset import frames_digest
-from kinefract.synth.families import FAMILIES
-from kinefract.synth.fractal import FractalRecipe, Perturbation, Points, class_system, perturb, render_clip
+from kinefract.synth.families import FAMILIES, fractal
+from kinefract.synth.families.fractal import FractalRecipe, Perturbation, class_system, perturb, render_clip
+from kinefract.synth.recipes import Points
+from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
 
 POINTS = Points(steps=300, discard=50, window_steps=300)
@@ -90,13 +91,13 @@ def test_systems_without_picture_or_motion_are_refused():
     assert render_clip(moving, 32, POINTS, stream(0, "test")) is not None
     assert render_clip(3 * moving, 32, POINTS, stream(0, "test")) is None  # explodes
     assert render_clip(moving * np.nan, 32, POINTS, stream(0, "test")) is None
-    point = np.zeros_like(moving)
-    assert render_clip(point, 32, POINTS, stream(0, "test")) is None
+    point = render_clip(np.zeros_like(moving), 32, POINTS, stream(0, "test"))
+    assert point is None or not is_worth_seeing(point)
     still = moving[:1].repeat(6, axis=0)
     frames = np.zeros((6, 32, 32), np.uint8)
     frames[:, 8:20, 8:20] = 200
-    assert not fractal.is_worth_seeing(frames)
-    assert render_clip(still, 32, Points(steps=30000), stream(0, "test")) is None
+    assert not is_worth_seeing(frames) and is_worth_seeing(frames, moves=False)
+    assert not is_worth_seeing(render_clip(still, 32, Points(steps=30000), stream(0, "test")))
 
 
 def test_a_refused_clip_is_drawn_again_by_its_index_alone():
@@ -104,7 +105,7 @@ def test_a_refused_clip_is_drawn_again_by_its_index_alone():
     drawn = [wild.draw(index) for index in range(30)]
     redrawn = [attempts for _, attempts in drawn]
     assert any(redrawn)
-    assert all(fractal.is_worth_seeing(frames) for frames, _ in drawn)
+    assert all(is_worth_seeing(frames) for frames, _ in drawn)
     index = int(np.argmax(redrawn))
     assert frames_digest(wild.clip(index)) == frames_digest(drawn[index][0])
 
