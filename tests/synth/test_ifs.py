@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kinefract.synth import ifs, render
+from kinefract.synth import ifs, render, window
 from kinefract.synth.streams import stream
 
 
@@ -68,8 +68,8 @@ def lit_share(maps, key):
     """Return the share of lit pixels of one frame in a window of its own."""
     system = maps[None]
     probabilities, keys = ifs.map_probabilities(system), np.array([key], np.uint64)
-    window = render.find_window(system, probabilities, keys, steps=400, discard=20)
-    return (render.render(system, probabilities, window, 64, keys, steps=400, discard=20) > 0).mean()
+    shown = window.find_window(system, probabilities, keys, steps=400, discard=20)
+    return (render.render(system, probabilities, shown, 64, keys, steps=400, discard=20) > 0).mean()
 
 
 def test_naive_interpolation_loses_lit_area_in_mid_clip_and_decomposed_does_not():

@@ -1,19 +1,19 @@
-"""Affine systems to grey frames: a vectorised chaos game, its window, and the tone curve.
+"""Iterated function systems to counts of points: a vectorised chaos game on the CPU.
 
-Importing this module imports numba. Kernels are compiled once per machine and kept on disk.
+Importing this module imports numba. ``render_torch`` draws the same measure on GPUs.
 """
 
 import numpy as np
-from numba import njit
 
-WINDOW_REACH = 6.0  # the window is looked for on [-6, 6]^2
-WINDOW_GRID = 128  # at this many cells a side
-WINDOW_KEEP = 0.9  # of the lit cells
-WINDOW_PAD = 0.1
+from kinefract.synth.compiled import inlined, kernel
+from kinefract.synth.flame import DEPENDENT, vary
 
 LANES = 16  # chains that are moved together
 TABLE = 4096  # entries of the table that turns 12 random bits into a map
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+# With a variation, a point that gets as far, or nowhere (NaN), starts again; where more than one in so many
+# does, the system explodes.
+FAR, OFTEN = np.float32(1e6), 100
 
 
 def render(
@@ -25,6 +25,7 @@ def render(
     chains: int = 128,
     steps: int = 7500,
     discard: int = 200,
+    variation: int = 0,
 ) -> np.ndarray:
     """Count the points of a chaos game, one pixel per point (arXiv 2411.17584, section 3).
 
@@ -41,22 +42,31 @@ def render(
         chains: Number of chains, a multiple of 16; they start at U[-1, 1]^2.
         steps: Steps of every chain.
         discard: Steps at the start that are not counted.
+        variation: Number of the flame variation that follows every map; 0 for none.
 
     Returns:
-        uint32 (T, size, size): visits of every pixel. Points outside the window (or not finite) are dropped.
+        uint32 (T, size, size): visits of every pixel. Points outside the window (or not finite) are dropped;
+        a frame whose system explodes is empty.
     """
     if chains % LANES:
         raise ValueError(f"chains: wants a multiple of {LANES}, got {chains}")
     frames = len(coefficients)
     scale, shift = _to_pixels(window, size)
+    if variation:
+        maps, start, place = coefficients.astype(np.float32), [1, 1, 0, 0], [*scale, *shift]
+    else:
+        # Affine maps of points are affine maps of pixel positions, which saves converting each point.
+        maps, start, place = _in_pixels(coefficients, scale, shift), [*scale, *shift], [1, 1, 0, 0]
     # A count is at most chains * steps. The cells after the image take the points outside, one per lane, so
     # that a run of them does not wait on a single counter.
     counts = np.zeros((frames, size * size + LANES), np.uint32)
     _play(
-        _in_pixels(coefficients, scale, shift),
+        variation,
+        maps,
         map_tables(probabilities),
         np.ascontiguousarray(keys, np.uint64),
-        np.concatenate([scale, shift]).astype(np.float32),
+        np.array(start, np.float32),
+        np.array(place, np.float32),
         chains,
         steps,
         discard,
@@ -64,70 +74,6 @@ def render(
         counts,
     )
     return counts[:, : size * size].reshape(frames, size, size)
-
-
-def find_window(
-    coefficients: np.ndarray,
-    probabilities: np.ndarray,
-    keys: np.ndarray,
-    chains: int = 128,
-    steps: int = 3000,
-    discard: int = 200,
-) -> tuple[float, float, float, float] | None:
-    """Find the window of a clip: the boxes of 90 % of the lit cells of these frames, joined and padded.
-
-    Args:
-        coefficients: (T, N, 6) of the frames that decide, usually the first and the last.
-        probabilities: (T, N).
-        keys: uint64 (T,).
-        chains, steps, discard: As for ``render``.
-
-    Returns:
-        (left, bottom, right, top), the same for all frames; ``None`` if one of these frames has no point in
-        [-6, 6]^2.
-    """
-    square = (-WINDOW_REACH, -WINDOW_REACH, WINDOW_REACH, WINDOW_REACH)
-    counts = render(coefficients, probabilities, square, WINDOW_GRID, keys, chains, steps, discard)
-    lit = counts > 0
-    if not lit.any(axis=(1, 2)).all():
-        return None
-    boxes = np.array([_kept_box(image, WINDOW_KEEP) for image in lit])  # (T, 4) in cells
-    low, high = boxes[:, :2].min(axis=0).astype(float), boxes[:, 2:].max(axis=0).astype(float)
-    pad = WINDOW_PAD / 2 * (high - low)
-    cell = 2 * WINDOW_REACH / WINDOW_GRID
-    left, bottom = (low - pad) * cell - WINDOW_REACH
-    right, top = (high + pad) * cell - WINDOW_REACH
-    return float(left), float(bottom), float(right), float(top)
-
-
-def box_sum(counts: np.ndarray) -> np.ndarray:
-    """Sum every pixel with its 8 neighbours: the counts as if each point had added 1 to a 3 x 3 patch.
-
-    Args:
-        counts: uint32 (T, H, W).
-
-    Returns:
-        uint32 (T, H, W); pixels outside the image count as 0.
-    """
-    sums = np.empty_like(counts)
-    _sum_patches(counts, sums)
-    return sums
-
-
-def tone(counts: np.ndarray) -> np.ndarray:
-    """Turn counts into grey levels: log(1 + count) over the clip's maximum.
-
-    Args:
-        counts: uint32 (T, H, W).
-
-    Returns:
-        uint8 (T, H, W), 255 where the clip is brightest; black if nothing was counted.
-    """
-    levels = np.zeros(counts.shape, np.uint8)
-    top = counts.max()
-    if top:
-        _take_logarithms(counts.reshape(-1), top, levels.reshape(-1))
-    return levels
 
 
 def map_tables(probabilities: np.ndarray) -> np.ndarray:
@@ -153,14 +99,14 @@ def _to_pixels(window: tuple[float, float, float, float], size: int) -> tuple[np
 
 
 def _in_pixels(coefficients: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Rewrite maps of points as maps of pixel positions, so that the kernel need not convert each point."""
+    """Rewrite maps of points as maps of pixel positions: float32 (T, N, 6)."""
     linear = coefficients[..., [0, 1, 3, 4]].reshape(*coefficients.shape[:-1], 2, 2)
     linear = linear * scale[:, None] / scale[None, :]
     offset = coefficients[..., [2, 5]] * scale + shift - linear @ shift
     return np.concatenate([linear, offset[..., None]], axis=-1).reshape(coefficients.shape).astype(np.float32)
 
 
-@njit(inline="always")
+@inlined
 def _mix(z):
     """Turn a counter into 64 random bits (Steele, Lea, Flood, "Fast splittable generators", SplitMix64)."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -168,30 +114,33 @@ def _mix(z):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
-def _play(coefficients, tables, keys, to_pixels, chains, steps, discard, size, counts):
+@kernel
+def _play(variation, coefficients, tables, keys, start, place, chains, steps, discard, size, counts):
     # coefficients: float32 (T, N, 6)   tables: uint8 (T, 4096)   counts: uint32 (T, size * size + LANES)
-    rows = chains // LANES
-    x = np.empty((rows, LANES), np.float32)
-    y = np.empty((rows, LANES), np.float32)
+    # start, place: float32 (4,), scale and shift from [-1, 1]^2 to points, and from points to pixels
+    rows, dependent = chains // LANES, variation in DEPENDENT
+    x, y = np.empty(chains, np.float32), np.empty(chains, np.float32)
+    first_x, first_y = np.empty(chains, np.float32), np.empty(chains, np.float32)
+    last_map = np.empty((4, chains), np.float32)  # b, c, e, f
+    states = np.empty(chains, np.uint32)
     columns = np.empty((6, LANES), np.float32)
-    signed = np.empty(LANES, np.int32)
+    signed = np.empty(chains, np.int32)
     # Unsigned indices spare the test for negative ones.
     cell = signed.view(np.uint32)
-    zero, edge = np.float32(0.0), np.float32(size)
+    zero, edge, far = np.float32(0.0), np.float32(size), FAR
     width, outside = np.int32(size), np.int32(size * size)
     one, unit = np.uint32(1), np.float32(2.0**-23)
     for t in range(len(keys)):
         state = keys[t]
-        maps, table, count = coefficients[t], tables[t], counts[t]
-        for r in range(rows):
-            for lane in range(LANES):
-                state += GOLDEN
-                bits = _mix(state)
-                u = np.float32(bits >> np.uint64(40)) * unit - np.float32(1.0)
-                v = np.float32((bits >> np.uint64(16)) & np.uint64(0xFFFFFF)) * unit - np.float32(1.0)
-                x[r, lane] = u * to_pixels[0] + to_pixels[2]
-                y[r, lane] = v * to_pixels[1] + to_pixels[3]
+        maps, table, count, restarts = coefficients[t], tables[t], counts[t], 0
+        for i in range(chains):
+            state += GOLDEN
+            bits = _mix(state)
+            u = np.float32(bits >> np.uint64(40)) * unit - np.float32(1.0)
+            v = np.float32((bits >> np.uint64(16)) & np.uint64(0xFFFFFF)) * unit - np.float32(1.0)
+            first_x[i] = x[i] = u * start[0] + start[2]
+            first_y[i] = y[i] = v * start[1] + start[3]
+            states[i] = np.uint32(bits >> np.uint64(32)) | one
         for step in range(steps):
             bits = np.uint64(0)
             if step % 2 == 0:
@@ -203,17 +152,13 @@ def _play(coefficients, tables, keys, to_pixels, chains, steps, discard, size, c
                     bits = bits >> np.uint64(16)
                     a, b, c = maps[m, 0], maps[m, 1], maps[m, 2]
                     d, e, f = maps[m, 3], maps[m, 4], maps[m, 5]
-                    for lane in range(LANES):
-                        px = a * x[r, lane] + b * y[r, lane] + c
-                        py = d * x[r, lane] + e * y[r, lane] + f
-                        x[r, lane] = px
-                        y[r, lane] = py
-                        inside = (px >= zero) & (px < edge) & (py >= zero) & (py < edge)
-                        pixel = np.int32(py) * width + np.int32(px)
-                        signed[lane] = pixel if inside else outside + np.int32(lane)
-                    if step >= discard:
-                        for lane in range(LANES):
-                            count[cell[lane]] += one
+                    for i in range(r * LANES, (r + 1) * LANES):
+                        px = a * x[i] + b * y[i] + c
+                        y[i] = d * x[i] + e * y[i] + f
+                        x[i] = px
+                    if dependent:
+                        for i in range(r * LANES, (r + 1) * LANES):
+                            last_map[0, i], last_map[1, i], last_map[2, i], last_map[3, i] = b, c, e, f
             else:
                 for lane in range(LANES):
                     if lane % 4 == 0:
@@ -225,69 +170,28 @@ def _play(coefficients, tables, keys, to_pixels, chains, steps, discard, size, c
                         columns[k, lane] = maps[m, k]
                 for r in range(rows):
                     for lane in range(LANES):
-                        px = columns[0, lane] * x[r, lane] + columns[1, lane] * y[r, lane] + columns[2, lane]
-                        py = columns[3, lane] * x[r, lane] + columns[4, lane] * y[r, lane] + columns[5, lane]
-                        x[r, lane] = px
-                        y[r, lane] = py
-                        inside = (px >= zero) & (px < edge) & (py >= zero) & (py < edge)
-                        pixel = np.int32(py) * width + np.int32(px)
-                        signed[lane] = pixel if inside else outside + np.int32(lane)
-                    if step >= discard:
-                        for lane in range(LANES):
-                            count[cell[lane]] += one
-
-
-@njit(cache=True, nogil=True)
-def _sum_patches(counts, sums):
-    frames, height, width = counts.shape
-    row = np.empty(width, np.uint32)  # sums of three rows
-    for t in range(frames):
-        for i in range(height):
-            row[:] = counts[t, i]
-            if i > 0:
-                row += counts[t, i - 1]
-            if i < height - 1:
-                row += counts[t, i + 1]
-            for j in range(1, width - 1):
-                sums[t, i, j] = row[j - 1] + row[j] + row[j + 1]
-            sums[t, i, 0] = row[0] + row[1]
-            sums[t, i, width - 1] = row[width - 2] + row[width - 1]
-
-
-@njit(cache=True, nogil=True)
-def _take_logarithms(counts, top, levels):
-    # In double precision, whose last digit alone differs between mathematical libraries: rounding hides it.
-    scale = 255.0 / np.log(1.0 + top)
-    for i in range(len(counts)):
-        if counts[i]:
-            levels[i] = np.uint8(np.log(1.0 + counts[i]) * scale + 0.5)
-
-
-@njit(cache=True, nogil=True)
-def _kept_box(lit, keep):
-    """Return the half-open box (left, bottom, right, top) left when the sparsest side is trimmed while more
-    than ``keep`` of the lit cells remain inside."""
-    bottom, top, left, right = 0, lit.shape[0], 0, lit.shape[1]
-    inside = lit.sum()
-    needed = keep * inside
-    while True:
-        # Lit cells on each side of the box as it now is: bottom, top, left, right.
-        sides = np.zeros(4, np.int64)
-        for column in range(left, right):
-            sides[0] += lit[bottom, column]
-            sides[1] += lit[top - 1, column]
-        for row in range(bottom, top):
-            sides[2] += lit[row, left]
-            sides[3] += lit[row, right - 1]
-        sparsest = np.argmin(sides)
-        if inside - sides[sparsest] < needed:
-            return left, bottom, right, top
-        inside -= sides[sparsest]
-        if sparsest == 0:
-            bottom += 1
-        elif sparsest == 1:
-            top -= 1
-        elif sparsest == 2:
-            left += 1
-        else:
-            right -= 1
+                        i = r * LANES + lane
+                        px = columns[0, lane] * x[i] + columns[1, lane] * y[i] + columns[2, lane]
+                        y[i] = columns[3, lane] * x[i] + columns[4, lane] * y[i] + columns[5, lane]
+                        x[i] = px
+                    if dependent:
+                        for k, column in enumerate((1, 2, 4, 5)):
+                            for lane in range(LANES):
+                                last_map[k, r * LANES + lane] = columns[column, lane]
+            if variation:
+                vary(variation, x, y, last_map, states)
+                for i in range(chains):
+                    near = (abs(x[i]) < far) & (abs(y[i]) < far)
+                    x[i] = x[i] if near else first_x[i]
+                    y[i] = y[i] if near else first_y[i]
+                    restarts += not near
+            if step >= discard:
+                for i in range(chains):
+                    px, py = x[i] * place[0] + place[2], y[i] * place[1] + place[3]
+                    inside = (px >= zero) & (px < edge) & (py >= zero) & (py < edge)
+                    pixel = np.int32(py) * width + np.int32(px)
+                    signed[i] = pixel if inside else outside + np.int32(i % LANES)
+                for i in range(chains):
+                    count[cell[i]] += one
+        if restarts * OFTEN > chains * steps:
+            count[:] = 0

@@ -10,10 +10,18 @@ from pydantic import ValidationError
 
 from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES, fractal
-from kinefract.synth.families.fractal import FractalRecipe, Perturbation, class_system, perturb, render_clip
+from kinefract.synth.families.fractal import (
+    FractalRecipe,
+    Perturbation,
+    System,
+    class_system,
+    perturb,
+    render_clip,
+)
 from kinefract.synth.recipes import Points
 from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
+from kinefract.synth.variations import LINEAR, METHOD_MIX, VARIATIONS
 
 POINTS = Points(steps=300, discard=50, window_steps=300)
 
@@ -29,7 +37,7 @@ def test_clips_are_grey_of_the_class_length_and_reach_white():
         frames = recipe().clip(index)
         assert frames.dtype == np.uint8 and frames.shape[1:] == (32, 32) and 6 <= len(frames) <= 9
         assert frames.max() == 255
-        assert len(frames) == len(class_system(recipe(), index)) == len(recipe().clip(index + 5))
+        assert len(frames) == len(class_system(recipe(), index).maps) == len(recipe().clip(index + 5))
 
 
 def test_order_and_other_clips_change_nothing():
@@ -57,8 +65,8 @@ def test_another_process_makes_the_same_clip():
 
 
 def test_seed_changes_every_clip_and_size_changes_no_class():
-    assert not np.array_equal(class_system(recipe(), 0), class_system(recipe(seed=2), 0))
-    np.testing.assert_array_equal(class_system(recipe(), 0), class_system(recipe(size=64), 0))
+    assert not np.array_equal(class_system(recipe(), 0).maps, class_system(recipe(seed=2), 0).maps)
+    np.testing.assert_array_equal(class_system(recipe(), 0).maps, class_system(recipe(size=64), 0).maps)
 
 
 def test_clips_of_a_class_are_more_alike_than_those_of_others():
@@ -72,32 +80,37 @@ def test_clips_of_a_class_are_more_alike_than_those_of_others():
 
 
 def test_linear_motion_moves_translations_along_straight_lines():
-    steps = np.diff(class_system(recipe(motion="linear"), 1)[..., [2, 5]], axis=0)
+    steps = np.diff(class_system(recipe(motion="linear"), 1).maps[..., [2, 5]], axis=0)
     np.testing.assert_allclose(steps, steps[:1].repeat(len(steps), axis=0), atol=1e-12)
 
 
 def test_perturbation_keeps_to_its_ranges():
-    system = np.ones((12, 4, 6))
-    changed = perturb(system, Perturbation(factor=0.4, offset=0.2), 1.0, stream(0, "test"))
+    system = System(np.ones((12, 4, 6)), LINEAR)
+    changed = perturb(system, Perturbation(factor=0.4, offset=0.2), 1.0, stream(0, "test")).maps
     assert changed.min() >= 0.4 and changed.max() <= 1.6
     offset = changed - changed[:, :1]  # the curves are shared, so maps differ by a constant
     np.testing.assert_allclose(offset, offset[:1].repeat(12, axis=0), atol=1e-12)
     assert not np.allclose(offset[0, 1], 0)
-    np.testing.assert_array_equal(perturb(system, Perturbation(), 0.0, stream(0, "test")), system)
+    same = perturb(system, Perturbation(), 0.0, stream(0, "test"))
+    np.testing.assert_array_equal(same.maps, system.maps)
 
 
 def test_systems_without_picture_or_motion_are_refused():
-    moving = class_system(recipe(), 0)
-    assert render_clip(moving, 32, POINTS, stream(0, "test")) is not None
-    assert render_clip(3 * moving, 32, POINTS, stream(0, "test")) is None  # explodes
-    assert render_clip(moving * np.nan, 32, POINTS, stream(0, "test")) is None
-    point = render_clip(np.zeros_like(moving), 32, POINTS, stream(0, "test"))
+    moving = class_system(recipe(nonlinear_shapes=0.0), 0).maps
+
+    def rendered(maps, points=POINTS):
+        return render_clip(System(maps, LINEAR), 32, points, stream(0, "test"))
+
+    assert rendered(moving) is not None
+    assert rendered(3 * moving) is None  # explodes
+    assert rendered(moving * np.nan) is None
+    point = rendered(np.zeros_like(moving))
     assert point is None or not is_worth_seeing(point)
     still = moving[:1].repeat(6, axis=0)
     frames = np.zeros((6, 32, 32), np.uint8)
     frames[:, 8:20, 8:20] = 200
     assert not is_worth_seeing(frames) and is_worth_seeing(frames, moves=False)
-    assert not is_worth_seeing(render_clip(still, 32, Points(steps=30000), stream(0, "test")))
+    assert not is_worth_seeing(rendered(still, Points(steps=30000)))
 
 
 def test_a_refused_clip_is_drawn_again_by_its_index_alone():
@@ -111,16 +124,44 @@ def test_a_refused_clip_is_drawn_again_by_its_index_alone():
 
 
 def test_a_class_never_draws_a_degenerate_system(monkeypatch):
-    good, calls = fractal.sample_system, []
+    good, calls = fractal.sample_maps, []
 
-    def sample_system(rng, *settings):
+    def sample_maps(rng, *settings):
         calls.append(0)
         return good(rng, *settings) * (np.nan if len(calls) == 1 else 1)
 
-    monkeypatch.setattr(fractal, "sample_system", sample_system)
+    monkeypatch.setattr(fractal, "sample_maps", sample_maps)
     fractal._class_system.cache_clear()
-    assert np.isfinite(class_system(recipe(), 0)).all() and len(calls) == 2
+    assert np.isfinite(class_system(recipe(), 0).maps).all() and len(calls) == 2
     fractal._class_system.cache_clear()
+
+
+def test_still_clips_hold_one_picture():
+    still = recipe(motion="still")
+    for index in range(5):
+        frames = still.clip(index)
+        assert 6 <= len(frames) <= 9 and (frames == frames[0]).all()
+        assert frames[0].std() > 10
+
+
+def test_half_of_the_classes_have_one_variation_of_the_methods_mix():
+    classes = recipe(classes=120)
+    numbers = [class_system(classes, label).variation for label in range(120)]
+    assert 40 < numbers.count(LINEAR) < 80
+    assert set(numbers) - {LINEAR} == {VARIATIONS[name] for name in METHOD_MIX}
+
+
+def test_variations_go_by_name_or_number_and_bend_the_clip():
+    named = recipe(nonlinear_shapes=1.0, variations=["fisheye"])
+    assert named == recipe(nonlinear_shapes=1.0, variations=[16])
+    straight = recipe(nonlinear_shapes=0.0)
+    np.testing.assert_array_equal(class_system(named, 0).maps, class_system(straight, 0).maps)
+    assert not np.array_equal(named.clip(0), straight.clip(0))
+
+
+def test_an_unknown_variation_is_named_with_those_there_are():
+    with pytest.raises(ValidationError, match=r"'horse' is not one of: .*did you mean 'horseshoe'"):
+        recipe(variations=["horse"])
 
 
 @pytest.mark.parametrize(
@@ -130,6 +171,10 @@ def test_a_class_never_draws_a_degenerate_system(monkeypatch):
         {"points": {"steps": 100}},
         {"perturbation": {"factor": 1.0}},
         {"motion": "x"},
+        {"nonlinear_shapes": 1.1},
+        {"variations": []},
+        {"variations": ["horseshoes"]},
+        {"variations": [23]},
     ],
 )
 def test_impossible_settings_are_rejected(settings):

@@ -1,16 +1,17 @@
 """The fractal family: clips of an iterated function system on the move (arXiv 2411.17584, section 3)."""
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from kinefract.schema import Section
+from kinefract.schema import Section, not_one_of
 from kinefract.synth import ifs, motion
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
+from kinefract.synth.variations import LINEAR, METHOD_MIX, NAMES, VARIATIONS
 
 # An instance that cannot be shown is drawn again: ten times at full strength, then closer and closer to its
 # class, which has been seen to show something.
@@ -22,6 +23,16 @@ LEAST_INSIDE = 0.02  # of the points, or the system explodes
 # Enough to tell whether a class shows something.
 CHECKED_SIZE = 64
 CHECKED_POINTS = Points(steps=220, discard=20, window_steps=220)
+
+
+def _variation_name(value: Any) -> str:
+    name = NAMES.get(value) if isinstance(value, int) else value
+    if name not in VARIATIONS:
+        raise ValueError(not_one_of(str(value), [*VARIATIONS, *map(str, NAMES)]))
+    return name
+
+
+Variation = Annotated[str, BeforeValidator(_variation_name)]
 
 
 class Perturbation(Section):
@@ -36,19 +47,39 @@ class FractalRecipe(DatasetRecipe):
     """Settings of a dataset of fractal clips."""
 
     family: Literal["fractal"] = "fractal"
-    motion: Literal["linear", "nonlinear"] = Field(default="nonlinear", description="time curves of the maps")
+    motion: Literal["still", "linear", "nonlinear"] = Field(
+        default="nonlinear", description="time curves of the maps; still: one picture, held"
+    )
     interpolation: Literal["decomposed", "naive"] = Field(
         default="decomposed", description="what moves: the factors of the maps, or their entries"
     )
+    nonlinear_shapes: float = Field(
+        default=0.5, ge=0, le=1, description="probability that a class has a flame variation after every map"
+    )
+    variations: Annotated[tuple[Variation, ...], Field(strict=False, min_length=1)] = Field(
+        default=METHOD_MIX, description="which flame variations, by name or number; each as often"
+    )
     points: Points = Points()
     perturbation: Perturbation = Perturbation()
+
+    @property
+    def moves(self) -> bool:
+        return self.motion != "still"
 
     def render(self, index: int, attempt: int) -> np.ndarray | None:
         """Render one draw of clip ``index``: uint8 (T, size, size), its brightest pixel 255."""
         system = class_system(self, self.label(index))
         strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
         rng = stream(self.seed, "instance", index, attempt)
-        return render_clip(perturb(system, self.perturbation, strength, rng), self.size, self.points, rng)
+        instance = perturb(system, self.perturbation, strength, rng)
+        return render_clip(instance, self.size, self.points, rng, self.moves)
+
+
+class System(NamedTuple):
+    """What a clip is drawn from."""
+
+    maps: np.ndarray  # float64 (T, N, 6), composed
+    variation: int  # number of the flame variation after every map; 0 for none
 
 
 class _Class(NamedTuple):
@@ -57,30 +88,35 @@ class _Class(NamedTuple):
     seed: int
     motion: str
     interpolation: str
+    nonlinear_shapes: float
+    variations: tuple[str, ...]
     frames: tuple[int, int]
     number: int
 
 
-def class_system(recipe: FractalRecipe, label: int) -> np.ndarray:
-    """Return the maps of a class: float64 (T, N, 6), read-only, T and N decided by the class."""
-    return _class_system(_Class(recipe.seed, recipe.motion, recipe.interpolation, recipe.frames, label))
+def class_system(recipe: FractalRecipe, label: int) -> System:
+    """Return the system of a class, its maps read-only; T, N and the variation are decided by the class."""
+    return _class_system(_Class(**{key: getattr(recipe, key) for key in _Class._fields[:-1]}, number=label))
 
 
-@lru_cache(maxsize=512)
-def _class_system(which: _Class) -> np.ndarray:
+@lru_cache(maxsize=2048)
+def _class_system(which: _Class) -> System:
     for attempt in range(CLASS_ATTEMPTS):
         rng = stream(which.seed, "class", which.number, attempt)
-        system = sample_system(
+        maps = sample_maps(
             rng, which.frames, which.motion == "nonlinear", which.interpolation == "decomposed"
         )
-        frames = render_clip(system, CHECKED_SIZE, CHECKED_POINTS, rng)
-        if frames is not None and is_worth_seeing(frames):
+        varied = rng.random() < which.nonlinear_shapes
+        variation = VARIATIONS[which.variations[rng.integers(len(which.variations))]] if varied else LINEAR
+        system, moves = System(maps, variation), which.motion != "still"
+        frames = render_clip(system, CHECKED_SIZE, CHECKED_POINTS, rng, moves)
+        if frames is not None and is_worth_seeing(frames, moves):
             break
-    system.setflags(write=False)
+    maps.setflags(write=False)
     return system
 
 
-def sample_system(
+def sample_maps(
     rng: np.random.Generator, frames: tuple[int, int], nonlinear: bool, decomposed: bool
 ) -> np.ndarray:
     """Draw the maps of a clip, frame by frame.
@@ -104,45 +140,53 @@ def sample_system(
     return ifs.interpolate_entries(start, end, curves)
 
 
-def perturb(system: np.ndarray, by: Perturbation, strength: float, rng: np.random.Generator) -> np.ndarray:
+def perturb(system: System, by: Perturbation, strength: float, rng: np.random.Generator) -> System:
     """Make an instance of a class: coefficients times a smooth curve that the maps share, plus an offset.
 
     Args:
-        system: (T, N, 6), composed.
+        system: The class.
         by: Ranges of factor and offset.
         strength: From 0 (the class itself) to 1.
         rng: Random stream.
-
-    Returns:
-        float64 (T, N, 6).
     """
-    frames, maps, coefficients = system.shape
+    frames, maps, coefficients = system.maps.shape
     factor, offset = strength * by.factor, strength * by.offset
     factors = motion.smooth_curves(rng, frames, coefficients, 1 - factor, 1 + factor)
-    return system * factors[:, None] + rng.uniform(-offset, offset, (maps, coefficients))
+    offsets = rng.uniform(-offset, offset, (maps, coefficients))
+    return system._replace(maps=system.maps * factors[:, None] + offsets)
 
 
-def render_clip(system: np.ndarray, size: int, points: Points, rng: np.random.Generator) -> np.ndarray | None:
+def render_clip(
+    system: System, size: int, points: Points, rng: np.random.Generator, moves: bool = True
+) -> np.ndarray | None:
     """Render one clip, window and all.
+
+    Args:
+        system: Maps of every frame.
+        size: Height and width in pixels.
+        points: Points of the chaos game.
+        rng: Random stream.
+        moves: ``False`` draws the first frame and holds it.
 
     Returns:
         uint8 (T, size, size), or ``None`` for a system that explodes: a frame has no point where the window
         is looked for, or hardly a point falls into the window.
     """
-    from kinefract.synth import render  # imports numba, which takes longer than all else here
+    from kinefract.synth.render import render  # imports numba, which takes longer than all else here
+    from kinefract.synth.tone import box_sum, tone
+    from kinefract.synth.window import find_window
 
-    probabilities = ifs.map_probabilities(system)
-    keys = rng.integers(0, 2**64, len(system) + 2, dtype=np.uint64)
+    maps = system.maps if moves else system.maps[:1]
+    probabilities = ifs.map_probabilities(maps)
+    keys = rng.integers(0, 2**64, len(maps) + 2, dtype=np.uint64)
     ends = [0, -1]
-    window = render.find_window(
-        system[ends], probabilities[ends], keys[-2:], points.chains, points.window_steps, points.discard
-    )
+    game = {"chains": points.chains, "discard": points.discard, "variation": system.variation}
+    window = find_window(maps[ends], probabilities[ends], keys[-2:], steps=points.window_steps, **game)
     if window is None:
         return None
-    counts = render.render(
-        system, probabilities, window, size, keys[:-2], points.chains, points.steps, points.discard
-    )
-    drawn = len(system) * points.chains * (points.steps - points.discard)
+    counts = render(maps, probabilities, window, size, keys[:-2], steps=points.steps, **game)
+    drawn = len(maps) * points.chains * (points.steps - points.discard)
     if counts.sum(dtype=np.int64) < LEAST_INSIDE * drawn:
         return None
-    return render.tone(render.box_sum(counts))
+    frames = tone(box_sum(counts))
+    return frames if moves else frames.repeat(len(system.maps), axis=0)
