@@ -77,7 +77,7 @@ def test_flames_that_explode_leave_no_trace_and_others_do(variation):
     wild = [[5.0, 0, np.nan if variation == 2 else 3, 0, 5.0, 3]] * 2
     assert counts_of(wild, window, 32, steps=900, variation=variation).sum() == 0
     tame = counts_of([[0.5, 0, 0.1, 0, 0.5, 0], [0.5, 0, 0.3, 0, 0.4, 0.2]], window, 32, variation=variation)
-    assert tame.sum() > 0.3 * 128 * 7300
+    assert tame.sum() > 0.05 * 128 * 7300
 
 
 def test_grouped_chains_of_a_flame_draw_what_a_plain_game_draws():
