@@ -68,11 +68,8 @@ class FractalRecipe(DatasetRecipe):
 
     def render(self, index: int, attempt: int) -> np.ndarray | None:
         """Render one draw of clip ``index``: uint8 (T, size, size), its brightest pixel 255."""
-        system = class_system(self, self.label(index))
-        strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
-        rng = stream(self.seed, "instance", index, attempt)
-        instance = perturb(system, self.perturbation, strength, rng)
-        return render_clip(instance, self.size, self.points, rng, self.moves)
+        system, rng = instance(self, index, attempt)
+        return render_clip(system, self.size, self.points, rng, self.moves)
 
 
 class System(NamedTuple):
@@ -140,6 +137,13 @@ def sample_maps(
     return ifs.interpolate_entries(start, end, curves)
 
 
+def instance(recipe: FractalRecipe, index: int, attempt: int) -> tuple[System, np.random.Generator]:
+    """Return what one draw of a clip is rendered from: its system, and the stream of its points."""
+    strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
+    rng = stream(recipe.seed, "instance", index, attempt)
+    return perturb(class_system(recipe, recipe.label(index)), recipe.perturbation, strength, rng), rng
+
+
 def perturb(system: System, by: Perturbation, strength: float, rng: np.random.Generator) -> System:
     """Make an instance of a class: coefficients times a smooth curve that the maps share, plus an offset.
 
@@ -178,7 +182,7 @@ def render_clip(
 
     maps = system.maps if moves else system.maps[:1]
     probabilities = ifs.map_probabilities(maps)
-    keys = rng.integers(0, 2**64, len(maps) + 2, dtype=np.uint64)
+    keys = frame_keys(rng, len(maps))
     ends = [0, -1]
     game = {"chains": points.chains, "discard": points.discard, "variation": system.variation}
     window = find_window(maps[ends], probabilities[ends], keys[-2:], steps=points.window_steps, **game)
@@ -190,3 +194,8 @@ def render_clip(
         return None
     frames = tone(box_sum(counts))
     return frames if moves else frames.repeat(len(system.maps), axis=0)
+
+
+def frame_keys(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """Draw the keys of a clip's chaos games: uint64 (T + 2,), of every frame, then of both ends' windows."""
+    return rng.integers(0, 2**64, frames + 2, dtype=np.uint64)
