@@ -110,7 +110,7 @@ def _cells(x: Tensor, y: Tensor, place: Tensor, frame: Tensor, size: int) -> Ten
 
 
 def _hash(z: Tensor) -> Tensor:
-    """Scramble 32-bit integers that wrap around: int32, constants as Wellons's "hash prospector" found them."""
+    """Scramble 32-bit integers, int32 that wrap around; constants by Wellons's "hash prospector"."""
     z = z ^ ((z >> 16) & 0xFFFF)
     z = z * 0x7FEB352D
     z = z ^ ((z >> 15) & 0x1FFFF)
