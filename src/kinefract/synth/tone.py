@@ -4,6 +4,8 @@ import numpy as np
 
 from kinefract.synth.compiled import kernel
 
+TABLE = 16_384  # counts whose grey level is looked up
+
 
 def box_sum(counts: np.ndarray) -> np.ndarray:
     """Sum every pixel with its 8 neighbours: the counts as if each point had added 1 to a 3 x 3 patch.
@@ -56,6 +58,11 @@ def _sum_patches(counts, sums):
 def _take_logarithms(counts, top, levels):
     # In double precision, whose last digit alone differs between mathematical libraries: rounding hides it.
     scale = 255.0 / np.log(1.0 + top)
+    table = np.empty(min(top + 1, TABLE), np.uint8)  # most counts are small and many
+    for count in range(len(table)):
+        table[count] = np.uint8(np.log(1.0 + count) * scale + 0.5)
     for i in range(len(counts)):
-        if counts[i]:
+        if counts[i] < len(table):
+            levels[i] = table[counts[i]]
+        else:
             levels[i] = np.uint8(np.log(1.0 + counts[i]) * scale + 0.5)
