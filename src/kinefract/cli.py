@@ -76,6 +76,26 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add(name, job, summary).add_argument("spec", help=SPEC_HELP)
 
+    look = add(
+        "preview",
+        _preview,
+        "write a picture or an animation of a dataset, a class, a variation or a time curve",
+        "Shows the clips of a dataset that has been made, else renders those it would have.",
+    )
+    look.add_argument("dataset", nargs="?", help="its folder, its spec.yaml or its name in params.yaml")
+    look.add_argument("--family", help="show a family as it is by default, without a dataset")
+    look.add_argument("--class", dest="label", type=int, help="show one class alone, counted from 0")
+    look.add_argument("--variation", help="show a flame variation, by name or number")
+    look.add_argument("--curve", help="show a kind of time curve: linear, sharp, curve or periodic")
+    look.add_argument(
+        "--out",
+        default="preview.mp4",
+        help="ending in .png (moments) or .mp4, .webp, .gif (moving); default: preview.mp4",
+    )
+    add("gallery", _gallery, "draw every family, setting, variation and time curve anew").add_argument(
+        "folder", help="where gallery.md and its pictures go, e.g. docs"
+    )
+
     for name, job, summary in (
         ("pretrain", _pretrain, "pre-train a network on a dataset"),
         ("finetune", _finetune, "fine-tune a network on a benchmark and evaluate it"),
@@ -139,6 +159,20 @@ def _dataset(options: argparse.Namespace) -> None:
 
     video.require_ffmpeg()
     dataset.join(DatasetSpec.read(options.spec).recipe, Path(options.spec).parent)
+
+
+def _preview(options: argparse.Namespace) -> None:
+    from kinefract.synth import looks
+
+    shown = looks.looks(options.dataset, options.family, options.label, options.variation, options.curve)
+    shown.write(options.out)
+    print(f"{options.out}: {shown.caption}")
+
+
+def _gallery(options: argparse.Namespace) -> None:
+    from kinefract.synth import gallery
+
+    gallery.write_gallery(options.folder)
 
 
 def _index(options: argparse.Namespace) -> None:

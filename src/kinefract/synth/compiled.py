@@ -2,7 +2,7 @@
 
 Numba keeps what it compiled by the time stamp of the one file a kernel stands in, so a change in another file
 that the kernel calls would go unnoticed. Here the folder of compiled code is named by the digest of all
-sources of ``synth``, and clips of one version are never made by kernels of another.
+modules that hold kernels, and clips of one version are never made by kernels of another.
 """
 
 import hashlib
@@ -20,7 +20,8 @@ def folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+        text = source.read_bytes()
+        digest.update(text if b"synth.compiled" in text else b"")
     return Path(home) / "kinefract" / digest.hexdigest()[:12]
 
 

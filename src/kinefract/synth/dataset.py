@@ -17,7 +17,7 @@ from kinefract import video
 from kinefract.errors import UserError
 from kinefract.files import write_json, written_whole
 from kinefract.progress import progress
-from kinefract.synth.preview import write_moving_sheet, write_sheet
+from kinefract.synth import preview
 from kinefract.synth.recipes import DatasetRecipe
 
 COLUMNS = (
@@ -96,8 +96,8 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
             for shard in range(recipe.shards):
                 manifest.writelines(_checked_lines(recipe, folder, shard))
         shards = Shards(folder, partial)
-        write_sheet(folder / SHEET, shards)
-        write_moving_sheet(folder / MOVING_SHEET, shards, recipe.fps)
+        preview.write(folder / SHEET, preview.sheet(shards), recipe.fps)
+        preview.write(folder / MOVING_SHEET, preview.moving_sheet(shards), recipe.fps)
         write_json(folder / CARD, _card(recipe, shards))
 
 

@@ -1,7 +1,7 @@
 """What every family's dataset recipe has in common, and the registry of families."""
 
 from abc import abstractmethod
-from typing import Annotated, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
@@ -31,8 +31,11 @@ class Points(Section):
 class DatasetRecipe(Section):
     """Settings of a dataset of formula-made clips; a family adds its own.
 
-    Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``.
+    Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``. ``EXAMPLES``
+    are settings worth a look, by their caption in the gallery.
     """
+
+    EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {"As it is by default.": {}}
 
     family: str
     classes: int = Field(ge=1, description="stored parameter sets, which are the labels")

@@ -1,7 +1,7 @@
 """The fractal family: clips of an iterated function system on the move (arXiv 2411.17584, section 3)."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -44,7 +44,21 @@ class Perturbation(Section):
 
 @FAMILIES.register
 class FractalRecipe(DatasetRecipe):
-    """Settings of a dataset of fractal clips."""
+    """Fractals on the move: attractors of iterated function systems (arXiv 2411.17584)."""
+
+    EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {
+        "The method's mix.": {},
+        "Still: one system a clip, drawn once.": {"motion": "still", "nonlinear_shapes": 0.0},
+        "Linear motion and shapes.": {"motion": "linear", "nonlinear_shapes": 0.0},
+        "Nonlinear motion, linear shapes.": {"nonlinear_shapes": 0.0},
+        "Naive interpolation: clips turn to dust half-way.": {
+            "motion": "linear",
+            "interpolation": "naive",
+            "nonlinear_shapes": 0.0,
+        },
+        "Nonlinear motion and shapes.": {"nonlinear_shapes": 1.0},
+        "Instances of one class.": {"classes": 1},
+    }
 
     family: Literal["fractal"] = "fractal"
     motion: Literal["still", "linear", "nonlinear"] = Field(
