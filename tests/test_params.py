@@ -68,7 +68,7 @@ def test_paper_defaults_are_the_papers(tiny):
             1.5,
             "finetuning.small.flip: Input should be less than or equal to 1",
         ),
-        ("datasets", "fractal", "family", "fractall", "family: 'fractall' is not one of: fractal"),
+        ("datasets", "fractal", "family", "fractall", "(did you mean 'fractal'?)"),
         ("datasets", "fractal", "size", 49, "datasets.fractal.size: Input should be a multiple of 2, got 49"),
         ("datasets", "fractal", "frames", [20, 18], "frames: wants [fewest, most]"),
         (
