@@ -14,6 +14,9 @@ JOBS = {
     "shard": ["spec", "number"],
     "dataset": ["spec"],
     "index": ["spec"],
+    "verify": ["dataset", "--sample", "--all", "--jobs"],
+    "export": ["dataset", "folder"],
+    "card": ["dataset", "--study", "--against", "--sample", "--out"],
     "pretrain": ["spec", "--workers"],
     "finetune": ["spec", "--workers"],
     "study": ["spec"],
@@ -141,6 +144,25 @@ def test_a_file_that_is_no_spec(tmp_path, refuse, content):
 def test_pretraining_without_its_dataset(specs, tmp_path, refuse):
     path = tmp_path / first(specs.pretrains).folder / "spec.yaml"
     assert "manifest.csv: no such file; make it first" in refuse("pretrain", path)
+
+
+@pytest.mark.parametrize("job", [["verify"], ["export"]])
+def test_a_dataset_that_is_not_there_or_not_made(job, specs, tmp_path, tiny, refuse):
+    out = [str(tmp_path / "out")] if job == ["export"] else []
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    assert "did you mean 'fractal'?" in refuse(*job, "fractl", *out)
+    for named in ("fractal", first(specs.datasets).folder):
+        assert "manifest.csv: no such file; make " in refuse(*job, named, *out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--jobs", "0"], ["--sample", "-1"], ["--sample", "few"], ["--all", "--sample", "3"]]
+)
+def test_verify_refuses_numbers_out_of_range(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["verify", "fractal", *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
 
 
 def test_finetuning_without_its_index(specs, tmp_path, refuse):

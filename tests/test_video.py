@@ -1,5 +1,7 @@
 """Reading and writing video: frames keep their number, damage is told, never passed over."""
 
+import resource
+
 import numpy as np
 import pytest
 
@@ -100,4 +102,17 @@ def test_a_missing_ffmpeg_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="ffmpeg and ffprobe not found: install ffmpeg"):
         video.write_for_people(tmp_path / "a.mp4", np.zeros((2, 16, 16, 3), np.uint8), 12)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_for_people_that_the_disk_cuts_short_is_one_clear_error(tmp_path):
+    rng = np.random.Generator(np.random.Philox(1))
+    frames = rng.integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))  # as a full disk, without root
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*clips\.mp4"):
+            video.write_for_people(tmp_path / "clips.mp4", frames, 12)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert list(tmp_path.iterdir()) == []

@@ -3,13 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kinefract import __version__
 from kinefract.errors import UserError
 
 SPEC_HELP = "the spec.yaml in the folder that is to be filled"
+DATASET_HELP = "its folder, its spec.yaml or its name in params.yaml"
 EXAMPLES = """\
 examples:
   kinefract check                                          is params.yaml in order?
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "write a picture or an animation of a dataset, a class, a variation or a time curve",
         "Shows the clips of a dataset that has been made, else renders those it would have.",
     )
-    look.add_argument("dataset", nargs="?", help="its folder, its spec.yaml or its name in params.yaml")
+    look.add_argument("dataset", nargs="?", help=DATASET_HELP)
     look.add_argument("--family", help="show a family as it is by default, without a dataset")
     look.add_argument("--class", dest="label", type=int, help="show one class alone, counted from 0")
     look.add_argument("--variation", help="show a flame variation, by name or number")
@@ -94,6 +95,52 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("gallery", _gallery, "draw every family, setting, variation and time curve anew").add_argument(
         "folder", help="where gallery.md and its pictures go, e.g. docs"
+    )
+
+    verify = add(
+        "verify",
+        _verify,
+        "check every byte of a dataset, and clips of it against their recipe",
+        "Names all that is wrong.",
+    )
+    verify.add_argument("dataset", help=DATASET_HELP)
+    chosen = verify.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--sample",
+        type=_at_least(0),
+        default=20,
+        metavar="N",
+        help="clips to decode and render again, evenly spread (default: 20)",
+    )
+    chosen.add_argument("--all", action="store_true", help="decode and render all of them")
+    verify.add_argument("--jobs", type=_at_least(1), help="processes (default: one per core)")
+
+    export = add(
+        "export",
+        _export,
+        "unpack a dataset into class folders of mp4 files, for other trainers",
+        "Run again, it goes on where it was stopped.",
+    )
+    export.add_argument("dataset", help=DATASET_HELP)
+    export.add_argument("folder", help="where to: a folder that is empty or does not exist")
+
+    card = add(
+        "card",
+        _card,
+        "print and draw a dataset's card: contents, cost, and how close it is to filmed video",
+        "Takes the figures from the dataset's card.json and measures what that lacks.",
+    )
+    about = card.add_mutually_exclusive_group(required=True)
+    about.add_argument("dataset", nargs="?", help=DATASET_HELP)
+    about.add_argument("--study", help="show the datasets of a study of params.yaml beside its benchmarks")
+    card.add_argument(
+        "--against", metavar="BENCHMARK", help="measure a benchmark too: its index folder or name"
+    )
+    card.add_argument("--sample", type=_at_least(1), metavar="N", help="clips to measure (default: 12 to 24)")
+    card.add_argument(
+        "--out",
+        type=Path,
+        help="the page to write (default: results/cards/<dataset>.html or the study's datasets.html)",
     )
 
     for name, job, summary in (
@@ -117,6 +164,15 @@ def _parser() -> argparse.ArgumentParser:
     table = add("table", _table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"wants at least {least}, got {text}")
+        return int(text)
+
+    return number
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -161,6 +217,29 @@ def _dataset(options: argparse.Namespace) -> None:
     dataset.join(DatasetSpec.read(options.spec).recipe, Path(options.spec).parent)
 
 
+def _verify(options: argparse.Namespace) -> None:
+    from kinefract.locate import locate_dataset
+    from kinefract.synth.verify import verify
+
+    spec, folder = locate_dataset(options.dataset)
+    sample = None if options.all else options.sample
+    found = verify(spec.recipe, folder, sample, options.jobs or os.cpu_count() or 1)
+    if found.problems:
+        raise UserError(f"{folder}: {found.complaint}")
+    print(f"{folder}: {found.summary}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from kinefract.locate import locate_dataset
+    from kinefract.synth.dataset import Shards
+    from kinefract.synth.export import export
+
+    spec, folder = locate_dataset(options.dataset)
+    shards = Shards(folder)
+    written = export(spec.id, shards, options.folder)
+    print(f"{options.folder}: {len(shards)} clips of {spec.id}, {written} of them written now")
+
+
 def _preview(options: argparse.Namespace) -> None:
     from kinefract.synth import looks
 
@@ -173,6 +252,20 @@ def _gallery(options: argparse.Namespace) -> None:
     from kinefract.synth import gallery
 
     gallery.write_gallery(options.folder)
+
+
+def _card(options: argparse.Namespace) -> None:
+    from kinefract import cards, video
+
+    video.require_ffmpeg()
+    if options.study:
+        if options.against:
+            raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")
+        page = cards.of_study(options.study, options.sample)
+    else:
+        page = cards.of_dataset(options.dataset, options.against, options.sample)
+    print(page.text)
+    print(page.write(options.out))
 
 
 def _index(options: argparse.Namespace) -> None:

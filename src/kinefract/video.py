@@ -6,8 +6,10 @@ ffmpeg, writes the sheets that people look at.
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 
+ENCODER = "libx264"
 # The same bytes from the same library on every machine and at every call: in one thread, and without what
 # x264 picks by processor, since in small pictures its AVX-512 code does not decide the same at every call.
 ENCODER_OPTIONS = {"preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
@@ -39,13 +42,22 @@ def encode(frames: np.ndarray, fps: int, crf: int) -> bytes:
 
     Returns:
         The bytes of an mp4 file; the same frames give the same bytes.
+
+    Raises:
+        UserError: PyAV was built without the encoder.
     """
     import av
 
     pixels = "gray" if frames.ndim == 3 else "rgb24"
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={**ENCODER_OPTIONS, "crf": str(crf)})
+        try:
+            stream = container.add_stream(ENCODER, rate=fps, options={**ENCODER_OPTIONS, "crf": str(crf)})
+        except av.codec.codec.UnknownCodecError:
+            raise UserError(
+                f"the installed PyAV (av {av.__version__}) has no encoder {ENCODER}; "
+                "install the wheel of PyPI, which has it: pip install --force-reinstall --only-binary av av"
+            ) from None
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         convert = _converter()
@@ -141,10 +153,8 @@ def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
         UserError: ffmpeg is missing, or the file cannot be written.
     """
     require_ffmpeg()
-    from skvideo.io import FFmpegWriter
-
-    with written_whole(path) as partial:
-        writer = FFmpegWriter(
+    with scikit_video() as skvideo, written_whole(path) as partial:
+        writer = skvideo.io.FFmpegWriter(
             str(partial),
             inputdict={"-r": str(fps)},
             outputdict={
@@ -159,6 +169,34 @@ def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
         for image in frames:
             writer.writeFrame(image)
         writer.close()
+        # The writer does not tell whether ffmpeg got to the end.
+        try:
+            written = probe(partial).frames
+        except UserError:
+            written = 0
+        if written != len(frames):
+            raise UserError(f"cannot write {path}: ffmpeg left {written} of {len(frames)} frames; disk full?")
+
+
+@contextmanager
+def scikit_video() -> Iterator[ModuleType]:
+    """Yield the module ``skvideo`` with its parts ``io``, ``measure`` and ``motion`` loaded.
+
+    Version 1.1.11, the last one, uses the names ``numpy.int`` and ``numpy.float``, which numpy gave up. They
+    are there as long as the block runs.
+    """
+    gone = [kind for kind in (int, float) if not hasattr(np, kind.__name__)]
+    for kind in gone:
+        setattr(np, kind.__name__, kind)
+    try:
+        import skvideo.io
+        import skvideo.measure
+        import skvideo.motion
+
+        yield skvideo
+    finally:
+        for kind in gone:
+            delattr(np, kind.__name__)
 
 
 def require_ffmpeg() -> None:

@@ -2,8 +2,14 @@
 
 import csv
 import json
+import os
 import pickle
+import resource
+import shutil
 import tarfile
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import av
 import numpy as np
@@ -51,6 +57,12 @@ def whole(tmp_path_factory):
 def copy(tmp_path):
     """A dataset of its own for a test that damages it, not yet joined."""
     return make(tmp_path)
+
+
+@pytest.fixture
+def joined(whole, tmp_path):
+    """A whole dataset of its own for a test that damages it."""
+    return shutil.copytree(whole, tmp_path / "joined")
 
 
 def rows(path):
@@ -203,5 +215,109 @@ def test_a_shard_that_fails_leaves_no_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(FractalRecipe, "draw", draw)
     with pytest.raises(KeyboardInterrupt):
+        write_shard(recipe(), 0, tmp_path)
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+def test_a_changed_byte_of_a_clip_is_told_when_it_is_read(joined):
+    shards = Shards(joined)
+    tar_path, _ = shard_files(joined, 0)
+    content = tar_path.read_bytes()
+    for place in range(512, 512 + int(shards.sizes[0]), 97):
+        tar_path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with pytest.raises(UserError, match=r"00000\.tar: clip 0 is damaged, .*delete .* and run snakemake"):
+            shards.read(0)
+    shards.read(1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("frames", "9", r"00000\.tar, clip 1: . frames where .*manifest\.csv says 9"),
+        ("frames", "0", r"manifest\.csv: a number of the column frames is out of range"),
+        ("size", "-1", r"manifest\.csv: a number of the column size is out of range"),
+        ("offset", "999999999999999999", r"manifest\.csv: a number of the column offset is out of range"),
+        ("size", "999999999999", r"00000\.tar: clip 2 is not where .*manifest\.csv says"),
+        ("shard", "2", r"00002\.tar: clip 1 is not where"),
+        ("crc32", "7", r"00000\.tar: clip 1 is damaged"),
+        ("label", "one", r"manifest\.csv: cannot be read"),
+    ],
+)
+def test_a_manifest_that_disagrees_is_named(joined, column, value, said):
+    table = rows(joined / "manifest.csv")
+    table[1][column] = value
+    with (joined / "manifest.csv").open("w", newline="") as stream:
+        written = csv.DictWriter(stream, table[0].keys(), lineterminator="\n")
+        written.writeheader()
+        written.writerows(table)
+    with pytest.raises(UserError, match=said):
+        Shards(joined).read(1)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index,label\n"])
+def test_a_damaged_table_of_a_shard_is_named(copy, content):
+    _, table = shard_files(copy, 1)
+    table.write_bytes(content)
+    with pytest.raises(UserError, match=r"00001\.csv: .*delete .* and run snakemake"):
+        join(recipe(), copy)
+    assert not (copy / "manifest.csv").exists()
+
+
+@contextmanager
+def full_disk(room):
+    """Limit the size of files, which stands in for a full disk: the same failing write, without root."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def test_a_full_disk_leaves_no_shard(tmp_path):
+    with full_disk(10_000), pytest.raises(UserError, match=r"cannot write .*00000\.tar: File too large"):
+        write_shard(recipe(), 0, tmp_path)
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_manifest(copy):
+    with full_disk(100), pytest.raises(UserError, match=r"cannot write .*: File too large"):
+        join(recipe(), copy)
+    assert [path.name for path in copy.iterdir()] == ["shards"]
+    join(recipe(), copy)
+    assert len(Shards(copy)) == 20
+
+
+@contextmanager
+def as_another_user():
+    """Root may write anywhere, so act as a user who may not."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", ["dataset", "dataset/shards"])
+def test_a_folder_that_is_read_only_is_named(name):
+    with tempfile.TemporaryDirectory() as place:  # since others may not look into pytest's folders
+        folder = Path(place, name)
+        folder.mkdir(parents=True)
+        for path in (folder, *folder.parents[: len(Path(name).parts)]):
+            path.chmod(0o555)
+        with as_another_user(), pytest.raises(UserError, match=r"cannot write .*shards.*: Permission denied"):
+            write_shard(recipe(), 0, Path(place, "dataset"))
+        folder.chmod(0o755)
+        assert list(folder.iterdir()) == []
+
+
+def test_an_encoder_that_is_missing_leaves_no_shard(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "ENCODER", "libx264_which_is_not_there")
+    with pytest.raises(
+        UserError, match=r"the installed PyAV \(av .*\) has no encoder libx264_which.*pip install"
+    ):
         write_shard(recipe(), 0, tmp_path)
     assert list((tmp_path / "shards").iterdir()) == []

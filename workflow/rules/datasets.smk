@@ -33,6 +33,7 @@ rule dataset:
     output:
         manifest="data/synthetic/{id}/manifest.csv",
         card="data/synthetic/{id}/card.json",
+        page="data/synthetic/{id}/card.html",
         picture="data/synthetic/{id}/preview.png",
         preview="data/synthetic/{id}/preview.mp4",
     log:

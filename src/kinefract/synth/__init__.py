@@ -1,1 +1,63 @@
-"""Formulas to clips. Nothing here imports training code."""
+"""Formulas to clips. Nothing here imports training code.
+
+>>> from kinefract import synth
+>>> fractals = synth.recipe(family="fractal", classes=10, clips_per_class=100, size=64)
+>>> fractals.clip(3).shape[1:], fractals.label(3)  # uint8 (T, H, W): a function of recipe and number alone
+((64, 64), 3)
+>>> clips = synth.RenderedClips(fractals, frames=8)  # endless; synth.ShardClips reads a dataset on disk
+>>> clip, label = next(iter(clips))  # uint8 (8, 1, 64, 64)
+"""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinefract.synth.recipes import DatasetRecipe
+
+# Imported when they are asked for: Snakemake imports this package at every start, and torch takes seconds.
+_HOMES = {
+    "Shards": "dataset",
+    "join": "dataset",
+    "write_shard": "dataset",
+    "RenderedClips": "torch_data",
+    "ShardClips": "torch_data",
+}
+
+__all__ = ["RenderedClips", "ShardClips", "Shards", "join", "recipe", "write_shard"]
+
+
+def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -> "DatasetRecipe":
+    """Return the recipe of a dataset, from settings as under ``datasets:`` in params.yaml.
+
+    Args:
+        settings: A mapping with ``family``, ``classes``, ``clips_per_class`` and what the family takes.
+        more: The same as keywords, which go before ``settings``.
+
+    Raises:
+        UserError: no such family, or settings it does not accept: one line each.
+    """
+    from pydantic import ValidationError
+
+    from kinefract.errors import UserError
+    from kinefract.schema import problem_lines
+    from kinefract.synth.families import FAMILIES
+
+    try:
+        return FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
+    except ValidationError as error:
+        lines = problem_lines(error)
+    except ValueError as error:
+        lines = [str(error)]
+    raise UserError("\n  ".join([f"recipe: {len(lines)} problem{'s' * (len(lines) > 1)}", *lines]))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

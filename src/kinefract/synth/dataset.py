@@ -1,13 +1,15 @@
 """Datasets on disk: shards of encoded clips, the manifest that joins them, and random access to both.
 
 A shard is a tar file in the layout of WebDataset: ``000000123.mp4`` holds clip 123, ``000000123.cls`` its
-class as text. The CSV file beside it says where each clip begins, and from what frames it was encoded.
+class as text. The CSV file beside it says where each clip begins, the CRC-32 of its bytes and the SHA-256 of
+the frames they were encoded from.
 """
 
 import csv
 import hashlib
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,17 +17,18 @@ import numpy as np
 
 from kinefract import video
 from kinefract.errors import UserError
-from kinefract.files import write_json, written_whole
+from kinefract.files import written_whole
 from kinefract.progress import progress
 from kinefract.synth import preview
 from kinefract.synth.recipes import DatasetRecipe
 
 COLUMNS = (
-    "index", "label", "frames", "channels", "shard", "offset", "size", "redrawn", "frames_sha256",
+    "index", "label", "frames", "channels", "shard", "offset", "size", "crc32", "redrawn", "frames_sha256",
 )  # fmt: skip
 NUMBERS = COLUMNS[:-1]
 
-MANIFEST, CARD, SHEET, MOVING_SHEET = "manifest.csv", "card.json", "preview.png", "preview.mp4"
+MANIFEST, CARD, CARD_PAGE = "manifest.csv", "card.json", "card.html"
+SHEET, MOVING_SHEET = "preview.png", "preview.mp4"
 
 
 def shard_files(folder: Path | str, shard: int) -> tuple[Path, Path]:
@@ -38,6 +41,33 @@ def shard_clips(recipe: DatasetRecipe, shard: int) -> range:
     """Return the indices of the clips of a shard."""
     start = shard * recipe.clips_per_shard
     return range(start, min(start + recipe.clips_per_shard, recipe.clips))
+
+
+def member_name(index: int) -> str:
+    """Return the name of a clip in its tar file."""
+    return f"{index:09d}.mp4"
+
+
+def label_name(index: int) -> str:
+    """Return the name of the text beside a clip that tells its class."""
+    return f"{index:09d}.cls"
+
+
+def member(name: str, size: int) -> tarfile.TarInfo:
+    """Return a member of a shard: without owner or time, so that equal clips make equal files."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o644
+    return info
+
+
+def padded(size: int | np.ndarray) -> int | np.ndarray:
+    """Return a size in bytes, or each of several, rounded up to the whole blocks that a tar file gives it."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def tar_size(end: int) -> int:
+    """Return the size of a tar file whose members end at ``end``: two empty blocks more, in whole records."""
+    return -(-(end + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
 
 
 def frames_digest(frames: np.ndarray) -> str:
@@ -76,19 +106,21 @@ def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
             label = recipe.label(index)
             encoded = video.encode(frames, recipe.fps, recipe.crf)
             offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's header
-            _add(tar, _member(index), encoded)
-            _add(tar, f"{index:09d}.cls", str(label).encode())
+            _add(tar, member_name(index), encoded)
+            _add(tar, label_name(index), str(label).encode())
             channels = 1 if frames.ndim == 3 else frames.shape[3]
-            numbers = (index, label, len(frames), channels, shard, offset, len(encoded), redrawn)
-            rows.writerow((*numbers, frames_digest(frames)))
+            stored = (shard, offset, len(encoded), zlib.crc32(encoded))
+            rows.writerow((index, label, len(frames), channels, *stored, redrawn, frames_digest(frames)))
 
 
 def join(recipe: DatasetRecipe, folder: Path | str) -> None:
-    """Check that all shards are there and whole; write previews, ``card.json`` and, last, ``manifest.csv``.
+    """Check that all shards are there and whole; write previews, card and, last, ``manifest.csv``.
 
     Raises:
         UserError: a shard is missing, truncated, or does not hold the clips the recipe puts there.
     """
+    from kinefract.synth import card  # which reads clips by way of this module
+
     folder = Path(folder)
     with written_whole(folder / MANIFEST) as partial:
         with partial.open("w", newline="", encoding="utf-8") as manifest:
@@ -98,7 +130,7 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
         shards = Shards(folder, partial)
         preview.write(folder / SHEET, preview.sheet(shards), recipe.fps)
         preview.write(folder / MOVING_SHEET, preview.moving_sheet(shards), recipe.fps)
-        write_json(folder / CARD, _card(recipe, shards))
+        card.write(recipe, shards, folder)
 
 
 class Shards:
@@ -119,19 +151,42 @@ class Shards:
         """
         self.folder = Path(folder)
         self.manifest = manifest or self.folder / MANIFEST
-        table = _read_table(self.manifest)
-        columns = dict(zip(NUMBERS, table.T, strict=True))
+        columns = _read_table(self.manifest)
         self.labels, self.frames = columns["label"], columns["frames"]
         self.redrawn, self.sizes = columns["redrawn"], columns["size"]
-        self._channels, self._shard, self._offset = columns["channels"], columns["shard"], columns["offset"]
-        if not np.array_equal(columns["index"], np.arange(len(table))):
+        self._channels, self._shard = columns["channels"], columns["shard"]
+        self._offset, self._crc32 = columns["offset"], columns["crc32"]
+        if not np.array_equal(columns["index"], np.arange(len(self))):
             raise UserError(f"{self.manifest}: clips are missing or out of order; {_mend(self.manifest)}")
-        last = np.flatnonzero(np.append(np.diff(self._shard) != 0, True))
-        for row in table[last]:
-            _check_size(self.folder, dict(zip(NUMBERS, row.tolist(), strict=True)))
+        _check_places(self.folder, self.manifest, columns)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def encoded(self, index: int) -> bytes:
+        """Return a clip as it is stored, the content of an mp4 file.
+
+        Args:
+            index: 0 to ``len(self) - 1``.
+
+        Raises:
+            UserError: the shard cannot be read, or holds other bytes than it was given.
+        """
+        tar_path, _ = shard_files(self.folder, int(self._shard[index]))
+        start, size = int(self._offset[index]), int(self.sizes[index])
+        try:
+            with tar_path.open("rb") as tar:
+                tar.seek(start - tarfile.BLOCKSIZE)
+                header, encoded = tar.read(tarfile.BLOCKSIZE), tar.read(size)
+        except OSError as error:
+            raise UserError(f"{tar_path}: {error.strerror}; {_mend(tar_path)}") from error
+        if header.split(b"\0", 1)[0] != member_name(index).encode() or len(encoded) != size:
+            raise UserError(f"{tar_path}: clip {index} is not where {self.manifest} says; {_mend(tar_path)}")
+        if zlib.crc32(encoded) != self._crc32[index]:
+            raise UserError(
+                f"{tar_path}: clip {index} is damaged, other bytes than were written; {_mend(tar_path)}"
+            )
+        return encoded
 
     def read(self, index: int, frames: Sequence[int] | None = None, grey: bool | None = None) -> np.ndarray:
         """Decode frames of a clip.
@@ -145,33 +200,21 @@ class Shards:
             uint8 (T, H, W) if grey, else (T, H, W, 3).
 
         Raises:
-            UserError: the shard cannot be read, or holds something else where the clip should be.
+            UserError: the shard cannot be read, or holds other bytes or frames than it was given.
         """
-        tar_path, _ = shard_files(self.folder, int(self._shard[index]))
-        start, size = int(self._offset[index]), int(self.sizes[index])
+        encoded = self.encoded(index)
         try:
-            with tar_path.open("rb") as tar:
-                tar.seek(start - tarfile.BLOCKSIZE)
-                header, encoded = tar.read(tarfile.BLOCKSIZE), tar.read(size)
-        except OSError as error:
-            raise UserError(f"{tar_path}: {error.strerror}; {_mend(tar_path)}") from error
-        if header.split(b"\0", 1)[0] != _member(index).encode() or len(encoded) != size:
-            raise UserError(f"{tar_path}: clip {index} is not where {self.manifest} says; {_mend(tar_path)}")
-        try:
-            return video.decode(encoded, frames, self._channels[index] == 1 if grey is None else grey)
+            decoded = video.decode(encoded, frames, self._channels[index] == 1 if grey is None else grey)
+            if frames is None and len(decoded) != self.frames[index]:
+                raise UserError(f"{len(decoded)} frames where {self.manifest} says {self.frames[index]}")
         except UserError as error:
+            tar_path, _ = shard_files(self.folder, int(self._shard[index]))
             raise UserError(f"{tar_path}, clip {index}: {error}") from error
-
-
-def _member(index: int) -> str:
-    return f"{index:09d}.mp4"
+        return decoded
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """Add a member without owner or time, so that equal clips make equal files."""
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = len(content), 0o644
-    tar.addfile(member, io.BytesIO(content))
+    tar.addfile(member(name, len(content)), io.BytesIO(content))
 
 
 def _mend(path: Path) -> str:
@@ -179,8 +222,8 @@ def _mend(path: Path) -> str:
     return f"delete {folder} and run snakemake, which makes it again"
 
 
-def _read_table(path: Path) -> np.ndarray:
-    """Return the numeric columns of a shard's CSV file or of a manifest: int64 (N, len(NUMBERS))."""
+def _read_table(path: Path) -> dict[str, np.ndarray]:
+    """Return the numeric columns of a shard's CSV file or of a manifest by name: int64 (N,) each."""
     try:
         with path.open(encoding="utf-8") as stream:
             header = stream.readline().strip().split(",")
@@ -189,33 +232,46 @@ def _read_table(path: Path) -> np.ndarray:
             body = stream.readlines()
         if not body:
             raise UserError(f"{path}: holds no clips; {_mend(path)}")
-        return np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
+        table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; make it first") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; {_mend(path)}") from error
+    columns = dict(zip(NUMBERS, table.T, strict=True))
+    least = {"frames": 1, "channels": 1, "size": 1}
+    for name, values in columns.items():
+        if (values < least.get(name, 0)).any() or values.max() >= 2**48:
+            raise UserError(f"{path}: a number of the column {name} is out of range; {_mend(path)}")
+    return columns
 
 
-def _check_size(folder: Path, last: dict[str, int]) -> None:
-    """Check the size of a shard's tar file against the row of its last clip."""
-    tar_path, _ = shard_files(folder, last["shard"])
-    blocks = -(
-        -last["size"] // tarfile.BLOCKSIZE
-    )  # of the clip; then header and text of its class, and the end
-    end = last["offset"] + (blocks + 2 + 2) * tarfile.BLOCKSIZE
-    expected = -(-end // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
-    if not tar_path.exists():
-        raise UserError(f"{tar_path}: no such file; make shard {last['shard']} again")
-    found = tar_path.stat().st_size
-    if found != expected:
-        raise UserError(f"{tar_path}: truncated or changed, {found} of {expected} bytes; {_mend(tar_path)}")
+def _check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> None:
+    """Check that clips lie end to end in shards of just that size, by a table of whole shards."""
+    first = np.flatnonzero(np.diff(columns["shard"], prepend=-1))
+    header, label = tarfile.BLOCKSIZE, 2 * tarfile.BLOCKSIZE  # the text of a label takes one block
+    ends = columns["offset"] + padded(columns["size"]) + label
+    starts = np.append(0, ends[:-1])
+    starts[first] = 0
+    for index in np.flatnonzero(columns["offset"] != starts + header)[:1]:
+        tar_path, _ = shard_files(folder, int(columns["shard"][index]))
+        clip = columns["index"][index]
+        raise UserError(f"{tar_path}: clip {clip} is not where {table} says; {_mend(tar_path)}")
+    for last in np.append(first[1:], len(ends)) - 1:
+        shard, expected = int(columns["shard"][last]), tar_size(int(ends[last]))
+        tar_path, _ = shard_files(folder, shard)
+        if not tar_path.exists():
+            raise UserError(f"{tar_path}: no such file; make shard {shard} again")
+        found = tar_path.stat().st_size
+        if found != expected:
+            raise UserError(
+                f"{tar_path}: truncated or changed, {found} of {expected} bytes; {_mend(tar_path)}"
+            )
 
 
 def _checked_lines(recipe: DatasetRecipe, folder: Path, shard: int) -> Iterator[str]:
     """Return the lines of a shard's CSV file without its header, once the shard is found whole."""
     _, csv_path = shard_files(folder, shard)
-    table = _read_table(csv_path)
-    columns = dict(zip(NUMBERS, table.T, strict=True))
+    columns = _read_table(csv_path)
     clips = np.array(shard_clips(recipe, shard))
     if not np.array_equal(columns["index"], clips) or (columns["shard"] != shard).any():
         raise UserError(
@@ -224,22 +280,7 @@ def _checked_lines(recipe: DatasetRecipe, folder: Path, shard: int) -> Iterator[
         )
     if not np.array_equal(columns["label"], clips % recipe.classes):
         raise UserError(f"{csv_path}: labels are not those of {recipe.classes} classes; {_mend(csv_path)}")
-    _check_size(folder, dict(zip(NUMBERS, table[-1].tolist(), strict=True)))
+    _check_places(folder, csv_path, columns)
     with csv_path.open(encoding="utf-8") as stream:
         next(stream)
         yield from stream
-
-
-def _card(recipe: DatasetRecipe, shards: Shards) -> dict:
-    return {
-        "family": recipe.family,
-        "clips": len(shards),
-        "classes": recipe.classes,
-        "shards": recipe.shards,
-        "size": recipe.size,
-        "frames": int(shards.frames.sum()),
-        "mean_frames": round(float(shards.frames.mean()), 3),
-        "seconds": round(float(shards.frames.sum()) / recipe.fps, 3),
-        "bytes": int(shards.sizes.sum()),
-        "redrawn_share": round(float((shards.redrawn > 0).mean()), 6),
-    }

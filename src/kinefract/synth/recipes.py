@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
 
+from kinefract.errors import UserError
 from kinefract.schema import Registry, Section
 from kinefract.synth.refuse import is_worth_seeing
 
@@ -79,7 +80,7 @@ class DatasetRecipe(Section):
         """Render clip ``index``, a function of the recipe and the index alone.
 
         Args:
-            index: 0 to ``clips - 1``.
+            index: At least 0; those from ``clips`` on are further instances, which the dataset does not hold.
 
         Returns:
             uint8 frames, (T, size, size) if grey or (T, size, size, 3) if coloured.
@@ -90,20 +91,23 @@ class DatasetRecipe(Section):
         """Render clip ``index`` and return how many draws of it were refused before.
 
         Raises:
-            RuntimeError: none of 100 draws is worth seeing; the recipe's ranges leave nothing.
+            UserError: none of 100 draws is worth seeing; the recipe's ranges leave nothing.
         """
         for attempt in range(ATTEMPTS):
             frames = self.render(index, attempt)
             if frames is not None and is_worth_seeing(frames, self.moves):
                 return frames, attempt
-        raise RuntimeError(f"clip {index} of {self!r}: nothing to see in {ATTEMPTS} draws")
+        raise UserError(
+            f"clip {index} of family {self.family}: nothing to see in {ATTEMPTS} draws; widen the ranges of "
+            "its recipe, or choose another seed"
+        )
 
     @abstractmethod
     def render(self, index: int, attempt: int) -> np.ndarray | None:
         """Render one draw of a clip, a function of the recipe, the index and the attempt alone.
 
         Args:
-            index: 0 to ``clips - 1``.
+            index: At least 0.
             attempt: 0, then one more each time a draw was refused.
 
         Returns:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from kinefract.errors import UserError
 from kinefract.synth import ifs, refuse
 from kinefract.synth.families.fractal import LEAST_INSIDE, FractalRecipe, System, frame_keys, instance
 from kinefract.synth.recipes import ATTEMPTS, Points
@@ -35,7 +36,7 @@ def draw_clips(
         For each clip its frames, uint8 (T, size, size) on the device, and how many draws were refused.
 
     Raises:
-        RuntimeError: none of 100 draws of a clip is worth seeing.
+        UserError: none of 100 draws of a clip is worth seeing.
     """
     done: dict[int, tuple[Tensor, int]] = {}
     left = list(dict.fromkeys(indices))
@@ -47,7 +48,7 @@ def draw_clips(
         left = [index for index, good in zip(left, fine, strict=True) if not good]
         if not left:
             return [done[index] for index in indices]
-    raise RuntimeError(f"clips {left} of {recipe!r}: nothing to see in {ATTEMPTS} draws")
+    raise UserError(f"clips {left} of family {recipe.family}: nothing to see in {ATTEMPTS} draws")
 
 
 def _render_by_variation(
