@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FEWEST_MAPS, MOST_MAPS = 3, 8
+GRID = 2.0**16
 HELD_TRANSLATION = 0.2  # probability that the maps of a clip turn and stretch in place
 
 
@@ -138,6 +139,15 @@ def interpolate_entries(start: np.ndarray, end: np.ndarray, curves: np.ndarray) 
         float64 (T, N, 6).
     """
     return start + curves[..., None] * (end - start)
+
+
+def on_grid(coefficients: np.ndarray) -> np.ndarray:
+    """Round coefficients to multiples of 2^-16, far below what a picture shows.
+
+    Sines, splines and matrix products differ in their last digit from processor to processor. Rounded, they
+    are the same on all of them, and so is what is drawn from them.
+    """
+    return np.rint(coefficients * GRID) / GRID
 
 
 def map_probabilities(coefficients: np.ndarray) -> np.ndarray:

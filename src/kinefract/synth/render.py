@@ -102,7 +102,9 @@ def _in_pixels(coefficients: np.ndarray, scale: np.ndarray, shift: np.ndarray) -
     """Rewrite maps of points as maps of pixel positions: float32 (T, N, 6)."""
     linear = coefficients[..., [0, 1, 3, 4]].reshape(*coefficients.shape[:-1], 2, 2)
     linear = linear * scale[:, None] / scale[None, :]
-    offset = coefficients[..., [2, 5]] * scale + shift - linear @ shift
+    # Written out, since the last digit of a matrix product depends on the processor.
+    shifted = linear[..., 0] * shift[0] + linear[..., 1] * shift[1]
+    offset = coefficients[..., [2, 5]] * scale + shift - shifted
     return np.concatenate([linear, offset[..., None]], axis=-1).reshape(coefficients.shape).astype(np.float32)
 
 

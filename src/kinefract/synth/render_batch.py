@@ -85,7 +85,7 @@ def render_clips(
         For each clip uint8 (T, size, size) on the device, or ``None`` where its system explodes.
     """
     variation = instances[0][0].variation
-    maps = [system.maps if moves else system.maps[:1] for system, _ in instances]
+    maps = [ifs.on_grid(system.maps if moves else system.maps[:1]) for system, _ in instances]
     keys = [frame_keys(rng, len(frames)) for frames, (_, rng) in zip(maps, instances, strict=True)]
     ends = np.concatenate([_padded(frames[[0, -1]], maps) for frames in maps])
     square = np.tile([-WINDOW_REACH, -WINDOW_REACH, WINDOW_REACH, WINDOW_REACH], (len(ends), 1))

@@ -64,6 +64,16 @@ def test_another_process_makes_the_same_clip():
     assert done.stdout.strip() == frames_digest(recipe().clip(13)), done.stderr
 
 
+def test_last_digits_that_differ_between_processors_change_no_pixel():
+    system = class_system(recipe(), 3)
+    digits = stream(1, "test").uniform(-1e-14, 1e-14, system.maps.shape)
+    clips = [
+        render_clip(System(maps, system.variation), 32, POINTS, stream(0, "test"))
+        for maps in (system.maps, system.maps + digits)
+    ]
+    np.testing.assert_array_equal(*clips)
+
+
 def test_seed_changes_every_clip_and_size_changes_no_class():
     assert not np.array_equal(class_system(recipe(), 0).maps, class_system(recipe(seed=2), 0).maps)
     np.testing.assert_array_equal(class_system(recipe(), 0).maps, class_system(recipe(size=64), 0).maps)

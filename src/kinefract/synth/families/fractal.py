@@ -194,7 +194,7 @@ def render_clip(
     from kinefract.synth.tone import box_sum, tone
     from kinefract.synth.window import find_window
 
-    maps = system.maps if moves else system.maps[:1]
+    maps = ifs.on_grid(system.maps if moves else system.maps[:1])
     probabilities = ifs.map_probabilities(maps)
     keys = frame_keys(rng, len(maps))
     ends = [0, -1]
