@@ -10,6 +10,7 @@ LEAST_LIT = 0.002
 LEAST_CONTRAST = 2.0
 LEAST_MOTION = 2.0  # between the means of 16 x 16 blocks of the first frame and of the one least like it
 BLOCKS = 16
+SAMPLED = 64  # pixels a side that are looked at
 
 
 def is_worth_seeing(frames: np.ndarray, moves: bool = True) -> bool:
@@ -19,9 +20,9 @@ def is_worth_seeing(frames: np.ndarray, moves: bool = True) -> bool:
         frames: uint8 (T, H, W) or (T, H, W, 3), at least 16 pixels a side.
         moves: Ask for motion; ``False`` for clips that are meant to be still.
     """
+    step = max(1, frames.shape[1] // SAMPLED)
     if frames.ndim == 4:
-        frames = frames.max(axis=3)
-    step = max(1, frames.shape[1] // 64)
+        frames, step = frames[:, ::step, ::step].max(axis=3), 1
     sample = frames[:, ::step, ::step]  # enough to tell, and far quicker
     lit = np.count_nonzero(sample, axis=(1, 2)) / sample[0].size
     contrast = sample.std(axis=(1, 2))

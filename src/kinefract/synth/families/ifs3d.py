@@ -1,0 +1,161 @@
+"""The 3-D fractal family: iterated function systems in space, seen by a camera that circles them.
+
+Degenerate systems are refused by their parameters, before any rendering, as Putak, Moeslund, Haurum (arXiv
+2602.11810) propose; ``systems3d`` says how. The camera looks at the mean of the points, and what the frame
+shows is a multiple of their spread, both in closed form and the same for all frames of a clip.
+
+A class is a system and the camera's path. In an instance coefficients are perturbed as in the fractal family,
+by curves over time where the system moves, and the camera starts elsewhere on its way round.
+"""
+
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from kinefract.errors import UserError
+from kinefract.synth import camera, ifs, motion, systems3d
+from kinefract.synth.families.fractal import Perturbation
+from kinefract.synth.ranges import span
+from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
+from kinefract.synth.streams import stream
+
+CLASS_ATTEMPTS = 1000
+# How strongly coefficients are perturbed until an instance is sound; the last one is its class.
+STRENGTHS = (*(1.0,) * 10, 0.8, 0.6, 0.4, 0.2, 0.0)
+REACH = 1.8  # half of what the frame shows, in spreads
+
+
+@FAMILIES.register
+class Ifs3dRecipe(DatasetRecipe):
+    """Fractals in space, seen by a camera on the move (after arXiv 2602.11810).
+
+    Distances are in spreads, the root mean square distance of the points from their mean. Of ``points``,
+    ``window_steps`` are not needed.
+    """
+
+    EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {
+        "A camera circles a system.": {},
+        "The system moves, too.": {"motion": "both"},
+        "From close by.": {"distance": (1.5, 2.0)},
+        "Without the test for degenerate systems.": {
+            "limits": {"second_axis": 0.0, "third_axis": 0.0, "dimension": 0.0}
+        },
+        "Instances of one class.": {"classes": 1},
+    }
+
+    family: Literal["ifs3d"] = "ifs3d"
+    motion: Literal["camera", "both"] = Field(
+        default="camera", description="what moves: the camera, or the system between two key frames as well"
+    )
+    speed: span(float, 0, 90) = Field(
+        default=(4.0, 10.0), description="top speed of the camera, in degrees of its circle per frame"
+    )
+    elevation: span(float, -90, 90) = Field(
+        default=(-30.0, 60.0), description="height around which the camera sways, in degrees"
+    )
+    sway: float = Field(default=15.0, ge=0, le=90, description="by how many degrees at most it sways")
+    zoom: span(float, 0.1, 10) = Field(default=(0.85, 1.25), description="focal length, as a factor")
+    distance: span(float, 0.5, 1000) = Field(
+        default=(2.5, 6.0), description="of the camera from the middle, in spreads"
+    )
+    start: float = Field(
+        default=30.0, ge=0, le=180, description="an instance starts up to so many degrees off"
+    )
+    perturbation: Perturbation = Perturbation(factor=0.2, offset=0.1)
+    limits: systems3d.Limits = systems3d.Limits()
+    points: Points = Points()
+
+    def render(self, index: int, attempt: int) -> np.ndarray:
+        """Render one draw of clip ``index``: uint8 (T, size, size), its brightest pixel 255."""
+        rng = stream(self.seed, "instance", index, attempt)
+        scene = vary(class_scene(self, self.label(index)), self, rng)
+        return render_clip(scene, self.size, self.points, rng)
+
+
+class Scene(NamedTuple):
+    """What a clip is drawn from."""
+
+    maps: np.ndarray  # float64 (T, N, 3, 4), or (1, N, 3, 4) of a system that stays as it is
+    path: camera.Path  # of T frames
+    distance: float  # in spreads
+
+
+@lru_cache(maxsize=512)
+def class_scene(recipe: Ifs3dRecipe, label: int) -> Scene:
+    """Return the system and the camera of a class, which decides T and N, too.
+
+    Raises:
+        UserError: none of 1000 systems is sound; the recipe's limits leave nothing.
+    """
+    for attempt in range(CLASS_ATTEMPTS):
+        rng = stream(recipe.seed, "class", label, attempt)
+        frames = int(rng.integers(*recipe.frames, endpoint=True))
+        count = int(rng.integers(systems3d.FEWEST_MAPS, systems3d.MOST_MAPS, endpoint=True))
+        curves = motion.sample_curves(rng, frames, count)
+        maps = systems3d.sample_maps(rng, count, curves if recipe.motion == "both" else np.zeros((1, count)))
+        if _sound(maps, recipe):
+            path = camera.sample_path(rng, frames, recipe.speed, recipe.elevation, recipe.sway, recipe.zoom)
+            return Scene(maps, path, rng.uniform(*recipe.distance))
+    raise UserError(f"class {label} of family ifs3d: no sound system in {CLASS_ATTEMPTS} draws")
+
+
+def _sound(maps: np.ndarray, recipe: Ifs3dRecipe) -> bool:
+    return bool(systems3d.is_sound(maps, systems3d.map_probabilities(maps), recipe.limits).all())
+
+
+def vary(scene: Scene, recipe: Ifs3dRecipe, rng: np.random.Generator) -> Scene:
+    """Make an instance of a class, sound in every frame."""
+    azimuth = scene.path.azimuth + rng.uniform(-recipe.start, recipe.start)
+    for strength in STRENGTHS:
+        maps = perturb(scene.maps, len(azimuth), recipe.perturbation, strength, rng)
+        if _sound(maps, recipe):
+            break
+    return scene._replace(maps=maps, path=scene.path._replace(azimuth=azimuth))
+
+
+def perturb(
+    maps: np.ndarray, frames: int, by: Perturbation, strength: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Multiply coefficients by smooth curves that the maps share, and add an offset to each.
+
+    Args:
+        maps: (T, N, 3, 4); or (1, N, 3, 4), which takes the first value of each curve.
+        frames: T.
+        by: Ranges of factor and offset.
+        strength: From 0 (nothing changes) to 1.
+        rng: Random stream.
+
+    Returns:
+        float64, shaped as ``maps``.
+    """
+    count = maps.shape[1]
+    factor, offset = strength * by.factor, strength * by.offset
+    factors = motion.smooth_curves(rng, frames, 12, 1 - factor, 1 + factor)[: len(maps)]
+    return maps * factors.reshape(-1, 1, 3, 4) + rng.uniform(-offset, offset, (count, 3, 4))
+
+
+def render_clip(scene: Scene, size: int, points: Points, rng: np.random.Generator) -> np.ndarray:
+    """Render one clip; a system that stays is played once, and its points are seen from all places.
+
+    Returns:
+        uint8 (T, size, size).
+    """
+    from kinefract.synth.render3d import play, project  # imports numba, which takes long
+    from kinefract.synth.tone import box_sum, tone
+
+    maps, path, distance = ifs.on_grid(scene.maps), scene.path, scene.distance
+    probabilities = systems3d.map_probabilities(maps)
+    mean, covariance = systems3d.moments(maps, probabilities)
+    target = ifs.on_grid(mean.mean(axis=0))
+    squares = np.trace(covariance, axis1=-2, axis2=-1) + ((mean - target) ** 2).sum(axis=-1)
+    spread = ifs.on_grid(np.sqrt(np.median(squares)))  # which one frame that nearly explodes does not change
+    cameras = camera.projections(path, target, distance * spread, REACH * spread, size)
+    views = cameras[None] if len(maps) == 1 else cameras[:, None]
+    game = {"chains": points.chains, "steps": points.steps, "discard": points.discard}
+    counts = [
+        project(play(*system, rng, **game), view, size)
+        for *system, view in zip(maps, probabilities, views, strict=True)
+    ]
+    return tone(box_sum(np.concatenate(counts)))
