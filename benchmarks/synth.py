@@ -7,7 +7,6 @@ those of fresh processes. Where there is a GPU, its renderer is measured too.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,10 +41,11 @@ FIRST_CLIP = (
     "from kinefract import params; from kinefract.synth.families import FAMILIES as F; F.parse({}).clip(0)"
 )
 SHARD = (
-    "import sys, json, resource; from kinefract.synth.families import FAMILIES as F;"
+    "import sys, json; from kinefract.synth.families import FAMILIES as F;"
     "from kinefract.synth.dataset import write_shard;"
     "write_shard(F.parse(json.loads(sys.argv[1])), 0, sys.argv[2]);"
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)"
+    # Not getrusage, whose peak is that of the process before it became this program.
+    "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])"
 )
 
 
@@ -116,7 +116,7 @@ def shard_job(settings: dict, clips: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", SHARD, json.dumps(settings), folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return time.perf_counter() - start, float(done.stdout.split()[-1])
+    return time.perf_counter() - start, int(done.stdout.split()[-1]) / 1000
 
 
 def gpu_rate() -> float | None:
@@ -179,7 +179,6 @@ def main() -> None:
             )
         figures["gpu_clips_per_second"] = gpu_rate()
         print(f"GPU renderer: {figures['gpu_clips_per_second'] or 'no GPU here'} clips/s")
-    figures["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     if options.json:
         made = made_with(Path(__file__).parents[1])
         options.json.write_text(json.dumps({**figures, "made_with": made}, indent=2) + "\n", encoding="utf-8")

@@ -119,7 +119,7 @@ def write(path: Path | str, frames: np.ndarray, fps: int) -> None:
     # WebP and GIF keep the time of a frame in milliseconds and repeat for ever.
     motion = {"save_all": True, "append_images": images[1:], "duration": round(1000 / fps), "loop": 0}
     with written_whole(path) as partial:
-        images[0].save(partial, **({} if path.suffix == ".png" else motion | {"quality": 50, "method": 4}))
+        images[0].save(partial, **({} if path.suffix == ".png" else motion | {"quality": 30, "method": 4}))
 
 
 def tile(rows: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
