@@ -61,7 +61,12 @@ class NetworkRecipe(Section):
     """The network that is trained."""
 
     backbone: str = "tsm_resnet50"
-    width: int = Field(default=64, ge=8, multiple_of=8, description="channels of the first stage")
+    width: int = Field(
+        default=64,
+        ge=8,
+        multiple_of=8,
+        description="channels of a ResNet's first stage; 64 is the published form of every network",
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:

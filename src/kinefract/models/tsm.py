@@ -1,17 +1,17 @@
-"""Temporal shift networks: a 2-D ResNet whose residual blocks exchange channels between neighbouring frames.
+"""Temporal shift networks: a 2-D network whose residual blocks exchange channels between neighbouring frames.
 
-Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding" (ICCV 2019), over the ResNet of
-He et al. (CVPR 2016). Parameters are named as in the published checkpoints: torchvision's ResNet inside TSM's
-``base_model``, a shifted convolution under ``net``, the classifier ``new_fc``.
+Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding" (ICCV 2019). Parameters are
+named as in the published checkpoints: the 2-D network is ``base_model``, a shifted convolution lies under
+``net``, the classifier is ``new_fc``.
 """
 
 import torch
 from torch import nn
 
+from kinefract.models.base import Backbone
 from kinefract.models.dropout import SeededDropout
 
 SHIFT_DIV = 8  # 1/8 of the channels come from the next frame, 1/8 from the one before
-BLOCKS = {"tsm_resnet18": ("basic", (2, 2, 2, 2)), "tsm_resnet50": ("bottleneck", (3, 4, 6, 3))}
 
 
 def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
@@ -47,94 +47,36 @@ class ShiftedConv(nn.Module):
         return self.net(shift(x, self.frames))
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+class TSM(Backbone):
+    """A temporal shift network: frame features, a classifier per frame, logits averaged over the clip.
 
+    Convolutions start from He et al.'s normal distribution, the last layer from N(0, 0.001) as in TSM's
+    public settings; all are drawn from torch's current generator.
+    """
 
-class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a residual connection."""
+    classifier = "new_fc"
 
-    expansion = 1
+    def __init__(self, base_model: nn.Module, frames: int, classes: int, dropout: float) -> None:
+        """Put a head on a 2-D network.
 
-    def __init__(self, inputs: int, planes: int, stride: int, frames: int) -> None:
+        Args:
+            base_model: Maps images (N, 3, H, W) to features (N, F), and has F as its ``feature_size``.
+            frames: Frames of a clip, which its shifted convolutions are to know as well.
+            classes: Outputs of the classifier.
+            dropout: Probability of dropping a frame's feature before the classifier.
+        """
         super().__init__()
-        self.conv1 = ShiftedConv(_conv(inputs, planes, 3, stride), frames)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = _conv(planes, planes, 3)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.downsample = _downsample(inputs, planes * self.expansion, stride)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        return self.relu(out + self.downsample(x))
-
-
-class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolutions and a residual connection; the stride is in the 3 x 3."""
-
-    expansion = 4
-
-    def __init__(self, inputs: int, planes: int, stride: int, frames: int) -> None:
-        super().__init__()
-        self.conv1 = ShiftedConv(_conv(inputs, planes, 1), frames)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = _conv(planes, planes, 3, stride)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.conv3 = _conv(planes, planes * self.expansion, 1)
-        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _downsample(inputs, planes * self.expansion, stride)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        return self.relu(out + self.downsample(x))
-
-
-def _downsample(inputs: int, outputs: int, stride: int) -> nn.Module:
-    if stride == 1 and inputs == outputs:
-        return nn.Identity()
-    return nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
-
-
-class ResNet(nn.Module):
-    """A ResNet without classifier: images (N, 3, H, W) to features (N, 8 * width * expansion)."""
-
-    def __init__(self, block: type, depths: tuple[int, ...], width: int, frames: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        inputs = width
-        for stage, depth in enumerate(depths):
-            planes, blocks = width * 2**stage, []
-            for place in range(depth):
-                blocks.append(block(inputs, planes, 2 if stage and not place else 1, frames))
-                inputs = planes * block.expansion
-            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.features = inputs
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
-        return self.avgpool(x).flatten(1)
-
-
-class TSM(nn.Module):
-    """A temporal shift network: frame features, a classifier per frame, logits averaged over the clip."""
-
-    def __init__(self, base_model: ResNet, frames: int, classes: int, dropout: float) -> None:
-        super().__init__()
+        for module in base_model.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         self.base_model = base_model
         self.frames = frames
+        self.feature_size = base_model.feature_size
         self.dropout = SeededDropout(dropout)
-        self.new_fc = nn.Linear(base_model.features, classes)
+        self.new_fc = nn.Linear(self.feature_size, classes)
+        nn.init.normal_(self.new_fc.weight, 0, 0.001)
+        nn.init.zeros_(self.new_fc.bias)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Map clips (B, T, 3, H, W), normalised, to logits (B, classes).
@@ -142,21 +84,21 @@ class TSM(nn.Module):
         Raises:
             ValueError: the clips have another number of frames than the network was built for.
         """
+        return self._consensus(self.new_fc(self.dropout(self._frame_features(clips))))
+
+    def features(self, clips: torch.Tensor) -> torch.Tensor:
+        """Map clips (B, T, 3, H, W), normalised, to features (B, F), the mean of their frames'.
+
+        Raises:
+            ValueError: as for ``forward``.
+        """
+        return self._consensus(self._frame_features(clips))
+
+    def _frame_features(self, clips: torch.Tensor) -> torch.Tensor:
         if clips.shape[1] != self.frames:
             raise ValueError(f"clips of {clips.shape[1]} frames for a network of {self.frames}")
         images = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        features = self.dropout(self.base_model(images))  # (B * T, F)
-        return self.new_fc(features).unflatten(0, (-1, self.frames)).mean(1)
+        return self.base_model(images)  # (B * T, F)
 
-
-def build(name: str, width: int, frames: int, classes: int, dropout: float) -> TSM:
-    """Build a TSM network; the last layer starts from N(0, 0.001) as in TSM's public settings."""
-    kind, depths = BLOCKS[name]
-    base = ResNet(BasicBlock if kind == "basic" else Bottleneck, depths, width, frames)
-    for module in base.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    model = TSM(base, frames, classes, dropout)
-    nn.init.normal_(model.new_fc.weight, 0, 0.001)
-    nn.init.zeros_(model.new_fc.bias)
-    return model.to(memory_format=torch.channels_last)
+    def _consensus(self, of_frames: torch.Tensor) -> torch.Tensor:
+        return of_frames.unflatten(0, (-1, self.frames)).mean(1)

@@ -10,8 +10,7 @@ from torch import nn
 
 from kinefract.errors import UserError
 from kinefract.files import written_whole
-
-CLASSIFIER = "new_fc."
+from kinefract.models.base import Backbone
 
 
 def save(model: nn.Module, path: Path, spec_id: str) -> None:
@@ -22,22 +21,48 @@ def save(model: nn.Module, path: Path, spec_id: str) -> None:
         partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))
 
 
-def load_backbone(model: nn.Module, path: Path) -> None:
+def load_backbone(model: Backbone, path: Path) -> None:
     """Copy the weights of a run into ``model``, all but the classifier, whose classes are others.
 
     Raises:
         UserError: the file is missing, damaged, or its names or shapes are not the backbone's; the first
             differences are listed.
     """
+    if not path.exists():
+        raise UserError(f"{path}: no such weights; run the pre-training first")
+    copy_into(model, read(path), path, classifier=False)
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """Return what a safetensors file holds, by name, on the CPU.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     try:
-        state = load_file(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such weights; run the pre-training first") from None
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
-    state = {name: value for name, value in state.items() if not name.startswith(CLASSIFIER)}
-    own = {name: value for name, value in model.state_dict().items() if not name.startswith(CLASSIFIER)}
-    differences = [f"{name}: not in the file" for name in own.keys() - state.keys()]
+
+
+def copy_into(model: Backbone, state: dict[str, torch.Tensor], path: Path, classifier: bool) -> None:
+    """Copy tensors into the parameters and buffers of their names, all or none.
+
+    Args:
+        model: What is copied into.
+        state: Tensors by name; that a norm's count of batches is missing is no difference.
+        path: The file they come from, for messages.
+        classifier: Whether the classifier takes part; otherwise the model keeps its own.
+
+    Raises:
+        UserError: names or shapes differ; the first ten differences are listed.
+    """
+    own = model.state_dict()
+    if not classifier:
+        own, state = (_without(f"{model.classifier}.", tensors) for tensors in (own, state))
+    # Files from before torch 0.4.1 lack the counts of batches, which a norm with a momentum does not read.
+    missing = {name for name in own.keys() - state.keys() if not name.endswith(".num_batches_tracked")}
+    differences = [f"{name}: not in the file" for name in missing]
     differences += [f"{name}: not in the backbone" for name in state.keys() - own.keys()]
     differences += [
         f"{name}: {tuple(state[name].shape)} in the file, {tuple(value.shape)} in the backbone"
@@ -48,6 +73,10 @@ def load_backbone(model: nn.Module, path: Path) -> None:
         listed = "\n".join(f"  {line}" for line in sorted(differences)[:10])
         raise UserError(f"{path}: {len(differences)} parameters do not fit the backbone:\n{listed}")
     model.load_state_dict(state, strict=False)
+
+
+def _without(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in tensors.items() if not name.startswith(prefix)}
 
 
 def parameters(model: nn.Module) -> int:

@@ -1,0 +1,42 @@
+"""What the rest of the project may ask of a backbone, whatever its architecture."""
+
+import torch
+from torch import nn
+
+PUBLISHED_WIDTH = 64  # the ``width`` at which a backbone has the channels of its publication
+
+
+class Backbone(nn.Module):
+    """A network that turns clips into features, and features into logits.
+
+    Attributes:
+        feature_size: F, the length of a clip's features.
+        classifier: Name of the last layer, a linear one; its parameters alone depend on the classes.
+    """
+
+    feature_size: int
+    classifier: str
+
+    def features(self, clips: torch.Tensor) -> torch.Tensor:
+        """Map clips to what the classifier sees, before dropout: the input of contrastive objectives.
+
+        Args:
+            clips: Float (B, T, 3, H, W), normalised.
+
+        Returns:
+            Float (B, F).
+        """
+        raise NotImplementedError
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        """Map clips, as for ``features``, to logits (B, classes)."""
+        raise NotImplementedError
+
+
+def round_channels(channels: float) -> int:
+    """Return the multiple of 8 nearest to a number of channels, at least 8 and never below 90 % of it.
+
+    MobileNetV2 and X3D both round the layers they scale like this, in their public code.
+    """
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded

@@ -1,0 +1,97 @@
+"""Published checkpoints: files that others trained, in the forms they are handed out in, put into a backbone.
+
+TSM's and pytorchvideo's Kinetics weights, and ImageNet weights of the 2-D network inside a TSM: torchvision's
+for the ResNets, those of TSM's public code for MobileNetV2. The user brings the file.
+"""
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+
+from kinefract.errors import UserError
+from kinefract.models import weights
+from kinefract.models.base import Backbone
+from kinefract.models.tsm import TSM
+
+WRAPPERS = ("state_dict", "model_state")  # TSM's, pytorchvideo's
+PARALLEL = "module."  # what torch's DataParallel puts before every name
+INSIDE_TSM = "base_model."
+IMAGE_CLASSIFIERS = ("fc.", "classifier.")
+
+
+def load_published(model: Backbone, path: Path) -> bool:
+    """Copy published weights into a backbone of the same architecture.
+
+    The classifier is copied where it has as many classes as the model's; otherwise, and where the weights are
+    those of an image network, the model keeps its own.
+
+    Args:
+        model: The backbone, at the published width.
+        path: A safetensors file (told by its suffix), or a torch file that holds tensors and plain values.
+
+    Returns:
+        Whether the classifier was copied.
+
+    Raises:
+        UserError: the file is missing or damaged, holds no weights, cannot be read without running code that
+            it brings, or its names or shapes are not the backbone's; the first ten differences are listed.
+    """
+    state = _state_dict(path)
+    if isinstance(model, TSM) and not any(name.startswith(INSIDE_TSM) for name in state):
+        state = _inside_tsm(model, state)
+    name = f"{model.classifier}.weight"
+    same_classes = name in state and state[name].shape[:1] == model.get_parameter(name).shape[:1]
+    weights.copy_into(model, state, path, classifier=same_classes)
+    return same_classes
+
+
+def _state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """Return a file's tensors by the names they had in the network they come from."""
+    state = weights.read(path) if path.suffix == ".safetensors" else _read_torch(path)
+    for wrapper in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not _is_state_dict(state):
+        found = f"the keys {list(state)[:5]}" if isinstance(state, dict) else f"a {type(state).__name__}"
+        raise UserError(f"{path}: no state dict, not under {' or '.join(WRAPPERS)} either; found {found}")
+    if all(name.startswith(PARALLEL) for name in state):
+        state = {name.removeprefix(PARALLEL): value for name, value in state.items()}
+    return state
+
+
+def _is_state_dict(state: object) -> bool:
+    return (
+        isinstance(state, dict)
+        and len(state) > 0
+        and all(isinstance(name, str) and torch.is_tensor(value) for name, value in state.items())
+    )
+
+
+def _read_torch(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # torch lets through whatever its readers of zip, tar and pickle raise
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if isinstance(error, pickle.UnpicklingError) and wanted:
+            raise UserError(
+                f"{path}: holds {wanted[1]} besides weights; reading that could run any code, so it is "
+                "refused. If you trust the file, save its state dict alone, best as safetensors"
+            ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: damaged, or no torch file: {reason}") from error
+
+
+def _inside_tsm(model: TSM, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename an image network's tensors to those of the network inside a TSM; its classifier is left out."""
+    own = {
+        name.removeprefix(INSIDE_TSM).replace(".net.", "."): name
+        for name in model.state_dict()
+        if name.startswith(INSIDE_TSM)
+    }
+    return {
+        own.get(name, name): value for name, value in state.items() if not name.startswith(IMAGE_CLASSIFIERS)
+    }
