@@ -20,6 +20,7 @@ class Numbered:
 
     def __init__(self, lengths):
         self.frames = np.array(lengths)
+        self.fresh = False
         self.labels = np.arange(len(lengths)) % 3
 
     def read(self, index, frames):
@@ -45,7 +46,7 @@ def test_windows_are_spread_evenly_from_the_first_to_the_last_that_fits():
 
 
 def test_an_epoch_shows_every_clip_once_and_epochs_differ():
-    batches = list(EpochBatches(12, 4, seed=1, first_epoch=0, epochs=2))
+    batches = list(EpochBatches(12, 4, seed=1, first_step=0, epochs=2))
     assert len(batches) == 6
     orders = [[index for batch in batches[start : start + 3] for _, index in batch] for start in (0, 3)]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(12))
@@ -54,34 +55,52 @@ def test_an_epoch_shows_every_clip_once_and_epochs_differ():
 
 
 def test_resuming_gives_the_batches_that_were_left():
-    whole = list(EpochBatches(13, 4, seed=1, first_epoch=0, epochs=4))
-    assert list(EpochBatches(13, 4, seed=1, first_epoch=2, epochs=4)) == whole[6:]
+    whole = list(EpochBatches(13, 4, seed=1, first_step=0, epochs=4))
+    for step in (0, 1, 6, 7, 11):
+        assert list(EpochBatches(13, 4, seed=1, first_step=step, epochs=4)) == whole[step:]
+
+
+def test_processes_share_every_batch():
+    whole = list(EpochBatches(13, 4, seed=1, first_step=0, epochs=2))
+    parts = [list(EpochBatches(13, 4, 1, 0, 2, (rank, 2))) for rank in range(2)]
+    assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 
 def test_few_clips_make_one_batch():
-    (batch,) = EpochBatches(3, 16, seed=1, first_epoch=0, epochs=1)
+    (batch,) = EpochBatches(3, 16, seed=1, first_step=0, epochs=1)
     assert sorted(index for _, index in batch) == [0, 1, 2]
 
 
 def test_a_sample_is_a_function_of_seed_epoch_and_index():
     source = Numbered([20] * 6)
     clips = TrainingClips(source, RECIPE, seed=1)
-    first, label = clips[(0, 4)]
-    assert label == 1 and first.shape == (4, 1, 32, 32)
+    first, label, index = clips[(0, 4)]
+    assert (label, index) == (1, 4) and first.shape == (1, 4, 1, 32, 32)
     assert torch.equal(TrainingClips(source, RECIPE, seed=1)[(0, 4)][0], first)
-    starts = {int(clips[(epoch, 4)][0][0, 0, 0, 0]) - 80 for epoch in range(60)}
+    starts = {int(clips[(epoch, 4)][0][0, 0, 0, 0, 0]) - 80 for epoch in range(60)}
     assert starts == set(range(14))  # every start that leaves room for 4 frames at stride 2, and no other
+
+
+def test_two_views_of_a_clip_begin_independently_and_the_first_is_that_of_one_view():
+    source = Numbered([20] * 6)
+    one, two = TrainingClips(source, RECIPE, seed=1), TrainingClips(source, RECIPE, seed=1, views=2)
+    starts = set()
+    for epoch in range(60):
+        views = two[(epoch, 4)][0]
+        assert torch.equal(views[:1], one[(epoch, 4)][0])
+        starts.add(tuple((views[:, 0, 0, 0, 0] - 80).tolist()))
+    assert len({first - second for first, second in starts}) > 12
 
 
 def test_workers_change_nothing():
     source = Numbered([20, 5, 9, 30, 12, 7, 8, 25])
     loaded = []
     for workers in (0, 2):
-        batches = EpochBatches(8, 4, seed=3, first_epoch=0, epochs=2)
+        batches = EpochBatches(8, 4, seed=3, first_step=0, epochs=2)
         loaded.append(list(training_loader(TrainingClips(source, RECIPE, 3), batches, workers)))
     assert len(loaded[0]) == 4
-    for (clips, labels), (other_clips, other_labels) in zip(*loaded, strict=True):
-        assert torch.equal(clips, other_clips) and torch.equal(labels, other_labels)
+    for batch, other in zip(*loaded, strict=True):
+        assert all(torch.equal(one, two) for one, two in zip(batch, other, strict=True))
 
 
 def test_evaluation_covers_each_video_in_order():

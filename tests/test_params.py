@@ -49,7 +49,13 @@ def test_paper_defaults_are_the_papers(tiny):
             "1e-3",
             "pretraining.small.lr: text to YAML, since its exponent lacks a point",
         ),
-        ("pretraining", "small", "objective", "mocco", "'mocco' is not one of: supervised"),
+        (
+            "pretraining",
+            "small",
+            "objective",
+            "mocco",
+            "not one of: byol, moco, simclr, supervised (did you mean 'moco'?)",
+        ),
         ("pretraining", "small", "backbone", "tsm_resnet19", "(did you mean 'tsm_resnet18'?)"),
         (
             "pretraining",

@@ -1,16 +1,19 @@
 """The loop: schedule, decay, exact resume, and errors that stop it."""
 
 import math
+import os
+import signal
 
 import numpy as np
 import pytest
 import torch
 
-from kinefract import models
+from kinefract import models, objectives
+from kinefract.checkpoint import Pauses, Stopped
 from kinefract.errors import UserError
 from kinefract.models import weights
 from kinefract.recipes import PretrainRecipe
-from kinefract.train import Training, optimizer_for, rate_at, stream_seed
+from kinefract.train import Execution, Training, optimizer_for, rate_at, stream_seed
 
 RECIPE = PretrainRecipe(
     backbone="tsm_resnet18",
@@ -32,6 +35,7 @@ class Noise:
         rng = np.random.Generator(np.random.Philox(7))
         self.labels = np.arange(clips) % 2
         self.frames = np.full(clips, 10)
+        self.fresh = False
         self.clips = (
             rng.integers(0, 100, (clips, 10, 40, 40), dtype=np.uint8)
             + (self.labels * 150).astype(np.uint8)[:, None, None, None]
@@ -47,7 +51,8 @@ class Killed(Exception):
 
 def training(folder, epochs_before_kill=None, recipe=RECIPE, source=None):
     model = weights.seeded(1, models.build, "tsm_resnet18", 8, 4, 2, recipe.dropout)
-    run = Training("the-id", recipe, 1, model, source or Noise(), folder / "checkpoint.pt", "test")
+    objective = weights.seeded(1, objectives.build, recipe.objective, model, recipe.objective_settings)
+    run = Training("the-id", recipe, 1, objective, source or Noise(), folder / "checkpoint.pt", "test")
 
     def on_epoch(metrics):
         if metrics["epoch"] == epochs_before_kill:
@@ -98,22 +103,82 @@ def test_it_learns_what_can_be_learnt(tmp_path):
     assert run.history[-1]["top1"] > 0.9
 
 
-def test_killed_and_resumed_ends_with_the_weights_of_one_left_alone(tmp_path):
-    alone = training(tmp_path / "alone")
+SETTINGS = {
+    "supervised": {},
+    "moco": {"moco": {"dim": 8, "queue": 16}},
+    "simclr": {"simclr": {"dim": 8}},
+    "byol": {"byol": {"dim": 8, "hidden": 16}},
+}
+
+
+@pytest.mark.parametrize("objective", SETTINGS)
+def test_killed_and_resumed_ends_with_the_weights_of_one_left_alone(tmp_path, objective):
+    recipe = PretrainRecipe.model_validate(
+        RECIPE.model_dump(exclude=set(SETTINGS)) | {"objective": objective} | SETTINGS[objective]
+    )
+    alone = training(tmp_path / "alone", recipe=recipe)
     alone.fit()
     for epoch in (1, 3):
         with pytest.raises(Killed):
-            run = training(tmp_path / "killed", epochs_before_kill=epoch)
+            run = training(tmp_path / "killed", epochs_before_kill=epoch, recipe=recipe)
             run.fit(run.resume())
-    resumed = training(tmp_path / "killed")
+    resumed = training(tmp_path / "killed", recipe=recipe)
     state = resumed.resume()
     assert len(resumed.history) == 3
     resumed.fit(state)
-    for (name, value), other in zip(
-        alone.model.state_dict().items(), resumed.model.state_dict().values(), strict=True
+    assert_same(alone, resumed)
+
+
+def test_stopped_at_any_step_it_goes_on_from_there(tmp_path):
+    alone = training(tmp_path / "alone", source=Noise(16))
+    alone.fit()
+    for _ in range(5):  # each stops after one step: at its time limit, as it were
+        run = training(tmp_path / "stopped", source=Noise(16))
+        run.execution = Execution(pauses=Pauses(limit=0.0))
+        with pytest.raises(Stopped, match=r"time limit of 0 minutes is reached, after step \d of 16"):
+            run.fit(run.resume())
+    resumed = training(tmp_path / "stopped", source=Noise(16))
+    state = resumed.resume()
+    assert state["step"] == 5 and len(resumed.history) == 1
+    resumed.fit(state)
+    assert_same(alone, resumed)
+    assert [m["top1"] for m in alone.history] == [m["top1"] for m in resumed.history]
+
+
+def test_sigterm_writes_a_checkpoint_and_ends(tmp_path):
+    run = training(tmp_path, source=Noise(16))
+    run.on_first_batch = lambda batch: os.kill(os.getpid(), signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped, match="stopped by SIGTERM, after step 1 of 16"):
+        run.fit()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert training(tmp_path, source=Noise(16)).resume()["step"] == 1
+
+
+def test_checkpoints_between_epochs_come_when_they_are_due(tmp_path):
+    run = training(tmp_path, source=Noise(16))
+    run.execution = Execution(pauses=Pauses(minutes=0.0))
+    written = []
+    run.execution.pauses.written = lambda: written.append(run.resume()["step"])
+    run.fit()
+    assert written == list(range(1, 17))
+
+
+def test_the_first_batch_is_shown_once_as_the_network_sees_it(tmp_path):
+    shown = []
+    run = training(tmp_path)
+    run.on_first_batch = shown.append
+    run.fit()
+    (batch,) = shown
+    assert batch.shape == (1, 4, 4, 3, 32, 32) and -3 < batch.min() < batch.max() < 3
+
+
+def assert_same(one, other):
+    for (name, value), found in zip(
+        one.objective.state_dict().items(), other.objective.state_dict().values(), strict=True
     ):
-        assert torch.equal(value, other), name
-    assert [metrics["loss"] for metrics in alone.history] == [metrics["loss"] for metrics in resumed.history]
+        assert torch.equal(value, found), name
+    assert [metrics["loss"] for metrics in one.history] == [metrics["loss"] for metrics in other.history]
 
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path):
@@ -145,9 +210,11 @@ def test_a_loss_that_is_no_number_stops_with_step_and_rate_and_keeps_the_checkpo
 
     def poison(metrics):
         with torch.no_grad():
-            run.model.new_fc.weight.fill_(float("nan"))
+            run.objective.network.new_fc.weight.fill_(float("nan"))
 
     run.on_epoch = poison
-    with pytest.raises(UserError, match=r"the loss is nan at step 2 \(learning rate 0\.001\); lower lr"):
+    with pytest.raises(
+        UserError, match=r"nan at step 2 \(learning rate 0\.001, clips \d, \d, \d, \d\); lower"
+    ):
         run.fit()
     assert len(training(tmp_path).resume()["history"]) == 1

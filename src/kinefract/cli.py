@@ -93,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         default="preview.mp4",
         help="ending in .png (moments) or .mp4, .webp, .gif (moving); default: preview.mp4",
     )
+    add("augmentations", _augmentations, "draw every augmentation of pre-training anew").add_argument(
+        "folder", help="where augmentations.md and its pictures go, e.g. docs"
+    )
     add("gallery", _gallery, "draw every family, setting, variation and time curve anew").add_argument(
         "folder", help="where gallery.md and its pictures go, e.g. docs"
     )
@@ -154,6 +157,24 @@ def _parser() -> argparse.ArgumentParser:
             type=int,
             default=max(1, (os.cpu_count() or 2) // 2),
             help="processes that read clips; changes the speed, never the result (default: half the cores)",
+        )
+        run.add_argument(
+            "--accelerator",
+            choices=("auto", "cpu", "cuda"),
+            default="auto",
+            help="where to train (default: a GPU where there is one)",
+        )
+        run.add_argument(
+            "--checkpoint-minutes",
+            type=float,
+            default=10.0,
+            help="most minutes between two checkpoints; one is also written after each epoch (default: 10)",
+        )
+        run.add_argument(
+            "--time-limit",
+            type=float,
+            metavar="MINUTES",
+            help="stop with a checkpoint after so many minutes, for schedulers that kill (default: none)",
         )
 
     metrics = add(
@@ -248,6 +269,12 @@ def _preview(options: argparse.Namespace) -> None:
     print(f"{options.out}: {shown.caption}")
 
 
+def _augmentations(options: argparse.Namespace) -> None:
+    from kinefract.augment import show
+
+    show.write_page(options.folder)
+
+
 def _gallery(options: argparse.Namespace) -> None:
     from kinefract.synth import gallery
 
@@ -281,13 +308,21 @@ def _index(options: argparse.Namespace) -> None:
 def _pretrain(options: argparse.Namespace) -> None:
     from kinefract import runs
 
-    runs.pretrain(options.spec, options.workers)
+    runs.pretrain(options.spec, _execution(options))
 
 
 def _finetune(options: argparse.Namespace) -> None:
     from kinefract import runs
 
-    runs.finetune(options.spec, options.workers)
+    runs.finetune(options.spec, _execution(options))
+
+
+def _execution(options: argparse.Namespace):
+    from kinefract.checkpoint import Pauses
+    from kinefract.train import Execution
+
+    pauses = Pauses(options.checkpoint_minutes, options.time_limit)
+    return Execution(options.workers, options.accelerator, pauses)
 
 
 def _study(options: argparse.Namespace) -> None:

@@ -20,9 +20,19 @@ class ClipSource(Protocol):
 
     labels: np.ndarray  # int64, (N,)
     frames: np.ndarray  # int64, (N,): frames of each video
+    fresh: bool  # whether there are new clips in every epoch: clip i of epoch e is number i + e * N
 
-    def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
+    def read(self, index: int, frames: Sequence[int]) -> np.ndarray | torch.Tensor:
         """Return the frames asked for: uint8, (T, H, W) or (T, H, W, 3)."""
+
+
+class DeviceSource(ClipSource, Protocol):
+    """A source whose frames are tensors on the training device, read in the training process."""
+
+    on_device: bool
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Get these clips ready, all of a batch at once."""
 
 
 class Videos:
@@ -32,6 +42,7 @@ class Videos:
         self.videos = videos
         self.labels = np.array([entry.label for entry in videos], np.int64)
         self.frames = np.array([entry.frames for entry in videos], np.int64)
+        self.fresh = False
 
     def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
         return video.decode(self.videos[index].path, frames)
@@ -49,44 +60,76 @@ def spread_starts(length: int, frames: int, stride: int, windows: int) -> list[i
 
 
 class TrainingClips(Dataset):
-    """One random window and crop per video, a function of (seed, epoch, index) alone."""
+    """Random windows and crops of each video, a function of (seed, epoch, index) alone."""
 
-    def __init__(self, source: ClipSource, recipe: TrainRecipe, seed: int) -> None:
-        self.source, self.recipe, self.seed = source, recipe, seed
+    def __init__(self, source: ClipSource, recipe: TrainRecipe, seed: int, views: int = 1) -> None:
+        self.source, self.recipe, self.seed, self.views = source, recipe, seed, views
+        self.on_device = getattr(source, "on_device", False)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, int]:
-        """Return (uint8 (T, C, size, size), label) for key (epoch, index)."""
+    def __getitems__(self, keys: list[tuple[int, int]]) -> list[tuple[torch.Tensor, int, int]]:
+        """Return a batch of what ``__getitem__`` returns."""
+        if self.on_device:
+            self.source.prepare([self._number(*key) for key in keys])
+        return [self[key] for key in keys]
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, int, int]:
+        """Return (uint8 (views, T, C, size, size), label, index) for key (epoch, index)."""
         epoch, index = key
-        recipe = self.recipe
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, SAMPLE, epoch, index])))
-        length = int(self.source.frames[index])
+        recipe, source = self.recipe, self.source
+        length = int(source.frames[index])
         room = max(0, length - ((recipe.frames - 1) * recipe.stride + 1))
-        numbers = window(int(rng.integers(room + 1)), recipe.frames, recipe.stride, length)
-        frames = self.source.read(index, numbers)
-        clip = random_resized_crop(frames, recipe.size, recipe.crop_area, recipe.crop_aspect, rng)
-        return clip, int(self.source.labels[index])
+        streams = [self._stream(epoch, index, *([view] if view else [])) for view in range(self.views)]
+        starts = [int(rng.integers(room + 1)) for rng in streams]
+        numbers = [window(start, recipe.frames, recipe.stride, length) for start in starts]
+        # One read for all views, since decoding or rendering a clip is what takes time.
+        frames = source.read(self._number(epoch, index), np.concatenate(numbers))
+        frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
+        views = [
+            random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng)
+            for clip, rng in zip(frames, streams, strict=True)
+        ]
+        return torch.stack(views), int(source.labels[index]), index
+
+    def _number(self, epoch: int, index: int) -> int:
+        return index + epoch * len(self.source.labels) if self.source.fresh else index
+
+    def _stream(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, SAMPLE, *key])))
 
 
 class EpochBatches:
-    """Batches of (epoch, index) for the epochs that are left; each epoch shuffled by (seed, epoch) alone.
+    """Batches of (epoch, index) for the steps that are left; each epoch shuffled by (seed, epoch) alone.
 
-    A last batch that is not full is left out, unless it is the only one.
+    A last batch that is not full is left out, unless it is the only one. Of several processes each takes its
+    ``share``, (rank, processes), of every batch.
     """
 
-    def __init__(self, clips: int, batch_size: int, seed: int, first_epoch: int, epochs: int) -> None:
+    def __init__(
+        self,
+        clips: int,
+        batch_size: int,
+        seed: int,
+        first_step: int,
+        epochs: int,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.rank, self.processes = share
         self.clips, self.batch_size, self.seed = clips, min(batch_size, clips), seed
-        self.first_epoch, self.epochs = first_epoch, epochs
+        self.first_step, self.epochs = first_step, epochs
         self.per_epoch = clips // self.batch_size
 
     def __len__(self) -> int:
-        return self.per_epoch * (self.epochs - self.first_epoch)
+        return self.per_epoch * self.epochs - self.first_step
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for epoch in range(self.first_epoch, self.epochs):
+        first_epoch, skipped = divmod(self.first_step, self.per_epoch)
+        for epoch in range(first_epoch, self.epochs):
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, ORDER, epoch])))
             order = rng.permutation(self.clips)[: self.per_epoch * self.batch_size]
-            for batch in order.reshape(self.per_epoch, self.batch_size).tolist():
-                yield [(epoch, index) for index in batch]
+            for batch in order.reshape(self.per_epoch, self.batch_size)[skipped:].tolist():
+                each = len(batch) // self.processes
+                yield [(epoch, index) for index in batch[self.rank * each : (self.rank + 1) * each]]
+            skipped = 0
 
 
 class EvaluationWindows(Dataset):
@@ -108,8 +151,10 @@ class EvaluationWindows(Dataset):
 
 
 def training_loader(clips: TrainingClips, batches: EpochBatches, workers: int) -> DataLoader:
-    """Load batches of (uint8 (B, T, C, size, size), labels (B,)) in worker processes (0: in this one)."""
-    return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=torch.cuda.is_available())
+    """Load batches of (uint8 (B, views, T, C, size, size), labels, indices) in workers (0: in this one)."""
+    # What lies on the device can neither pass through a worker nor be pinned.
+    workers, pinned = (0, False) if clips.on_device else (workers, torch.cuda.is_available())
+    return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned)
 
 
 def evaluation_loader(windows: EvaluationWindows, workers: int) -> DataLoader:

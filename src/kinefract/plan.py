@@ -152,6 +152,7 @@ def _resolve_variant(
         raise ValueError(f"pretraining.dataset: {not_one_of(pretraining.dataset, params.datasets)}")
     dataset = _changed(params.datasets[pretraining.dataset], changes["dataset"], "dataset")
     recipe = PretrainRecipe.model_validate(pretraining.model_dump(exclude={"dataset"}))
+    recipe = recipe.without_other_objectives()
     return PretrainSpec(recipe=recipe, dataset=DatasetSpec(recipe=dataset)), network, finetuning
 
 

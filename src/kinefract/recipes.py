@@ -1,11 +1,13 @@
 """Recipes of the two training phases, as they stand in params.yaml and in every run's spec."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinefract.augment.recipes import Filmed
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES
+from kinefract.objectives.recipes import ByolRecipe, MocoRecipe, SimclrRecipe
 from kinefract.schema import Section, not_one_of
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
@@ -40,6 +42,7 @@ class TrainRecipe(Section):
 
     # machine
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    compile: bool = Field(default=False, description="compile the network with torch.compile")
     threads: int = Field(default=2, ge=1, description="CPU threads; part of the recipe, sums depend on it")
 
     @model_validator(mode="after")
@@ -79,17 +82,46 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
     """Pre-training on a dataset of formula-made clips."""
 
     objective: str = "supervised"
+    filmed: Filmed | None = Field(default=None, description="what makes clips look filmed, if anything")
+    source: Literal["auto", "shards", "cache", "online"] = Field(
+        default="auto",
+        description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
+    )
+    moco: MocoRecipe | None = Field(default=None, description="its settings, where it is the objective")
+    simclr: SimclrRecipe | None = Field(default=None, description="the same")
+    byol: ByolRecipe | None = Field(default=None, description="the same")
     stride: int = Field(default=2, ge=1)
     crop_area: Pair = (0.9, 1.0)
     epochs: int = Field(default=25, ge=1)
     warmup_epochs: float = Field(default=3, ge=0)
     seed: int = Field(default=1, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_objective(cls, data: Any) -> Any:
+        """Give the objective its default settings, so that they stand in the spec."""
+        if not isinstance(data, dict):
+            return data
+        objective = data.get("objective")
+        return data | ({objective: data.get(objective) or {}} if OBJECTIVES.get(objective) else {})
+
     @model_validator(mode="after")
     def _known_objective(self) -> Self:
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
+        if self.objective == "moco" and self.moco and self.moco.queue % self.batch_size:
+            raise ValueError(f"moco.queue: {self.moco.queue} is no multiple of batch_size {self.batch_size}")
         return self
+
+    @property
+    def objective_settings(self) -> Section | None:
+        """The settings of the objective; None where it has none."""
+        return getattr(self, self.objective) if OBJECTIVES[self.objective] else None
+
+    def without_other_objectives(self) -> Self:
+        """Drop the settings of objectives other than its own, which decide nothing."""
+        others = [name for name, settings in OBJECTIVES.items() if settings and name != self.objective]
+        return self.model_copy(update=dict.fromkeys(others))
 
 
 class FinetuneRecipe(TrainRecipe):

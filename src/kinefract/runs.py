@@ -5,44 +5,49 @@ A run's folder is finished when its last file, ``model.safetensors``, is there. 
 """
 
 import json
+import os
 from pathlib import Path
 
-from torch import nn
+import numpy as np
+import torch
 
-from kinefract import models
+from kinefract import models, objectives
 from kinefract.benchmarks import index
 from kinefract.data import ClipSource, Videos
 from kinefract.evaluate import evaluate
+from kinefract.feed import open_source
 from kinefract.files import sha256, write_json, write_text
 from kinefract.models import weights
+from kinefract.objectives.base import Objective
 from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.schema import Section
 from kinefract.specs import FinetuneSpec, PretrainSpec, Spec, project_root
-from kinefract.synth.dataset import Shards
 from kinefract.tracking import Tracker
-from kinefract.train import Training
+from kinefract.train import Execution, Training
 
 MODEL, METRICS, RESULT = "model.safetensors", "metrics.jsonl", "result.json"
-PREDICTIONS, CHECKPOINT = "predictions.csv", "checkpoint.pt"
+PREDICTIONS, CHECKPOINT, FIRST_BATCH = "predictions.csv", "checkpoint.pt", "first_batch.png"
+SHOWN_CLIPS = 8  # of the first batch
 
 
-def pretrain(spec_path: Path | str, workers: int) -> dict:
+def pretrain(spec_path: Path | str, execution: Execution) -> dict:
     """Pre-train as a spec says; write weights, metrics and ``result.json`` beside it.
 
     Args:
         spec_path: ``results/pretrain/<id>/spec.yaml``.
-        workers: Processes that read clips; the result does not depend on it.
+        execution: Workers, device, checkpoints and time limit, on which the result does not depend.
 
     Returns:
-        The content of ``result.json``.
+        The content of ``result.json``; of several processes all but the first return nothing.
 
     Raises:
         UserError: the spec, the dataset or a checkpoint cannot be used.
+        Stopped: (a UserError) it was stopped before its end and can be run again to go on.
     """
     spec = PretrainSpec.read(spec_path)
     root = project_root(spec_path)
-    shards = Shards(root / spec.dataset.folder)
+    clips = open_source(spec, root, execution.accelerator)
     recipe = spec.recipe
     model = weights.seeded(
         recipe.seed,
@@ -53,12 +58,16 @@ def pretrain(spec_path: Path | str, workers: int) -> dict:
         spec.dataset.recipe.classes,
         recipe.dropout,
     )
+    objective = weights.seeded(
+        recipe.seed, objectives.build, recipe.objective, model, recipe.objective_settings
+    )
     params = _flat(pretraining=recipe, dataset=spec.dataset.recipe)
     tags = {"phase": "pretrain", "dataset": spec.dataset.id, "seed": str(recipe.seed)}
-    return _run(spec, Path(spec_path).parent, root, recipe.seed, model, shards, workers, params, tags)
+    folder = Path(spec_path).parent
+    return _run(spec, folder, root, recipe.seed, objective, clips, execution, params, tags)
 
 
-def finetune(spec_path: Path | str, workers: int) -> dict:
+def finetune(spec_path: Path | str, execution: Execution) -> dict:
     """Fine-tune and evaluate as a spec says; as for ``pretrain``, with ``predictions.csv`` besides.
 
     Arguments, result and errors as for ``pretrain``.
@@ -87,9 +96,10 @@ def finetune(spec_path: Path | str, workers: int) -> dict:
     }
 
     def finish() -> dict:
-        return evaluate(model, test, recipe, folder / PREDICTIONS, root, workers)
+        return evaluate(model, test, recipe, folder / PREDICTIONS, root, execution.workers)
 
-    return _run(spec, folder, root, spec.seed, model, train, workers, params, tags, finish)
+    objective = objectives.build("supervised", model)
+    return _run(spec, folder, root, spec.seed, objective, train, execution, params, tags, finish)
 
 
 def _run(
@@ -97,18 +107,23 @@ def _run(
     folder: Path,
     root: Path,
     seed: int,
-    model: nn.Module,
+    objective: Objective,
     clips: ClipSource,
-    workers: int,
+    execution: Execution,
     params: dict,
     tags: dict[str, str],
     finish=dict,
 ) -> dict:
     """Train, then ``finish()`` (which may evaluate), then put the results in place, the weights last."""
-    training = Training(spec.id, spec.recipe, seed, model, clips, folder / CHECKPOINT, spec.name, workers)
+    model = objective.network
+    place = folder / CHECKPOINT
+    training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
     state = training.resume()
+    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+        training.fit(state)
+        return {}
     if state:
-        say(f"{spec.name}: going on after epoch {len(training.history)} of {spec.recipe.epochs}")
+        say(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
     phase = tags["phase"]
     tags = {**tags, "name": spec.name, "commit": made_with(root)["commit"]}
     tracker = Tracker.open(root, phase, spec.id, spec.digest, params, tags, resumed=state is not None)
@@ -123,6 +138,7 @@ def _run(
         )
 
     training.on_epoch = on_epoch
+    training.on_first_batch = lambda views: _show(views, folder / FIRST_BATCH)
     try:
         training.fit(state)
         figures = finish()
@@ -150,6 +166,17 @@ def _run(
     tracker.finish({**result, "model": f"{spec.folder}/{MODEL}", "model_sha256": model_hash})
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
+
+
+def _show(views: torch.Tensor, path: Path) -> None:
+    """Write what the network sees first: a row per clip and view (views, B, T, 3, H, W), its frames in it."""
+    from kinefract.augment.basic import pixels
+    from kinefract.synth import preview
+
+    rows = [
+        pixels(view[clip]).cpu().numpy() for clip in range(min(SHOWN_CLIPS, views.shape[1])) for view in views
+    ]
+    preview.write(path, preview.tile([list(np.moveaxis(frames, 1, -1)) for frames in rows]), fps=1)
 
 
 def _clips_seen(history: list[dict]) -> float:

@@ -1,26 +1,26 @@
 """The training loop of both phases: steps, schedule, checkpoints.
 
 Everything random is a function of the seed and the step or epoch, so a checkpoint holds no generator, and a
-run that was stopped and resumed ends, on a CPU, with the weights of one that was not.
+run that was stopped at any step and resumed ends, on a CPU, with the weights of one that was not.
 """
 
-import io
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
-from kinefract.augment.basic import augment
+from kinefract import checkpoint
+from kinefract.augment.views import augmented
+from kinefract.checkpoint import Pauses, Stopped
 from kinefract.data import ClipSource, EpochBatches, TrainingClips, training_loader
 from kinefract.errors import UserError
-from kinefract.files import written_whole
+from kinefract.meter import Meter
 from kinefract.models.dropout import reseed
-from kinefract.objectives.supervised import supervised
+from kinefract.objectives.base import Objective
+from kinefract.processes import Processes
 from kinefract.progress import progress
 from kinefract.recipes import TrainRecipe
 from kinefract.schema import digest_of
@@ -48,8 +48,9 @@ def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> fl
 
 def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
     """Return AdamW with no weight decay on biases and norms, which are the parameters of one dimension."""
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
-    spared = [weight for weight in model.parameters() if weight.ndim <= 1]
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    decayed = [weight for weight in trained if weight.ndim > 1]
+    spared = [weight for weight in trained if weight.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": spared, "weight_decay": 0.0},
@@ -62,22 +63,33 @@ def stream_seed(*key: int | str) -> int:
     return int(digest_of(list(key)), 16)
 
 
+@dataclass(frozen=True)
+class Execution:
+    """How a run is executed. None of it is part of a recipe, since none of it changes a result on a CPU."""
+
+    workers: int = 0  # processes that read clips
+    accelerator: str = "auto"  # or cpu, cuda
+    pauses: Pauses = field(default_factory=Pauses)
+
+
 @dataclass
 class Training:
     """What one run of the loop needs.
 
-    ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
+    ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk;
+    ``on_first_batch`` with the first batch that the network sees, float (views, B, T, 3, H, W), normalised.
     """
 
     spec_id: str
     recipe: TrainRecipe
     seed: int
-    model: nn.Module
+    objective: Objective
     clips: ClipSource
     checkpoint: Path
     what: str
-    workers: int = 0
+    execution: Execution = field(default_factory=Execution)
     on_epoch: Callable[[dict], None] = lambda metrics: None
+    on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
     history: list[dict] = field(default_factory=list)
 
     def resume(self) -> dict | None:
@@ -86,109 +98,111 @@ class Training:
         Raises:
             UserError: the checkpoint is damaged or belongs to another spec.
         """
-        if not self.checkpoint.exists():
-            return None
-        try:
-            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise UserError(f"{self.checkpoint}: damaged ({error}); delete it to start afresh") from error
-        if state["spec"] != self.spec_id:
-            raise UserError(
-                f"{self.checkpoint}: belongs to {state['spec']}, not to {self.spec_id}; delete it"
-            )
-        self.history = state["history"]
+        state = checkpoint.read(self.checkpoint, self.spec_id)
+        self.history = state["history"] if state else []
         return state
 
     def fit(self, state: dict | None = None) -> None:
         """Train from ``state`` (a checkpoint, or None for the start) to the last epoch.
 
         Raises:
-            UserError: the loss is no longer a finite number; the last checkpoint is kept.
+            UserError: the loss is no longer a finite number, or memory of the GPU runs out; the last
+                checkpoint is kept.
+            Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is written.
         """
-        recipe = self.recipe
+        try:
+            self._fit(state)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"{self.what}: memory of the GPU ran out; lower batch_size (lr scales with it), size, frames "
+                f"or width, or set precision: bf16-mixed ({str(error).splitlines()[0]})"
+            ) from error
+
+    def _fit(self, state: dict | None) -> None:
+        recipe, pauses = self.recipe, self.execution.pauses
         torch.set_num_threads(recipe.threads)
-        fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
-        model, optimizer = fabric.setup(self.model, optimizer_for(self.model, recipe))
+        processes = Processes(recipe.precision, self.execution.accelerator)
+        processes.check_batch(recipe.batch_size)
+        fabric, device = processes.fabric, processes.device
+        if recipe.compile:
+            self.objective.compile()
+        self.objective = processes.prepare(self.objective)
+        objective, optimizer = fabric.setup(self.objective, optimizer_for(self.objective, recipe))
         if state:
-            self.model.load_state_dict(state["model"])
+            self.objective.load_state_dict(state["objective"])
             optimizer.load_state_dict(state["optimizer"])
-        first = len(self.history)
-        batches = EpochBatches(len(self.clips.labels), recipe.batch_size, self.seed, first, recipe.epochs)
-        loader = training_loader(TrainingClips(self.clips, recipe, self.seed), batches, self.workers)
+            fabric.strategy.precision.load_state_dict(state["precision"])
+        step = state["step"] if state else 0
+        meter = Meter(device, state["meter"] if state else None)
+        share = (processes.rank, processes.size)
+        batches = EpochBatches(
+            len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
+        )
+        clips = TrainingClips(self.clips, recipe, self.seed, objective.VIEWS)
+        loader = training_loader(clips, batches, self.execution.workers)
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
-        step, meter = first * batches.per_epoch, Meter()
-        model.train()
-        for clips, labels in progress(loader, self.what, len(batches), "steps"):
-            meter.data_came()
-            lr = rate_at(step, steps, warmup_steps, recipe)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            generator = torch.Generator().manual_seed(stream_seed(self.seed, AUGMENT, step))
-            reseed(self.model, stream_seed(self.seed, DROPOUT, step), fabric.device)
-            inputs = augment(clips.to(fabric.device), recipe.flip, recipe.blur, generator)
-            loss, correct = supervised(model(inputs), labels.to(fabric.device))
-            if not torch.isfinite(loss):
-                raise UserError(
-                    f"{self.what}: the loss is {loss.item()} at step {step} (learning rate {lr:.2g}); "
-                    f"lower lr, or raise warmup_epochs; {self.checkpoint} is as it was before this epoch"
+
+        def save() -> None:
+            if processes.rank:
+                return
+            content = {
+                "spec": self.spec_id,
+                "history": self.history,
+                "step": step,
+                "meter": meter.state() if step % batches.per_epoch else None,
+                "objective": self.objective.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "precision": fabric.strategy.precision.state_dict(),
+            }
+            checkpoint.write(self.checkpoint, content)
+            pauses.written()
+
+        objective.train()
+        with pauses:
+            for windows, labels, numbers in progress(loader, self.what, len(batches), "steps"):
+                meter.mark()
+                lr = rate_at(step, steps, warmup_steps, recipe)
+                for group in optimizer.param_groups:
+                    group["lr"] = lr
+                generator = torch.Generator().manual_seed(
+                    stream_seed(self.seed, AUGMENT, step, processes.rank)
                 )
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            norm = fabric.clip_gradients(model, optimizer, max_norm=recipe.clip_norm)
-            optimizer.step()
-            step += 1
-            meter.step_done(loss.detach(), correct, norm, len(labels))
-            if step % batches.per_epoch == 0:
-                self._end_epoch(meter.metrics(), lr, optimizer)
-                meter = Meter()
+                epochs = step / batches.per_epoch
+                views = augmented(windows.to(device), recipe, epochs, generator)
+                reseed(self.objective, stream_seed(self.seed, DROPOUT, step, processes.rank), device)
+                if step == 0 and processes.rank == 0:
+                    self.on_first_batch(torch.stack(views))
+                meter.mark()
+                loss, correct = objective(views, labels.to(device), numbers.to(device), processes.gather)
+                if not torch.isfinite(loss):
+                    raise UserError(self._not_finite(loss.item(), step, lr, numbers.tolist()))
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                norm = fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_norm)
+                optimizer.step()
+                step += 1
+                self.objective.after_step(step / steps)
+                meter.step_done(loss, correct, norm, len(labels))
+                if step % batches.per_epoch == 0:
+                    metrics = meter.metrics(processes.total)
+                    self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
+                    meter = Meter(device)
+                    save()
+                    if processes.rank == 0:
+                        self.on_epoch(self.history[-1])
+                elif pauses.due():
+                    save()
+                if step < steps and processes.agree(pauses.stop() is not None):
+                    save()
+                    why = pauses.stop() or "stopped"
+                    raise Stopped(
+                        f"{self.what}: {why}, after step {step} of {steps}; run it again to go on from there"
+                    )
 
-    def _end_epoch(self, metrics: dict, lr: float, optimizer: torch.optim.Optimizer) -> None:
-        self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
-        state = {
-            "spec": self.spec_id,
-            "history": self.history,
-            "model": self.model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        # In memory first: torch's own writer reports a full disk as an error of its own, without the reason.
-        content = io.BytesIO()
-        torch.save(state, content)
-        with written_whole(self.checkpoint) as partial:
-            partial.write_bytes(content.getbuffer())
-        self.on_epoch(self.history[-1])
-
-
-class Meter:
-    """Means over the steps of one epoch, and where its time went."""
-
-    def __init__(self) -> None:
-        self.start = self.last = time.perf_counter()
-        self.waited = 0.0
-        self.clips = 0
-        self.steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-
-    def data_came(self) -> None:
-        """Note that the step's batch is here: the time since the last step was spent waiting for it."""
-        self.waited += time.perf_counter() - self.last
-
-    def step_done(self, loss: torch.Tensor, correct: torch.Tensor, norm: torch.Tensor, clips: int) -> None:
-        """Note the figures of one step, left on the device so that nothing waits for them."""
-        self.steps.append((loss, correct, norm))
-        self.clips += clips
-        self.last = time.perf_counter()
-
-    def metrics(self) -> dict[str, float]:
-        """Return loss, top1, grad_norm, clips_per_second, data_share and seconds of the epoch."""
-        losses, correct, norms = (
-            torch.stack(column).float().cpu() for column in zip(*self.steps, strict=True)
+    def _not_finite(self, loss: float, step: int, lr: float, clips: list[int]) -> str:
+        shown = ", ".join(map(str, sorted(clips)[:40])) + (", ..." if len(clips) > 40 else "")
+        return (
+            f"{self.what}: the loss is {loss} at step {step} (learning rate {lr:.2g}, clips {shown}); "
+            f"lower lr, or raise warmup_epochs; {self.checkpoint} is the last good checkpoint"
         )
-        seconds = time.perf_counter() - self.start
-        return {
-            "loss": losses.mean().item(),
-            "top1": correct.sum().item() / self.clips,
-            "grad_norm": norms.mean().item(),
-            "clips_per_second": round(self.clips / seconds, 2),
-            "data_share": round(self.waited / seconds, 4),
-            "seconds": round(seconds, 3),
-        }

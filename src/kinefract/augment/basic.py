@@ -9,10 +9,22 @@ BLUR_SIGMA = (0.1, 2.0)  # pixels
 
 
 def normalise(clips: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 clips (B, T, C, H, W), C 1 or 3, into float (B, T, 3, H, W) by ImageNet's mean and std."""
+    """Turn clips, as for ``augment``, into float (B, T, 3, H, W) by ImageNet's mean and deviation."""
     mean = torch.tensor(IMAGENET_MEAN, device=clips.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=clips.device).view(3, 1, 1)
-    return (clips.float() / 255 - mean) / std  # broadcasting makes grey clips three-channelled
+    return (as_pictures(clips) - mean) / std  # broadcasting makes grey clips three-channelled
+
+
+def as_pictures(clips: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 into float in [0, 1]; leave what is float already."""
+    return clips if clips.is_floating_point() else clips.float() / 255
+
+
+def pixels(clips: torch.Tensor) -> torch.Tensor:
+    """Undo ``normalise``: float (..., 3, H, W) to uint8 of the same shape."""
+    mean = torch.tensor(IMAGENET_MEAN, device=clips.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=clips.device).view(3, 1, 1)
+    return ((clips * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 def mirror(clips: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
@@ -46,7 +58,7 @@ def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.G
     """Augment and normalise a batch.
 
     Args:
-        clips: uint8, (B, T, C, H, W), C 1 or 3.
+        clips: (B, T, C, H, W), C 1 or 3, uint8, or float in [0, 1] where they have been augmented before.
         flip: Probability of mirroring a clip.
         blurred: Probability of blurring a clip, sigma U[0.1, 2] pixels.
         generator: On the CPU, so that the draws are the same whatever device the clips are on.
@@ -57,4 +69,6 @@ def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.G
     chosen = torch.rand(len(clips), generator=generator) < flip
     sigma = torch.empty(len(clips)).uniform_(*BLUR_SIGMA, generator=generator)
     sigma *= torch.rand(len(clips), generator=generator) < blurred
-    return blur(normalise(mirror(clips, chosen.to(clips.device))), sigma.to(clips.device))
+    # Before they are normalised, as long as grey clips have one channel.
+    pictures = mirror(as_pictures(clips), chosen.to(clips.device))
+    return normalise(blur(pictures, sigma.to(clips.device)))

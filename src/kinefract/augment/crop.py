@@ -53,7 +53,7 @@ def resize(frames: np.ndarray | torch.Tensor, height: int, width: int) -> torch.
 
 
 def random_resized_crop(
-    frames: np.ndarray,
+    frames: np.ndarray | torch.Tensor,
     size: int,
     area: tuple[float, float],
     aspect: tuple[float, float],

@@ -1,18 +1,18 @@
 """The supervised objective: cross-entropy over classes (the paper, section 3)."""
 
-from typing import NamedTuple
+from typing import ClassVar
 
-import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-
-class Outcome(NamedTuple):
-    """Of one batch: the loss (a scalar with gradient) and how many clips were classed right."""
-
-    loss: torch.Tensor
-    correct: torch.Tensor
+from kinefract.objectives.base import Gather, Objective, Outcome
 
 
-def supervised(logits: torch.Tensor, labels: torch.Tensor) -> Outcome:
-    """Score logits (B, classes) against labels (B,), int64."""
-    return Outcome(cross_entropy(logits, labels), (logits.argmax(1) == labels).sum())
+class Supervised(Objective):
+    """Tell the class of a clip."""
+
+    VIEWS: ClassVar[int] = 1
+
+    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        logits = self.network(views[0])
+        return Outcome(cross_entropy(logits, labels), (logits.argmax(1) == labels).sum())

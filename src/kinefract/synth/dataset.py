@@ -141,6 +141,8 @@ class Shards:
         frames: int64 (N,), its number of frames.
         redrawn: int64 (N,), how many draws were refused before it.
         sizes: int64 (N,), its bytes, encoded.
+        channels: int64 (N,), 1 where it was rendered in grey, else 3.
+        fresh: False: the clips are the same in every epoch.
     """
 
     def __init__(self, folder: Path | str, manifest: Path | None = None) -> None:
@@ -153,8 +155,8 @@ class Shards:
         self.manifest = manifest or self.folder / MANIFEST
         columns = _read_table(self.manifest)
         self.labels, self.frames = columns["label"], columns["frames"]
-        self.redrawn, self.sizes = columns["redrawn"], columns["size"]
-        self._channels, self._shard = columns["channels"], columns["shard"]
+        self.redrawn, self.sizes, self.fresh = columns["redrawn"], columns["size"], False
+        self.channels, self._shard = columns["channels"], columns["shard"]
         self._offset, self._crc32 = columns["offset"], columns["crc32"]
         if not np.array_equal(columns["index"], np.arange(len(self))):
             raise UserError(f"{self.manifest}: clips are missing or out of order; {_mend(self.manifest)}")
@@ -204,7 +206,7 @@ class Shards:
         """
         encoded = self.encoded(index)
         try:
-            decoded = video.decode(encoded, frames, self._channels[index] == 1 if grey is None else grey)
+            decoded = video.decode(encoded, frames, self.channels[index] == 1 if grey is None else grey)
             if frames is None and len(decoded) != self.frames[index]:
                 raise UserError(f"{len(decoded)} frames where {self.manifest} says {self.frames[index]}")
         except UserError as error:

@@ -1,0 +1,136 @@
+"""RandAugment, drawn per clip and alike for all frames of one (Cubuk et al., arXiv 1909.13719).
+
+Operations that move the picture are given as maps, to be composed with those of the camera, so that they cost
+no resampling of their own; the others change grey levels and colours in place.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import avg_pool2d
+
+from kinefract.augment import homography
+from kinefract.augment.recipes import RandAugment
+
+MOST = 30.0  # the scale of magnitudes
+GEOMETRY = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
+PHOTOMETRY = (
+    "brightness", "colour", "contrast", "sharpness", "posterize", "solarize", "autocontrast", "equalize",
+)  # fmt: skip
+OPERATIONS = ("identity", *GEOMETRY, *PHOTOMETRY)
+GREY = (0.299, 0.587, 0.114)
+BINS = 256
+
+
+def draw(count: int, recipe: RandAugment, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Draw operations of each clip.
+
+    Returns:
+        int64 (operations, B), places in ``OPERATIONS``, and float32 of the same shape, +1 or -1: which way.
+    """
+    shape = (recipe.operations, count)
+    numbers = torch.randint(len(OPERATIONS), shape, generator=generator)
+    signs = torch.randint(2, shape, generator=generator) * 2.0 - 1.0
+    applied = torch.rand(count, generator=generator) < recipe.p
+    return numbers * applied, signs
+
+
+def geometry(numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
+    """Return the map of the operations drawn that move the picture: (B, 3, 3)."""
+    share = signs * magnitude / MOST
+    maps = torch.eye(3).expand(numbers.shape[1], 3, 3)
+    for number, amount in zip(numbers, share, strict=True):
+
+        def of(name: str, most: float, number: Tensor = number, amount: Tensor = amount) -> Tensor:
+            return torch.where(number == OPERATIONS.index(name), amount * most, 0.0)
+
+        step = homography.shear(of("shear_x", 0.3), of("shear_y", 0.3))
+        # 150 of 331 pixels, and the frame is 2 wide.
+        step = homography.translate(of("translate_x", 300 / 331), of("translate_y", 300 / 331)) @ step
+        maps = homography.rotate(of("rotate", math.pi / 6)) @ step @ maps
+    return maps
+
+
+def photometry(clips: Tensor, numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
+    """Apply the operations drawn that change levels, each to the clips that drew it.
+
+    Args:
+        clips: float (B, T, C, H, W) in [0, 1], C 1 or 3; changed in place.
+        numbers, signs: From ``draw``.
+        magnitude: 0 to 30.
+
+    Returns:
+        The same tensor.
+    """
+    for number, sign in zip(numbers, signs, strict=True):
+        for name in PHOTOMETRY:
+            (places,) = torch.where(number == OPERATIONS.index(name))
+            if len(places):
+                change = FUNCTIONS[name]
+                places = places.to(clips.device)
+                amount = (sign[places.cpu()] * magnitude / MOST).to(clips.device).view(-1, 1, 1, 1, 1)
+                clips[places] = change(clips[places], amount).clamp_(0, 1)
+    return clips
+
+
+def _blend(clips: Tensor, other: Tensor, amount: Tensor) -> Tensor:
+    """Move away from ``other`` by up to 0.9, or towards it."""
+    return other + (1 + 0.9 * amount) * (clips - other)
+
+
+def _grey(clips: Tensor) -> Tensor:
+    if clips.shape[2] == 1:
+        return clips
+    return (clips * torch.tensor(GREY, device=clips.device).view(3, 1, 1)).sum(2, keepdim=True)
+
+
+def _smooth(clips: Tensor) -> Tensor:
+    """Blur by 3 x 3 with the centre five times as heavy, but for the border."""
+    images = clips.flatten(0, 1)
+    inner = (9 * avg_pool2d(images, 3, stride=1) + 4 * images[..., 1:-1, 1:-1]) / 13
+    images = images.clone()
+    images[..., 1:-1, 1:-1] = inner
+    return images.unflatten(0, clips.shape[:2])
+
+
+def _posterize(clips: Tensor, amount: Tensor) -> Tensor:
+    step = 2.0 ** (4 * amount.abs()).round()
+    return ((clips * 255) / step).floor() * step / 255
+
+
+def _solarize(clips: Tensor, amount: Tensor) -> Tensor:
+    return torch.where(clips >= 1 - amount.abs(), 1 - clips, clips)
+
+
+def _autocontrast(clips: Tensor, amount: Tensor) -> Tensor:
+    low, high = clips.amin((1, 3, 4), keepdim=True), clips.amax((1, 3, 4), keepdim=True)
+    return torch.where(high > low, (clips - low) / (high - low).clamp_min(1e-6), clips)
+
+
+def _equalize(clips: Tensor, amount: Tensor) -> Tensor:
+    """Spread the levels of each clip and channel evenly."""
+    levels = (clips * (BINS - 1)).round().long()  # (B, T, C, H, W)
+    channels = levels.transpose(1, 2).flatten(2)  # (B, C, T * H * W)
+    each = torch.arange(channels.shape[0] * channels.shape[1], device=clips.device).view(
+        *channels.shape[:2], 1
+    )
+    counts = torch.bincount((channels + each * BINS).flatten(), minlength=each.numel() * BINS)
+    shares = counts.view(-1, BINS).double().cumsum(1)
+    lowest = torch.where(counts.view(-1, BINS) > 0, shares, torch.inf).amin(1, keepdim=True)
+    spread = ((shares - lowest) / (shares[:, -1:] - lowest).clamp_min(1)).clamp(0, 1).float()
+    even = spread.view(*channels.shape[:2], BINS).gather(2, channels)
+    return even.unflatten(2, (clips.shape[1], *clips.shape[3:])).transpose(1, 2)
+
+
+FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "brightness": lambda clips, amount: _blend(clips, torch.zeros_like(clips), amount),
+    "colour": lambda clips, amount: _blend(clips, _grey(clips), amount),
+    "contrast": lambda clips, amount: _blend(clips, _grey(clips).mean((1, 2, 3, 4), keepdim=True), amount),
+    "sharpness": lambda clips, amount: _blend(clips, _smooth(clips), amount),
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "autocontrast": _autocontrast,
+    "equalize": _equalize,
+}

@@ -1,0 +1,72 @@
+"""A page that shows every augmentation moving, beside the clip it was made from."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kinefract.augment.filmed import filmed
+from kinefract.augment.recipes import Filmed, Mixing
+from kinefract.files import write_text
+from kinefract.progress import progress
+from kinefract.synth import preview
+from kinefract.synth.families.fractal import FractalRecipe
+from kinefract.synth.recipes import Points
+
+CLIPS, FRAMES, SIZE, FPS = 6, 16, 96, 12
+CAPTIONS = {
+    "foreground": "Foreground scale and placement",
+    "group": "Group: a second copy, turned, mirrored, earlier or later",
+    "displacement": "Foreground displacement",
+    "background": "Background: two still frames of other clips, or one that moves; mixed",
+    "perspective": "Perspective",
+    "camera": "Camera displacement",
+    "zoom": "Zoom",
+    "shake": "Shake",
+    "rand_augment": "RandAugment: two operations at magnitude 7",
+}
+
+
+def write_page(folder: Path | str) -> None:
+    """Write ``augmentations.md`` into a folder, and its pictures into ``augmentations/`` beside it.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    folder = Path(folder)
+    clips = _clips()
+    text = [
+        "# Augmentations",
+        "What makes formula-made clips look filmed (arXiv 2411.17584, section 4), each alone, always on and "
+        "at full strength: above the clips, below what becomes of them. "
+        "`kinefract augmentations docs` draws this page anew.",
+    ]
+    pages = [(name, caption, alone(name)) for name, caption in CAPTIONS.items()]
+    pages.append(("all", "All of them, each as often as it is by default", Filmed()))
+    for name, caption, recipe in progress(pages, "augmentations", unit="pictures"):
+        made = filmed(clips, recipe, 1.0, torch.Generator().manual_seed(1))
+        shown = [*_coloured(clips.float() / 255), *_coloured(made)]
+        preview.write(folder / "augmentations" / f"{name}.webp", preview.side_by_side(shown, CLIPS), FPS)
+        text.append(f"## {caption}\n\n![{name}](augmentations/{name}.webp)")
+    write_text(folder / "augmentations.md", "\n\n".join(text) + "\n")
+
+
+def alone(name: str) -> Filmed:
+    """Return settings with one effect always on, as it is by default but for that, and all others off."""
+    effects = {key: value for key, value in Filmed() if hasattr(value, "p")}
+    off = {key: value.model_copy(update={"p": 0.0}) for key, value in effects.items()}
+    on = effects[name].model_copy(update={"p": 1.0})
+    return Filmed(**(off | {name: on}), mixing=Mixing())
+
+
+def _clips() -> torch.Tensor:
+    """Render the clips that are shown: uint8 (CLIPS, FRAMES, 1, SIZE, SIZE)."""
+    recipe = FractalRecipe(
+        classes=CLIPS, clips_per_class=1, size=SIZE, frames=(FRAMES, FRAMES), points=Points(steps=3000)
+    )
+    return torch.from_numpy(np.stack([recipe.clip(index) for index in range(CLIPS)]))[:, :, None]
+
+
+def _coloured(pictures: torch.Tensor) -> list[np.ndarray]:
+    levels = (pictures * 255).round().to(torch.uint8).movedim(2, -1).numpy()
+    return [np.repeat(clip, 3, axis=-1) for clip in levels]

@@ -1,0 +1,107 @@
+"""What a run needs to go on after it was stopped, and when it stops."""
+
+import contextlib
+import io
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import torch
+
+from kinefract.errors import UserError
+from kinefract.files import written_whole
+
+
+def write(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written, with the reason.
+    """
+    # In memory first: torch's own writer reports a full disk as an error of its own, without the reason.
+    content = io.BytesIO()
+    torch.save(state, content)
+    with written_whole(path) as partial:
+        partial.write_bytes(content.getbuffer())
+
+
+def read(path: Path, spec_id: str) -> dict[str, Any] | None:
+    """Return a checkpoint's content, tensors and plain values only; None where there is none.
+
+    Raises:
+        UserError: it is damaged, holds code, or belongs to another spec.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path}: damaged ({error}); delete it to start afresh") from error
+    if state["spec"] != spec_id:
+        raise UserError(f"{path}: belongs to {state['spec']}, not to {spec_id}; delete it")
+    return state
+
+
+class Stopped(UserError):
+    """A run stopped before its end, on a signal or at its time limit, its checkpoint written."""
+
+
+@dataclass
+class Pauses:
+    """When a run writes a checkpoint between epochs, and when it stops.
+
+    Used as a context: inside it SIGTERM asks for a checkpoint and an end, instead of ending the process. A
+    scheduler sends it before it kills a job.
+
+    Args:
+        minutes: Between two checkpoints, at most, to a step.
+        limit: Minutes after which the run stops, from the start of its process; None for no limit.
+    """
+
+    minutes: float = 10.0
+    limit: float | None = None
+    asked: bool = field(default=False, init=False)
+    _last: float = field(default_factory=time.monotonic, init=False)
+
+    def __enter__(self) -> Self:
+        self._before = None
+        # Outside the main thread it is for that one to stop.
+        with contextlib.suppress(ValueError):
+            self._before = signal.signal(signal.SIGTERM, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+    def stop(self) -> str | None:
+        """Return why the run is to stop now, or None if it is not."""
+        if self.asked:
+            return "stopped by SIGTERM"
+        if self.limit is not None and process_seconds() >= 60 * self.limit:
+            return f"its time limit of {self.limit:g} minutes is reached"
+        return None
+
+    def due(self) -> bool:
+        """Tell whether a checkpoint is due."""
+        return time.monotonic() - self._last >= 60 * self.minutes
+
+    def written(self) -> None:
+        """Note that one was written."""
+        self._last = time.monotonic()
+
+
+def process_seconds() -> float:
+    """Return for how many seconds this process has run, imports included."""
+    started = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return uptime - started / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,95 @@
+"""What an epoch of training measures: means over its steps, and where its time went."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+PARTS = ("data", "augment", "network")  # of a step, in their order
+
+
+class Meter:
+    """Sums over the steps of one epoch. A resumed run goes on with the sums of the one before.
+
+    On a GPU times are taken there, so that nothing waits for them before the epoch ends.
+    """
+
+    def __init__(self, device: torch.device, state: dict[str, Any] | None = None) -> None:
+        self._device = device
+        self._sums: dict[str, float] = {"loss": 0.0, "correct": 0.0, "norm": 0.0, "steps": 0, "clips": 0}
+        self._sums |= {"seconds": 0.0, **dict.fromkeys(PARTS, 0.0)} | (state or {})
+        self._new: list[torch.Tensor] = []
+        self._marks: list[list] = []
+        self._start = time.perf_counter()
+        self._marks.append([self._now()])
+
+    def mark(self) -> None:
+        """Note that the next part of the step begins: the data is here; then, it is augmented."""
+        self._marks[-1].append(self._now())
+
+    def step_done(
+        self, loss: torch.Tensor, correct: torch.Tensor, norm: torch.Tensor | None, clips: int
+    ) -> None:
+        """Note the figures of one step, left on the device."""
+        norm = torch.zeros(()) if norm is None else norm
+        self._new.append(torch.stack([loss.detach().float(), correct.float(), norm.to(loss.device).float()]))
+        self._sums["clips"] += clips
+        self.mark()
+        self._marks.append([self._marks[-1][-1]])
+
+    def state(self) -> dict[str, float]:
+        """Return the sums so far, as plain numbers."""
+        if self._new:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            # One after the other in double precision: where a run is cut in two, the sums are the same.
+            for loss, correct, norm in torch.stack(self._new).double().tolist():
+                self._sums["loss"] += loss
+                self._sums["correct"] += correct
+                self._sums["norm"] += norm
+            self._sums["steps"] += len(self._new)
+            for marks in self._marks[:-1]:
+                for part, begin, end in zip(PARTS, marks[:-1], marks[1:], strict=True):
+                    self._sums[part] += self._between(begin, end)
+            self._new, self._marks = [], self._marks[-1:]
+        now = time.perf_counter()
+        self._sums["seconds"] += now - self._start
+        self._start = now
+        return dict(self._sums)
+
+    def metrics(self, total: Callable[[list[float]], list[float]] = list) -> dict[str, float]:
+        """Return loss, top1, grad_norm, clips_per_second, the shares of the time, megabytes and seconds.
+
+        Args:
+            total: Adds numbers up over all processes.
+        """
+        sums = self.state()
+        loss, correct, clips, steps = total([sums[key] for key in ("loss", "correct", "clips", "steps")])
+        seconds = sums["seconds"]
+        return {
+            "loss": loss / steps,
+            "top1": correct / clips,
+            "grad_norm": sums["norm"] / sums["steps"],
+            "clips_per_second": round(clips / seconds, 2),
+            **{f"{part}_share": round(sums[part] / seconds, 4) for part in PARTS},
+            "megabytes": round(self._megabytes()),
+            "seconds": round(seconds, 3),
+        }
+
+    def _now(self):
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _between(self, begin, end) -> float:
+        return begin.elapsed_time(end) / 1000 if self._device.type == "cuda" else end - begin
+
+    def _megabytes(self) -> float:
+        """Return the most memory used so far: of the GPU, or of the process."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) / 1e6
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -1,0 +1,109 @@
+"""What all objectives have in common: what the training loop calls, and parts that several of them use."""
+
+import copy
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from kinefract.models.base import Backbone
+
+# Gathers (B, ...) of every process into (processes * B, ...), in their order, gradients included.
+Gather = Callable[[Tensor], Tensor]
+
+
+class Outcome(NamedTuple):
+    """Of one batch: the loss (a scalar with gradient) and how many clips were told right."""
+
+    loss: Tensor
+    correct: Tensor
+
+
+class Objective(nn.Module):
+    """What a network is pre-trained on. Holds the network, and whatever else is trained or remembered.
+
+    ``VIEWS`` is how many windows of each clip a step takes.
+    """
+
+    VIEWS: ClassVar[int] = 2
+
+    def __init__(self, network: Backbone) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        """Score one batch.
+
+        Args:
+            views: ``VIEWS`` tensors (B, T, 3, H, W), normalised; of two the second is the key.
+            labels: int64 (B,), classes.
+            clips: int64 (B,), which clip of the dataset each is.
+            gather: Collects a tensor from all processes.
+        """
+        raise NotImplementedError
+
+    def after_step(self, done: float) -> None:
+        """Do what follows an optimiser step. ``done`` is the share of all steps that are done, in (0, 1]."""
+
+
+class Embedding(nn.Module):
+    """Features projected by a perceptron of one hidden layer: clips (B, T, 3, H, W) to (B, size)."""
+
+    def __init__(self, network: Backbone, hidden: int, size: int, norm: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.head = perceptron(network.feature_size, hidden, size, norm)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return self.head(self.network.features(clips))
+
+
+class MomentumCopy(nn.Module):
+    """A copy of a module that follows it slowly and gets no gradient.
+
+    It normalises by statistics that follow too, rather than by those of its batch: then no clip can be told
+    by the company it keeps in a batch, and keys need no shuffling across processes (Cai et al., "Exponential
+    Moving Average Normalization for Self-supervised and Semi-supervised Learning", CVPR 2021).
+    """
+
+    def __init__(self, source: nn.Module) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(source).requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "MomentumCopy":
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, clips: Tensor) -> Tensor:
+        return self.module(clips)
+
+    @torch.no_grad()
+    def follow(self, source: nn.Module, momentum: float) -> None:
+        """Move to ``momentum * own + (1 - momentum) * source``, weights and statistics alike."""
+        own, other = self.module.state_dict(), source.state_dict()
+        for name, value in own.items():
+            if value.is_floating_point():
+                value.lerp_(other[name].to(value.dtype), 1 - momentum)
+            else:
+                value.copy_(other[name])
+
+
+def perceptron(inputs: int, hidden: int, outputs: int, norm: bool) -> nn.Sequential:
+    """Return linear, (batch norm,) ReLU, linear."""
+    layers: list[nn.Module] = [nn.Linear(inputs, hidden)]
+    if norm:
+        layers.append(nn.BatchNorm1d(hidden))
+    return nn.Sequential(*layers, nn.ReLU(inplace=True), nn.Linear(hidden, outputs))
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Scale vectors (..., D) to length 1, in single precision."""
+    return normalize(vectors.float(), dim=-1)
+
+
+def without_classifier(network: Backbone) -> Backbone:
+    """Freeze the classifier of a network whose features alone are trained; returns the network."""
+    network.get_submodule(network.classifier).requires_grad_(False)
+    return network

@@ -1,0 +1,61 @@
+"""BYOL: predict a slowly following network's view of a clip's other window, without negatives.
+
+Grill et al., "Bootstrap Your Own Latent" (NeurIPS 2020); settings of arXiv 2411.17584, section 4.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from kinefract.models.base import Backbone
+from kinefract.objectives.base import (
+    Embedding,
+    Gather,
+    MomentumCopy,
+    Objective,
+    Outcome,
+    perceptron,
+    unit,
+    without_classifier,
+)
+from kinefract.objectives.recipes import ByolRecipe
+
+
+class Byol(Objective):
+    """Each window predicts the target's projection of the other; the target moves by momentum only."""
+
+    def __init__(self, network: Backbone, recipe: ByolRecipe) -> None:
+        super().__init__(without_classifier(network))
+        self.recipe = recipe
+        self.online = Embedding(network, recipe.hidden, recipe.dim, norm=True)
+        self.predictor = perceptron(recipe.dim, recipe.hidden, recipe.dim, norm=True)
+        self.target = MomentumCopy(self.online)
+
+    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        windows = torch.cat(views)
+        predicted = unit(self.predictor(self.online(windows)))
+        target = unit(self.target(windows)).roll(len(views[0]), 0)  # each window's other one
+        right = found(predicted.detach(), target)
+        return Outcome(distance(predicted, target), right.view(2, -1).all(0).sum())
+
+    def after_step(self, done: float) -> None:
+        self.target.follow(self.online, momentum_at(done, self.recipe.momentum))
+
+
+def distance(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return the mean squared distance of vectors (N, D) of length 1: 2 - 2 cos."""
+    return (2 - 2 * (predicted * target).sum(1)).mean()
+
+
+def found(predicted: Tensor, target: Tensor) -> Tensor:
+    """Tell of each prediction (2 B, D) whether it is nearest to its target among those of other windows."""
+    places = torch.arange(len(predicted), device=predicted.device)
+    own = places.roll(len(places) // 2)  # the target of the very window that a prediction is made from
+    alike = (predicted @ target.T).scatter(1, own[:, None], -torch.inf)
+    return alike.argmax(1) == places
+
+
+def momentum_at(done: float, start: float) -> float:
+    """Return the momentum after a share of all steps: from ``start`` to 1 on a cosine."""
+    return 1 - (1 - start) * (math.cos(math.pi * done) + 1) / 2

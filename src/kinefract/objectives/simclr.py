@@ -1,0 +1,57 @@
+"""SimCLR: tell a clip's other window among all other windows of the batch.
+
+Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations" (ICML 2020); settings of
+arXiv 2411.17584, section 4.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from kinefract.models.base import Backbone
+from kinefract.objectives.base import Embedding, Gather, Objective, Outcome, unit, without_classifier
+from kinefract.objectives.recipes import SimclrRecipe
+
+
+class Simclr(Objective):
+    """The normalised, temperature-scaled cross-entropy over the batches of all processes."""
+
+    def __init__(self, network: Backbone, recipe: SimclrRecipe) -> None:
+        super().__init__(without_classifier(network))
+        self.recipe = recipe
+        self.embedding = Embedding(network, network.feature_size, recipe.dim, norm=True)
+
+    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        first, second = unit(self.embedding(torch.cat(views))).chunk(2)
+        first_place = _place(clips, gather)
+        return nt_xent(first, second, gather(first), gather(second), first_place, self.recipe.temperature)
+
+
+def _place(clips: Tensor, gather: Gather) -> int:
+    """Return where this process's clips stand among those of all; clips of a batch are all different."""
+    return int((gather(clips) == clips[0]).nonzero()[0, 0])
+
+
+def nt_xent(
+    first: Tensor, second: Tensor, all_first: Tensor, all_second: Tensor, place: int, temperature: float
+) -> Outcome:
+    """Score each window's other window against all windows of other clips.
+
+    Args:
+        first, second: (B, D), of length 1, the two windows of each clip of this process.
+        all_first, all_second: (N, D), those of all processes.
+        place: Which of the N this process's first clip is.
+        temperature: What similarities are divided by.
+
+    Returns:
+        The mean loss over 2 B windows, and how many clips have both windows nearest to each other.
+    """
+    everything = torch.cat([all_first, all_second])  # (2 N, D)
+    batch, count = len(first), len(all_first)
+    own = place + torch.arange(batch, device=first.device)
+    logits = torch.cat([first, second]) @ everything.T / temperature
+    itself = torch.cat([own, own + count])
+    logits = logits.scatter(1, itself[:, None], -torch.inf)
+    target = torch.cat([own + count, own])
+    right = (logits.argmax(1) == target).view(2, batch).all(0)
+    return Outcome(cross_entropy(logits, target), right.sum())

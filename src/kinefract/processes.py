@@ -1,0 +1,72 @@
+"""Processes that train one network together, one a GPU, started by `torchrun`; usually there is just one."""
+
+import os
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from kinefract.errors import UserError
+
+
+class Processes:
+    """Which process this is, and what they exchange.
+
+    Attributes:
+        fabric: Devices and precision.
+        rank: 0 for the one that writes and logs.
+        size: Number of processes.
+    """
+
+    def __init__(self, precision: str, accelerator: str = "auto") -> None:
+        """Join the other processes that `torchrun` started, if it did.
+
+        Raises:
+            UserError: a GPU is asked for and there is none.
+        """
+        if accelerator == "cuda" and not torch.cuda.is_available():
+            raise UserError("a GPU was asked for, but torch sees none; use --accelerator cpu, or auto")
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", str(self.size)))
+        self.fabric = Fabric(
+            accelerator=accelerator,
+            devices=local,
+            num_nodes=self.size // local,
+            strategy="ddp" if self.size > 1 else "auto",
+            precision=precision,
+        )
+        if self.size > 1:
+            self.fabric.launch()
+        self.rank = self.fabric.global_rank
+
+    @property
+    def device(self) -> torch.device:
+        return self.fabric.device
+
+    def prepare(self, module: nn.Module) -> nn.Module:
+        """Let batch norm see the batch of all processes, where several GPUs share it."""
+        if self.size > 1 and self.device.type == "cuda":
+            return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        return module
+
+    def check_batch(self, batch_size: int) -> None:
+        """Raise a UserError unless every process gets as many clips of a batch."""
+        if batch_size % self.size:
+            raise UserError(f"batch_size: {batch_size} clips cannot be shared by {self.size} processes")
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Collect (B, ...) of all processes to (size * B, ...), gradients included."""
+        if self.size == 1:
+            return tensor
+        return self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad).flatten(0, 1)
+
+    def total(self, values: list[float]) -> list[float]:
+        """Return the sums over all processes."""
+        if self.size == 1:
+            return values
+        own = torch.tensor(values, dtype=torch.float64, device=self.device)
+        return self.fabric.all_reduce(own, reduce_op="sum").tolist()
+
+    def agree(self, flag: bool) -> bool:
+        """Tell whether the first process says yes, so that all do the same."""
+        return bool(self.fabric.broadcast(flag)) if self.size > 1 else flag
