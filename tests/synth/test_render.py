@@ -41,6 +41,16 @@ def test_sierpinski_triangle_has_its_dimension():
     assert abs(dimension - np.log2(3)) < 0.05
 
 
+def test_a_cantor_system_has_its_measure():
+    third = [[1 / 3, 0, 0, 0, 1 / 3, 0], [1 / 3, 0, 2 / 3, 0, 1 / 3, 2 / 3]]
+    counts = counts_of(third, (0, 0, 1, 1), 81, steps=4000)
+    assert counts.sum() == np.trace(counts)  # the set lies on the diagonal
+    shares = np.diag(counts).reshape(27, 3).sum(axis=1) / counts.sum()
+    kept = [place for place in range(27) if 1 not in (place % 3, place // 3 % 3, place // 9)]
+    expected = np.isin(np.arange(27), kept) / 8
+    np.testing.assert_allclose(shares, expected, atol=0.005)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_grouped_chains_draw_the_distribution_of_the_plain_chaos_game(seed):
     system = ifs.compose(ifs.sample_factors(stream(seed, "test"), 4))
