@@ -15,6 +15,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import numpy as np, torch
+import kinefract.augment.views, kinefract.train
 sys.path.insert(0, sys.argv[2])
 from networks import Flat
 from kinefract import objectives
@@ -34,12 +35,18 @@ class Pooled(Flat):
 torch.manual_seed(1)
 recipe = PretrainRecipe(
     objective=sys.argv[3], moco={"dim": 4, "queue": 8}, simclr={"dim": 4}, epochs=2, warmup_epochs=0,
-    batch_size=4, frames=2, stride=1, size=32, flip=0.0, blur=0.0, threads=1,
+    batch_size=4, lr=0.8, frames=2, stride=1, size=32, flip=0.0, blur=0.0, threads=1,
 )
 objective = objectives.build(recipe.objective, Pooled(), recipe.objective_settings)
 for module in objective.modules():  # its statistics are those of a process, on a CPU
     if isinstance(module, torch.nn.BatchNorm1d):
         module.eval().train = lambda mode=True: None
+# Each process draws augmentations of its own, so none is drawn here.
+kinefract.augment.views.reverse_together = lambda views, generator: views
+# AdamW makes a whole step of a gradient that is nothing but rounding.
+kinefract.train.optimizer_for = lambda module, recipe: torch.optim.SGD(
+    [weight for weight in module.parameters() if weight.requires_grad], lr=0.1
+)
 path = Path(sys.argv[1]) / "checkpoint.pt"
 Training("id", recipe, 1, objective, Clips(), path, "test", Execution(accelerator="cpu")).fit()
 """

@@ -15,10 +15,10 @@ def env(tmp_path):
     return without_mlflow(tmp_path / "without")
 
 
-@pytest.fixture
-def pretrain(project, tiny):
+@pytest.fixture(params=["shards", "cache"])
+def pretrain(project, tiny, request):
     """Return the spec of a pre-training run that the finished project lacks."""
-    tiny["pretraining"]["small"]["seed"] = 9
+    tiny["pretraining"]["small"] |= {"seed": 9, "source": request.param}
     write(project, tiny)
     return write_spec(project, "pretrains")
 
@@ -54,7 +54,7 @@ def test_a_damaged_clip_is_named_though_another_process_reads_it(project, pretra
     content[512:4096] = bytes(3584)  # the first clip, behind its header
     tar.write_bytes(content)
     text = refused(project, "kinefract", "pretrain", pretrain, env=env)
-    assert "00000.tar, clip 0: cannot read video" in text
+    assert "00000.tar: clip 0 is damaged, other bytes than were written" in text
     assert nothing_finished(pretrain)
 
 
@@ -93,7 +93,7 @@ def test_a_full_disk_stops_training_and_room_lets_it_go_on(project, pretrain, en
 
     text = refused(project, "kinefract", "pretrain", pretrain, env=env, preexec_fn=limit)
     assert "checkpoint.pt" in text
-    assert list(pretrain.parent.iterdir()) == [pretrain]
+    assert {path.name for path in pretrain.parent.iterdir()} == {"spec.yaml", "first_batch.png"}
     run(project, "kinefract", "pretrain", pretrain, env=env)
     assert not nothing_finished(pretrain)
 

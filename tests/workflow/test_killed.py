@@ -45,7 +45,7 @@ def test_pretraining_killed_after_its_first_checkpoint(project, tiny, env):
     assert (folder / "checkpoint.pt").exists()
     assert not (folder / "model.safetensors").exists()
     resumed = run(project, "kinefract", "pretrain", spec, env=env).stdout
-    assert "going on after epoch" in resumed
+    assert "going on after step" in resumed
     assert "epoch 1/12" not in resumed
     assert (folder / "model.safetensors").read_bytes() == alone
     assert losses(folder) == alone_losses
