@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kinefract import __version__
+from kinefract import __version__, jobs
 from kinefract.errors import UserError
 
 SPEC_HELP = "the spec.yaml in the folder that is to be filled"
@@ -53,33 +53,37 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"kinefract {__version__}")
-    jobs = parser.add_subparsers(title="jobs", metavar="JOB", required=True)
+    commands = parser.add_subparsers(title="jobs", metavar="JOB", required=True)
 
     def add(name: str, job, summary: str, detail: str = "") -> argparse.ArgumentParser:
-        sub = jobs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {detail}")
+        sub = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {detail}"
+        )
         sub.set_defaults(job=job)
         return sub
 
-    check = add("check", _check, "check params.yaml and list its studies", "Prints one line per problem.")
+    check = add("check", jobs.check, "check params.yaml and list its studies", "Prints one line per problem.")
     check.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
 
-    tracking = add("tracking", _tracking, "make the MLflow store and its experiments, once, before any job")
+    tracking = add(
+        "tracking", jobs.tracking, "make the MLflow store and its experiments, once, before any job"
+    )
     tracking.add_argument("studies", nargs="*", help="studies to make an experiment for")
 
-    shard = add("shard", _shard, "render and encode one shard of a dataset")
+    shard = add("shard", jobs.shard, "render and encode one shard of a dataset")
     shard.add_argument("spec", help=SPEC_HELP)
     shard.add_argument("number", type=int, help="which shard, counted from 0")
 
     for name, job, summary in (
-        ("dataset", _dataset, "join a dataset's shards: manifest, preview, data card"),
-        ("index", _index, "list a benchmark's videos (a generated one is made first)"),
-        ("study", _study, "gather a study's runs: table, figures, page"),
+        ("dataset", jobs.dataset, "join a dataset's shards: manifest, preview, data card"),
+        ("index", jobs.index, "list a benchmark's videos (a generated one is made first)"),
+        ("study", jobs.study, "gather a study's runs: table, figures, page"),
     ):
         add(name, job, summary).add_argument("spec", help=SPEC_HELP)
 
     look = add(
         "preview",
-        _preview,
+        jobs.preview,
         "write a picture or an animation of a dataset, a class, a variation or a time curve",
         "Shows the clips of a dataset that has been made, else renders those it would have.",
     )
@@ -93,16 +97,16 @@ def _parser() -> argparse.ArgumentParser:
         default="preview.mp4",
         help="ending in .png (moments) or .mp4, .webp, .gif (moving); default: preview.mp4",
     )
-    add("augmentations", _augmentations, "draw every augmentation of pre-training anew").add_argument(
+    add("augmentations", jobs.augmentations, "draw every augmentation of pre-training anew").add_argument(
         "folder", help="where augmentations.md and its pictures go, e.g. docs"
     )
-    add("gallery", _gallery, "draw every family, setting, variation and time curve anew").add_argument(
+    add("gallery", jobs.gallery, "draw every family, setting, variation and time curve anew").add_argument(
         "folder", help="where gallery.md and its pictures go, e.g. docs"
     )
 
     verify = add(
         "verify",
-        _verify,
+        jobs.verify,
         "check every byte of a dataset, and clips of it against their recipe",
         "Names all that is wrong.",
     )
@@ -120,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = add(
         "export",
-        _export,
+        jobs.export,
         "unpack a dataset into class folders of mp4 files, for other trainers",
         "Run again, it goes on where it was stopped.",
     )
@@ -129,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
 
     card = add(
         "card",
-        _card,
+        jobs.card,
         "print and draw a dataset's card: contents, cost, and how close it is to filmed video",
         "Takes the figures from the dataset's card.json and measures what that lacks.",
     )
@@ -147,8 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     for name, job, summary in (
-        ("pretrain", _pretrain, "pre-train a network on a dataset"),
-        ("finetune", _finetune, "fine-tune a network on a benchmark and evaluate it"),
+        ("pretrain", jobs.pretrain, "pre-train a network on a dataset"),
+        ("finetune", jobs.finetune, "fine-tune a network on a benchmark and evaluate it"),
     ):
         run = add(name, job, summary, "Goes on from the last checkpoint where there is one.")
         run.add_argument("spec", help=SPEC_HELP)
@@ -178,11 +182,13 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     metrics = add(
-        "metrics", _metrics, "gather the figures of the studies under `run:` for dvc metrics and dvc plots"
+        "metrics",
+        jobs.metrics,
+        "gather the figures of the studies under `run:` for dvc metrics and dvc plots",
     )
     metrics.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
 
-    table = add("table", _table, "print a finished study's table")
+    table = add("table", jobs.table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")
     return parser
 
@@ -194,160 +200,6 @@ def _at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
-
-
-def _check(options: argparse.Namespace) -> None:
-    from kinefract import params, plan
-
-    resolved = plan.resolve(params.load(options.params))
-    for study in resolved.studies.values():
-        runs = sum(len(by_seed) for variant in study.variants for by_seed in variant.runs.values())
-        print(f"{study.study}: {study.question}\n    {len(study.variants)} variants, {runs} fine-tuning runs")
-    print(
-        f"{options.params} is in order: {len(resolved.datasets)} datasets, "
-        f"{len(resolved.benchmarks)} benchmarks, {len(resolved.pretrains)} pre-training and "
-        f"{len(resolved.finetunes)} fine-tuning runs in all"
-    )
-
-
-def _tracking(options: argparse.Namespace) -> None:
-    from kinefract import tracking
-
-    tracking.prepare(Path.cwd(), options.studies)
-    print(tracking.store_uri(Path.cwd()))
-    for name in (*tracking.PHASES, *(f"study/{study}" for study in options.studies)):
-        print(name)
-
-
-def _shard(options: argparse.Namespace) -> None:
-    from kinefract.specs import DatasetSpec
-    from kinefract.synth import dataset
-
-    spec = DatasetSpec.read(options.spec)
-    if not 0 <= options.number < spec.recipe.shards:
-        raise UserError(f"shard {options.number}: this dataset has shards 0 to {spec.recipe.shards - 1}")
-    dataset.write_shard(spec.recipe, options.number, Path(options.spec).parent)
-
-
-def _dataset(options: argparse.Namespace) -> None:
-    from kinefract import video
-    from kinefract.specs import DatasetSpec
-    from kinefract.synth import dataset
-
-    video.require_ffmpeg()
-    dataset.join(DatasetSpec.read(options.spec).recipe, Path(options.spec).parent)
-
-
-def _verify(options: argparse.Namespace) -> None:
-    from kinefract.locate import locate_dataset
-    from kinefract.synth.verify import verify
-
-    spec, folder = locate_dataset(options.dataset)
-    sample = None if options.all else options.sample
-    found = verify(spec.recipe, folder, sample, options.jobs or os.cpu_count() or 1)
-    if found.problems:
-        raise UserError(f"{folder}: {found.complaint}")
-    print(f"{folder}: {found.summary}")
-
-
-def _export(options: argparse.Namespace) -> None:
-    from kinefract.locate import locate_dataset
-    from kinefract.synth.dataset import Shards
-    from kinefract.synth.export import export
-
-    spec, folder = locate_dataset(options.dataset)
-    shards = Shards(folder)
-    written = export(spec.id, shards, options.folder)
-    print(f"{options.folder}: {len(shards)} clips of {spec.id}, {written} of them written now")
-
-
-def _preview(options: argparse.Namespace) -> None:
-    from kinefract.synth import looks
-
-    shown = looks.looks(options.dataset, options.family, options.label, options.variation, options.curve)
-    shown.write(options.out)
-    print(f"{options.out}: {shown.caption}")
-
-
-def _augmentations(options: argparse.Namespace) -> None:
-    from kinefract.augment import show
-
-    show.write_page(options.folder)
-
-
-def _gallery(options: argparse.Namespace) -> None:
-    from kinefract.synth import gallery
-
-    gallery.write_gallery(options.folder)
-
-
-def _card(options: argparse.Namespace) -> None:
-    from kinefract import cards, video
-
-    video.require_ffmpeg()
-    if options.study:
-        if options.against:
-            raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")
-        page = cards.of_study(options.study, options.sample)
-    else:
-        page = cards.of_dataset(options.dataset, options.against, options.sample)
-    print(page.text)
-    print(page.write(options.out))
-
-
-def _index(options: argparse.Namespace) -> None:
-    from kinefract import video
-    from kinefract.benchmarks import index
-    from kinefract.specs import BenchmarkSpec, project_root
-
-    video.require_ffmpeg()
-    spec = BenchmarkSpec.read(options.spec)
-    index.build(spec.recipe, project_root(options.spec), Path(options.spec).parent)
-
-
-def _pretrain(options: argparse.Namespace) -> None:
-    from kinefract import runs
-
-    runs.pretrain(options.spec, _execution(options))
-
-
-def _finetune(options: argparse.Namespace) -> None:
-    from kinefract import runs
-
-    runs.finetune(options.spec, _execution(options))
-
-
-def _execution(options: argparse.Namespace):
-    from kinefract.checkpoint import Pauses
-    from kinefract.train import Execution
-
-    pauses = Pauses(options.checkpoint_minutes, options.time_limit)
-    return Execution(options.workers, options.accelerator, pauses)
-
-
-def _study(options: argparse.Namespace) -> None:
-    from kinefract import report
-    from kinefract.specs import StudySpec, project_root
-
-    spec = StudySpec.read(options.spec)
-    report.build(options.spec)
-    report.point(project_root(options.spec), spec.study, spec.folder)
-
-
-def _metrics(options: argparse.Namespace) -> None:
-    from kinefract import params, plan
-    from kinefract.report.summary import summarise
-
-    read = params.load(options.params)
-    summarise(Path.cwd(), plan.resolve(read), read.run)
-
-
-def _table(options: argparse.Namespace) -> None:
-    from kinefract import report
-
-    folder = Path(options.study)
-    folder = folder if folder.is_dir() else Path("results/studies") / options.study
-    print(report.text_table(folder))
 
 
 if __name__ == "__main__":
