@@ -1,7 +1,7 @@
 """What each subcommand does: from its options to the modules that do the work.
 
-Functions are named after their subcommands, which ``cli`` describes. The modules are imported when a job runs,
-since torch, numba and MLflow take seconds to load and few jobs need them.
+Functions are named after their subcommands, which ``cli`` describes. The modules are imported when a job
+runs, since torch, numba and MLflow take seconds to load and few jobs need them.
 """
 
 import argparse
