@@ -137,8 +137,12 @@ def _run(
             f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
         )
 
+    def on_first_batch(views: torch.Tensor) -> None:
+        _show(views, folder / FIRST_BATCH)
+        tracker.log_artifact(folder / FIRST_BATCH)
+
     training.on_epoch = on_epoch
-    training.on_first_batch = lambda views: _show(views, folder / FIRST_BATCH)
+    training.on_first_batch = on_first_batch
     try:
         training.fit(state)
         figures = finish()
