@@ -19,7 +19,7 @@ from kinefract import video
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 from kinefract.progress import progress
-from kinefract.synth import preview
+from kinefract.synth import card, preview
 from kinefract.synth.recipes import DatasetRecipe
 
 COLUMNS = (
@@ -27,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 NUMBERS = COLUMNS[:-1]
 
-MANIFEST, CARD, CARD_PAGE = "manifest.csv", "card.json", "card.html"
+MANIFEST = "manifest.csv"
 SHEET, MOVING_SHEET = "preview.png", "preview.mp4"
 
 
@@ -119,8 +119,6 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
     Raises:
         UserError: a shard is missing, truncated, or does not hold the clips the recipe puts there.
     """
-    from kinefract.synth import card  # which reads clips by way of this module
-
     folder = Path(folder)
     with written_whole(folder / MANIFEST) as partial:
         with partial.open("w", newline="", encoding="utf-8") as manifest:
