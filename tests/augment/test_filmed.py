@@ -2,16 +2,13 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
-from kinefract.augment import homography, paths
-from kinefract.augment.filmed import camera_maps, filmed, mix, placement, reverse_together
-from kinefract.augment.recipes import Displacement, Filmed, Mixing, Shake, Zoom, grown
-from kinefract.augment.views import augmented
-from kinefract.recipes import PretrainRecipe
+from kinefract.augment import homography, paths, rand_augment
+from kinefract.augment.filmed import camera_maps, filmed, perspective_corners, placement
+from kinefract.augment.recipes import Displacement, Filmed, Mixing, RandAugment, Zoom, grown
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = Filmed(**{name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")})
@@ -66,26 +63,26 @@ def test_each_effect_changes_clips_and_differently_so(effect):
     assert not torch.equal(made, filmed(clips, recipe, 1.0, generator(2)))
 
 
-@pytest.mark.parametrize("effect", ["displacement", "camera"])
-def test_a_displacement_of_three_pixels_a_frame_moves_a_dot_three_pixels_a_frame(effect):
+@pytest.mark.parametrize(
+    "effects", [("displacement",), ("camera",), ("displacement", "foreground"), ("displacement", "group")]
+)
+def test_a_displacement_of_three_pixels_a_frame_moves_a_dot_three_pixels_a_frame(effects):
     speed = 3 * 8 / 64  # heights per clip of 8 frames
     path = {"p": 1.0, "speed": (speed, speed), "share": (1.0, 1.0)}
-    steps = centres(filmed(dots(5, 8), only(**{effect: path}), 0.0, generator())).diff(dim=1)
-    assert torch.allclose(steps.norm(dim=-1), torch.tensor(3.0), atol=0.03)
-    assert torch.allclose(steps, steps[:, :1].expand_as(steps), atol=0.05)  # straight
+    placed = {"foreground": {"least_scale": (0.7, 0.7)}, "group": {"p": 1.0, "scale": (0.7, 0.7)}}
+    recipe = only(**{effects[0]: path}, **{name: placed[name] for name in effects[1:]})
+    steps = centres(filmed(dots(5, 8), recipe, 1.0, generator())).diff(dim=1)
+    assert torch.allclose(steps.norm(dim=-1), torch.tensor(3.0), atol=0.1)
+    assert torch.allclose(steps, steps[:, :1].expand_as(steps), atol=0.1)  # straight
     assert len({round(math.degrees(math.atan2(y, x))) for x, y in steps[:, 0].tolist()}) == 5
 
 
-def test_a_path_is_at_rest_before_and_after():
-    recipe = Displacement(p=1.0, speed=(0.2, 1.0), share=(0.1, 1.0))
-    moved = paths.displacement(400, 8, 112, recipe, 1.0, generator()).diff(dim=1).norm(dim=-1) > 1e-6
-    counts = moved.sum(1)
-    assert counts.min() == 1 and counts.max() == 7  # at least two frames, up to all
-    for row in moved.int().tolist():
-        assert "101" not in "".join(map(str, row))  # one stretch
-    slow = Displacement(p=1.0, speed=(0.0, 0.0), share=(1.0, 1.0))
-    steps = paths.displacement(3, 8, 112, slow, 0.0, generator()).diff(dim=1).norm(dim=-1)
-    assert torch.allclose(steps, torch.tensor(1 / 112))  # a pixel per frame at least
+@pytest.mark.parametrize("effect", ["displacement", "camera"])
+def test_paths_grow_with_the_curriculum(effect):
+    recipe = only(**{effect: {"p": 1.0, "speed": (0.0, 1.0), "share": (1.0, 1.0)}})
+    slow, fast = (centres(filmed(dots(20, 8), recipe, progress, generator())) for progress in (0.0, 1.0))
+    assert torch.allclose(slow.diff(dim=1).norm(dim=-1), torch.tensor(1.0), atol=0.03)
+    assert fast.diff(dim=1)[:, 3].norm(dim=-1).max() > 5
 
 
 def test_magnitudes_grow_with_the_curriculum():
@@ -107,6 +104,33 @@ def test_the_foreground_stays_inside_the_frame():
     assert seen[:, :2].abs().max() <= 1 + 1e-6 and seen[:, 0].std() > 0.3
 
 
+def test_width_and_height_of_the_foreground_are_drawn_apart():
+    placed = placement(500, Filmed(), 1.0, generator())
+    assert abs(torch.corrcoef(torch.stack([placed[:, 0, 0], placed[:, 1, 1]]))[0, 1]) < 0.15
+
+
+def test_the_camera_tilts_then_moves_then_zooms_then_shakes():
+    speed, growth = 0.5, 0.8
+    path = {"p": 1.0, "speed": (speed, speed), "share": (1.0, 1.0)}
+    zoom = {"p": 1.0, "speed": (growth, growth), "share": (1.0, 1.0), "out": 0.0}
+    enlarged = {"p": 1.0, "distortion": 0.0, "enlargement": 1.4}
+    maps = camera_maps(9, 8, 64, only(camera=path, zoom=zoom, perspective=enlarged), 1.0, generator())
+    t = torch.arange(8.0)
+    zoomed = 1 + growth / 8 * t
+    assert torch.allclose(maps[..., 0, 0], (1.4 * zoomed).expand(9, 8), atol=1e-5)
+    # The zoom enlarges the way the camera went, the tilt before it does not; a height is 2 wide.
+    way = 2 * speed / 8 * (t - 3.5).abs() * zoomed
+    assert torch.allclose(maps[..., :2, 2].norm(dim=-1), way.expand(9, 8), atol=1e-5)
+    shaken = [camera_maps(9, 8, 64, only(shake={"p": 1.0}, zoom={"p": p}), 1.0, generator()) for p in (0, 1)]
+    assert torch.allclose(shaken[0][..., :2, 2], shaken[1][..., :2, 2])
+
+
+def test_corners_come_in_as_far_as_stated():
+    inward = 1 - perspective_corners(1000, 0.7, generator()) / torch.tensor(homography.CORNERS)
+    assert -1e-6 <= inward.min() < 0.01 and 0.69 < inward.max() <= 0.7 + 1e-6
+    assert torch.corrcoef(inward.flatten(1).T).fill_diagonal_(0).abs().max() < 0.15
+
+
 @pytest.mark.parametrize("out", [0.0, 1.0])
 def test_zoom_makes_a_disc_grow_by_the_stated_factor(out):
     x = torch.arange(96) - 47.5
@@ -118,46 +142,6 @@ def test_zoom_makes_a_disc_grow_by_the_stated_factor(out):
     expected = expected.flip(0) / expected[-1] if out else expected
     assert torch.allclose(growth, expected.expand(3, 8), atol=0.01)
     assert torch.equal(paths.zoom(4, 8, Zoom(p=0.0), 1.0, generator()), torch.ones(4, 8))
-
-
-def test_shake_has_the_stated_deviation():
-    for progress, low, high in ((0.0, 1.0, 2.0), (1.0, 2.0, 4.0)):
-        path = paths.shake(300, 8, Shake(p=1.0), progress, generator()) * 112
-        deviation = path.std(1, unbiased=False)
-        assert low - 1e-4 <= deviation.min() < low + 0.1 and high - 0.1 < deviation.max() <= high + 1e-4
-        assert path.mean(1).abs().max() < 1e-4
-
-
-def test_perspective_takes_corners_where_it_says():
-    corners = torch.tensor([[[-0.5, -0.9], [0.8, -0.6], [0.9, 0.7], [-0.7, 0.4]]])
-    source = torch.tensor([[x, y, 1.0] for x, y in homography.CORNERS])
-    seen = homography.perspective(corners)[0] @ source.T
-    assert torch.allclose((seen[:2] / seen[2]).T, corners[0], atol=1e-5)
-
-
-def test_a_composed_warp_is_the_effects_one_by_one():
-    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
-    smooth = (0.5 + 0.25 * torch.sin(x / 9) + 0.25 * torch.cos(y / 7))[None, None]
-    maps = [
-        homography.scale(torch.tensor(0.8), torch.tensor(0.9)),
-        homography.rotate(torch.tensor(0.3)),
-        homography.translate(torch.tensor(0.1), torch.tensor(-0.05)),
-        homography.perspective(torch.tensor(homography.CORNERS)[None] * 0.9)[0],
-    ]
-    one_by_one, composed = smooth, torch.eye(3)
-    for step in maps:
-        one_by_one, composed = homography.warp(one_by_one, step[None]), step @ composed
-    at_once = homography.warp(smooth, composed[None])
-    inner = (slice(None), slice(None), slice(30, 66), slice(30, 66))
-    assert (at_once - one_by_one)[inner].abs().max() < 0.02
-    assert (at_once - smooth)[inner].abs().max() > 0.2
-
-
-def test_warp_shifts_by_whole_pixels_exactly():
-    pictures = noise(1)[0].float()
-    shifted = homography.warp(pictures, homography.translate(torch.full((8,), 2 * 3 / 32), torch.zeros(8)))
-    assert torch.allclose(shifted[..., 3:], pictures[..., :-3], atol=1e-2)
-    assert shifted[..., :3].abs().max() < 1e-2
 
 
 def test_the_copy_is_the_clip_at_another_time():
@@ -178,60 +162,50 @@ def test_the_copy_is_the_clip_at_another_time():
     assert torch.allclose(before, clips.float() / 255, atol=1e-5)
 
 
-def test_mixing_is_the_stated_mean_or_the_greater():
-    shown, behind = torch.full((4, 1, 1, 2, 2), 0.6), torch.full((4, 1, 1, 2, 2), 0.9)
-    soft = mix(shown, behind, Mixing(soft=1.0, alpha=(0.4, 0.4), gamma=0.75, power=(0.8, 0.8)), generator())
-    assert torch.allclose(soft, torch.tensor((0.6 * 0.6**0.75 + 0.4 * 0.9**0.75) ** 0.8))
-    assert torch.equal(mix(shown, behind, Mixing(soft=0.0), generator()), behind)
-
-
-def test_a_background_is_never_the_clip_itself():
-    levels = torch.arange(1, 7, dtype=torch.uint8) * 40
-    clips = levels.view(6, 1, 1, 1, 1).expand(6, 8, 1, 16, 16)
-    recipe = only(background={"p": 1.0}).model_copy(
-        update={"mixing": Mixing(soft=1.0, alpha=(1.0, 1.0), gamma=1.0, power=(1.0, 1.0))}
+def test_the_copy_is_mirrored_and_turned_as_stated():
+    full = {"p": 1.0, "scale": (1.0, 1.0), "delay": 0.0}
+    half = torch.zeros(20, 8, 1, 32, 32, dtype=torch.uint8)
+    half[..., :12] = 255
+    mirrored = filmed(half, only(group=full | {"flip": 1.0, "turn": 0.0}), 1.0, generator())
+    assert torch.allclose(mirrored, torch.maximum(half, half.flip(-1)) / 255, atol=1e-5)
+    assert torch.allclose(
+        filmed(half, only(group=full | {"flip": 0.0, "turn": 0.0}), 1.0, generator()), half / 255, atol=1e-5
     )
-    for seed in range(20):
-        behind = (filmed(clips, recipe, 1.0, generator(seed)) * 255).round().amax((1, 2, 3, 4))
-        assert not (behind == levels).any()
-        assert set(behind.tolist()) <= set(levels.tolist())
+    spot = torch.zeros(100, 8, 1, 64, 64, dtype=torch.uint8)
+    spot[..., 31:33, 58:60] = 255  # at the right, 27 px from the centre
+    turned = filmed(spot, only(group=full | {"flip": 0.0, "turn": 60.0}), 1.0, generator())
+    rows, columns = (place.float() - 31.5 for place in torch.where(turned[:, 0, 0] > 0.3)[1:])
+    angles = torch.rad2deg(torch.atan2(rows, columns))
+    assert -63 < angles.min() < -55 and 55 < angles.max() < 63
 
 
-def test_a_moving_background_wanders_a_frame_at_a_time_in_its_window():
-    walk = paths.lazy_walk(500, 8, 0.5, generator())
-    assert walk.min() == 0 and walk.max() == 7
-    assert walk.diff(dim=1).abs().max() == 1
-    width = walk.amax(1) - walk.amin(1) + 1
-    assert width.max() == 4 and (width == 1).float().mean() < 0.2
+def test_operations_of_rand_augment_are_applied_after_the_camera():
+    settings = {"p": 1.0, "magnitude": 20.0}
+    clips = noise(30)
+    zoom = {"p": 1.0, "speed": (0.8, 0.8), "share": (1.0, 1.0), "out": 0.0}
+    made = filmed(clips, only(rand_augment=settings, zoom=zoom), 1.0, generator())
+    numbers, signs = rand_augment.draw(30, RandAugment(**settings), generator())
+    factors = 1 + 0.1 * torch.arange(8)
+    maps = rand_augment.geometry(numbers, signs, 20.0)[:, None] @ homography.scale(factors, factors)
+    warped = homography.warp(clips.flatten(0, 1).float() / 255, maps.flatten(0, 1)).unflatten(0, (30, 8))
+    expected = rand_augment.photometry(warped, numbers, signs, 20.0)
+    assert torch.allclose(made, expected, atol=1e-5)
 
 
-def test_windows_of_a_clip_run_backwards_together():
-    views = [noise(40, seed=1), noise(40, seed=2)]
-    reversed_views = reverse_together(views, generator())
-    same = [(new == old).flatten(1).all(1) for new, old in zip(reversed_views, views, strict=True)]
-    back = [(new == old.flip(1)).flatten(1).all(1) for new, old in zip(reversed_views, views, strict=True)]
-    assert torch.equal(same[0], same[1]) and torch.equal(back[0], back[1])
-    assert (same[0] ^ back[0]).all() and 10 < same[0].sum() < 30
+def test_an_effect_switched_off_leaves_the_draws_of_the_others():
+    # An ablation compares clips that differ by the effect alone.
+    clips = noise(40)
+    made = filmed(clips, Filmed(), 1.0, generator())
+    for name in ("group", "displacement", "camera", "zoom", "shake", "perspective"):
+        effect = getattr(Filmed(), name)
+        without = Filmed(**{name: effect.model_copy(update={"p": 0.0})})
+        same = (filmed(clips, without, 1.0, generator()) == made).flatten(1).all(1).float().mean()
+        assert abs(same - (1 - effect.p)) < 0.25, name
 
 
-def test_the_key_gets_no_camera_and_the_query_does():
-    key = Filmed().of_the_key()
-    still = camera_maps(5, 8, 32, key, 1.0, generator())
-    assert torch.allclose(still, torch.eye(3).expand_as(still))
-    assert key.foreground.p == 1 and key.background.p == 1 and key.rand_augment.p == 1
-    assert Filmed().perspective.p > 0
-
-
-def test_views_are_normalised_and_coloured_clips_stay_so():
-    windows = torch.randint(0, 256, (4, 2, 8, 3, 32, 32), generator=generator(), dtype=torch.uint8)
-    recipe = PretrainRecipe(filmed=Filmed(), objective="simclr", size=32)
-    query, key = augmented(windows, recipe, 6.0, generator())
-    for view in (query, key):
-        assert view.shape == (4, 8, 3, 32, 32) and torch.isfinite(view).all()
-        assert view.min() > -2.2 and view.max() < 2.7
-    grey = augmented(windows[:, :1, :, :1], recipe, 6.0, generator())[0]
-    spread = (grey * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)).diff(dim=2)
-    assert np.allclose(spread.std((0, 1, 3, 4)), 0, atol=1e-5)
+def test_clips_that_are_not_square_are_refused():
+    with pytest.raises(ValueError, match="square frames, got 32 x 24"):
+        filmed(noise()[..., :24], OFF, 1.0, generator())
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageEnhance, ImageOps
 
 from kinefract.augment.rand_augment import FUNCTIONS, OPERATIONS, draw, geometry, photometry
 from kinefract.augment.recipes import RandAugment
@@ -31,6 +33,25 @@ def test_levels_change_as_stated():
     assert torch.allclose(one("posterize", clips(255 / 255, 100 / 255), 15.0), clips(252 / 255, 100 / 255))
     assert torch.allclose(one("contrast", half, 30.0), half)  # flat pictures have none
     assert torch.allclose(one("sharpness", half, 30.0), half, atol=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_levels_are_those_of_pillow(channels, sign):
+    picture = torch.randint(40, 200, (1, 1, channels, 24, 24), generator=generator(), dtype=torch.uint8)
+    image = Image.fromarray(picture[0, 0].movedim(0, -1).squeeze(-1).numpy())
+    factor = 1 + 0.9 * sign * 7 / 30
+    expected = {
+        "brightness": ImageEnhance.Brightness(image).enhance(factor),
+        "colour": ImageEnhance.Color(image).enhance(factor),
+        "contrast": ImageEnhance.Contrast(image).enhance(factor),
+        "sharpness": ImageEnhance.Sharpness(image).enhance(factor),
+        "posterize": ImageOps.posterize(image, 7),
+        "solarize": ImageOps.solarize(image, 196),  # from 255 * (1 - 7 / 30) on
+    }
+    for name, other in expected.items():
+        made = one(name, picture / 255, 7.0, sign)[0, 0].movedim(0, -1).squeeze(-1) * 255
+        assert np.abs(made.numpy() - np.asarray(other, dtype=float)).max() < 2, name  # Pillow rounds twice
 
 
 def test_contrast_and_colour_move_away_from_grey():

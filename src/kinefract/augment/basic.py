@@ -12,7 +12,7 @@ def normalise(clips: torch.Tensor) -> torch.Tensor:
     """Turn clips, as for ``augment``, into float (B, T, 3, H, W) by ImageNet's mean and deviation."""
     mean = torch.tensor(IMAGENET_MEAN, device=clips.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=clips.device).view(3, 1, 1)
-    return (as_pictures(clips) - mean) / std  # broadcasting makes grey clips three-channelled
+    return (as_pictures(clips) - mean).div_(std)  # broadcasting makes grey clips three-channelled
 
 
 def as_pictures(clips: torch.Tensor) -> torch.Tensor:
@@ -50,7 +50,7 @@ def blur(clips: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         length = clips.shape[axis]
         padded = pad(clips.flatten(0, 1), border, mode="reflect").unflatten(0, clips.shape[:2])
         before, after = padded.narrow(axis, 0, length), padded.narrow(axis, 2, length)
-        clips = clips + side * (before + after - 2 * clips)
+        clips = (before + after).sub_(clips, alpha=2).mul_(side).add_(clips)
     return clips
 
 

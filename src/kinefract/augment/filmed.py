@@ -28,8 +28,13 @@ def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator)
 
     Returns:
         float32 (B, T, C, S, S) in [0, 1].
+
+    Raises:
+        ValueError: the frames are not square; turns and heights would be skewed.
     """
-    count, frames, _, size, _ = clips.shape
+    count, frames, _, size, width = clips.shape
+    if width != size:
+        raise ValueError(f"filmed wants square frames, got {size} x {width}")
     pictures = clips.float() / 255
     numbers, signs = rand_augment.draw(count, recipe.rand_augment, generator)
     magnitude = recipe.rand_augment.magnitude
@@ -124,9 +129,11 @@ def background(
     times = torch.where(static[:, None], moments[:1].T, walk)
     device = pictures.device
     source = pictures[others.to(device)[:, None], times.to(device)]  # (B, T, C, S, S)
-    still = static.to(device)
-    stills = pictures[second.to(device), moments[1].to(device)][still, None]
-    source[still] = torch.maximum(source[still], stills)
+    (still,) = torch.where(static)
+    if len(still):
+        where = still.to(device)
+        stills = pictures[second[still].to(device), moments[1, still].to(device), None]
+        source[where] = torch.maximum(source[where], stills)
     return _warped(source, maps, "reflection")
 
 
@@ -137,11 +144,14 @@ def mix(shown: Tensor, behind: Tensor, recipe: Mixing, generator: Generator) -> 
     """
     count = len(shown)
     shape = (-1, 1, 1, 1, 1)
-    soft = chosen(count, recipe.soft, generator).view(shape).to(shown.device)
+    (hard,) = torch.where(~chosen(count, recipe.soft, generator))
     alpha = uniform(count, *recipe.alpha, generator).view(shape).to(shown.device)
     power = uniform(count, *recipe.power, generator).view(shape).to(shown.device)
-    mean = shown.pow(recipe.gamma).lerp(behind.pow(recipe.gamma), alpha).pow(power)
-    return torch.where(soft, mean, torch.maximum(shown, behind))
+    mixed = shown.pow(recipe.gamma).lerp_(behind.pow(recipe.gamma), alpha).pow_(power)
+    if len(hard):
+        hard = hard.to(shown.device)
+        mixed[hard] = torch.maximum(shown[hard], behind[hard])
+    return mixed
 
 
 def reverse_together(views: list[Tensor], generator: Generator) -> list[Tensor]:

@@ -79,8 +79,9 @@ def warp(frames: Tensor, maps: Tensor, padding: str = "zeros") -> Tensor:
     # Each coordinate is linear in x and y, so a row and a column of sums make the whole grid.
     rows = back[:, :, 1:2] * y + back[:, :, 2:3]  # (N, 3, H)
     columns = back[:, :, 0:1] * x  # (N, 3, W)
-    u, v, depth = (rows[:, i, :, None] + columns[:, i, None, :] for i in range(3))
     # What is behind the viewer is not seen.
-    depth = torch.where(depth > 1e-3, depth, 1e-3)
-    grid = torch.stack([u / depth, v / depth], -1).clamp_(-100, 100)
+    depth = (rows[:, 2, :, None] + columns[:, 2, None, :]).clamp_min_(1e-3)  # (N, H, W)
+    # Not two planes stacked: copying them into one takes as long as the resampling.
+    grid = rows[:, :2].mT[:, :, None] + columns[:, :2].mT[:, None]  # (N, H, W, 2)
+    grid.div_(depth[..., None]).clamp_(-100, 100)
     return grid_sample(frames, grid, mode="bilinear", padding_mode=padding, align_corners=False)

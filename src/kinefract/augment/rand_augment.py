@@ -117,9 +117,11 @@ def _equalize(clips: Tensor, amount: Tensor) -> Tensor:
         *channels.shape[:2], 1
     )
     counts = torch.bincount((channels + each * BINS).flatten(), minlength=each.numel() * BINS)
-    shares = counts.view(-1, BINS).double().cumsum(1)
-    lowest = torch.where(counts.view(-1, BINS) > 0, shares, torch.inf).amin(1, keepdim=True)
-    spread = ((shares - lowest) / (shares[:, -1:] - lowest).clamp_min(1)).clamp(0, 1).float()
+    counts = counts.view(-1, BINS).double()
+    below = counts.cumsum(1) - counts  # as Pillow does: a level becomes the share of pixels below it
+    most = torch.where(counts > 0, below, 0.0).amax(1, keepdim=True)
+    same = torch.arange(BINS, device=clips.device) / (BINS - 1)
+    spread = torch.where(most > 0, below / most.clamp_min(1), same).float()
     even = spread.view(*channels.shape[:2], BINS).gather(2, channels)
     return even.unflatten(2, (clips.shape[1], *clips.shape[3:])).transpose(1, 2)
 

@@ -13,7 +13,7 @@ from kinefract.synth import preview
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
 
-CLIPS, FRAMES, SIZE, FPS = 6, 16, 96, 12
+CLIPS, FRAMES, SIZE, FPS = 6, 15, 96, 12
 CAPTIONS = {
     "foreground": "Foreground scale and placement",
     "group": "Group: a second copy, turned, mirrored, earlier or later",
