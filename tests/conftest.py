@@ -34,6 +34,7 @@ TINY = {
             "threads": 1,
         }
     },
+    "weights": {},
     "finetuning": {
         "small": {
             "size": 32,

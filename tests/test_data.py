@@ -1,6 +1,7 @@
 """Windows, order and loading: decided by seed, epoch and index alone."""
 
 import numpy as np
+import pytest
 import torch
 
 from kinefract.data import (
@@ -12,6 +13,7 @@ from kinefract.data import (
     training_loader,
     window,
 )
+from kinefract.errors import UserError
 from kinefract.recipes import FinetuneRecipe
 
 
@@ -66,9 +68,9 @@ def test_processes_share_every_batch():
     assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 
-def test_few_clips_make_one_batch():
-    (batch,) = EpochBatches(3, 16, seed=1, first_step=0, epochs=1)
-    assert sorted(index for _, index in batch) == [0, 1, 2]
+def test_a_batch_larger_than_the_clips_is_refused():
+    with pytest.raises(UserError, match="batch_size: 16 is more than the 3 clips"):
+        EpochBatches(3, 16, seed=1, first_step=0, epochs=1)
 
 
 def test_a_sample_is_a_function_of_seed_epoch_and_index():
@@ -109,3 +111,17 @@ def test_evaluation_covers_each_video_in_order():
     assert windows[0].shape == (3, 4, 1, 32, 32)
     assert windows[0][:, :, 0, 0, 0].tolist() == [[0, 2, 4, 6], [6, 8, 10, 12], [13, 15, 17, 19]]
     assert windows[1][:, :, 0, 0, 0].tolist() == [[20, 22, 22, 22]]
+
+
+def test_the_whole_frame_is_seen_where_evaluation_wants_it():
+    class Wide(Numbered):
+        def read(self, index, frames):
+            picture = np.zeros((len(frames), 40, 80), np.uint8)
+            picture[:, :, :8] = 200  # at the edge, which a centre crop leaves out
+            return picture
+
+    centre = EvaluationWindows(Wide([8]), RECIPE)[0]
+    whole = EvaluationWindows(Wide([8]), RECIPE.model_copy(update={"evaluation": "whole_frame"}))[0]
+    assert centre.shape == whole.shape
+    assert centre.max() == 0
+    assert (whole[..., :2] > 150).all()

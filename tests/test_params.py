@@ -139,3 +139,58 @@ def test_yaml_that_would_build_objects_is_refused(tmp_path):
     with pytest.raises(UserError):
         params.load(path)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"exceptions": {"motion": {"lr": 1.0e-3}}}, "exceptions: 'motion' is not one of"),
+        ({"exceptions": {"motions": {"lrr": 1.0e-3}}}, "exceptions.motions.lrr: unknown key"),
+        ({"exceptions": {"motions": {"epochs": 1}}}, "warmup_epochs: 1"),
+    ],
+)
+def test_exceptions_are_checked_like_settings(tiny, change, told):
+    tiny["finetuning"]["small"] |= change
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    assert told in str(error.value)
+
+
+def test_published_weights_have_a_name_of_their_own(tiny):
+    tiny["weights"] = {"small": {"file": "a.pth"}}
+    with pytest.raises(UserError, match="a pre-training is called that too"):
+        params.parse(tiny)
+    tiny["weights"] = {"mine": {"file": "a.pth", "sha256": "abc", "finetuning": "none"}}
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    assert "weights.mine.sha256" in str(error.value)
+
+
+def test_a_recipe_is_like_another_in_what_it_does_not_say(tiny):
+    tiny["pretraining"]["moco"] = {"like": "small", "objective": "moco", "moco": {"queue": 8}}
+    tiny["studies"]["more"] = {"like": "tiny", "vary": {"pretraining.epochs": [2, 3]}, "seeds": [5]}
+    tiny["studies"]["most"] = {"like": "more", "question": "And most?"}
+    read = params.parse(tiny)
+    assert read.pretraining["moco"].width == 8
+    assert read.pretraining["moco"].objective == "moco"
+    assert read.studies["more"].vary == {"pretraining.epochs": [2, 3]}  # replaced, not merged
+    assert read.studies["most"].seeds == [5]
+    assert read.studies["most"].question == "And most?"
+
+
+@pytest.mark.parametrize("chain", [{"a": "nobody"}, {"a": "a"}, {"a": "b", "b": "a"}])
+def test_likeness_ends_somewhere(tiny, chain):
+    for name, parent in chain.items():
+        tiny["finetuning"][name] = {"like": parent}
+    with pytest.raises(UserError, match=r"finetuning\.a\.like: '\w+' is not one of"):
+        params.parse(tiny)
+
+
+def test_a_study_has_one_way_of_saying_what_differs(tiny):
+    tiny["studies"]["tiny"]["variants"] = {"one": {}}
+    with pytest.raises(UserError, match="wants either `vary` or `variants`"):
+        params.parse(tiny)
+    tiny["studies"]["tiny"]["seeds"] = [1, 1]
+    del tiny["studies"]["tiny"]["variants"]
+    with pytest.raises(UserError, match="seeds: one is named twice"):
+        params.parse(tiny)

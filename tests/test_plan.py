@@ -84,7 +84,7 @@ def test_flips_are_off_where_mirroring_changes_the_label(tiny):
         ({"pretraining.epoch": [1]}, "pretraining.epoch: unknown key"),
         ({"pretraining.epochs": ["many"]}, "pretraining.epochs: Input should be a valid integer"),
         ({"pretraining.dataset": ["perlin"]}, "'perlin' is not one of: fractal"),
-        ({"epochs": [1]}, "a varied key is one of pretraining.<key>, finetuning.<key>, dataset.<key>"),
+        ({"epochs": [1]}, "a varied key is one of init, pretraining.<key>, finetuning.<key>, dataset.<key>"),
         ({"dataset.points.step": [400]}, "dataset.points.step: unknown key"),
     ],
 )
@@ -94,3 +94,105 @@ def test_varying_what_does_not_exist_is_one_clear_line(tiny, vary, told):
         resolve(tiny)
     assert told in str(caught.value)
     assert "studies.tiny.vary" in str(caught.value)
+
+
+def with_weights(tiny, **changes):
+    tiny["weights"] = {"kinetics": {"file": "w.pth", "backbone": "tsm_resnet50", **changes}}
+    tiny["pretraining"]["other"] = {**tiny["pretraining"]["small"], "epochs": 3}
+    tiny["studies"]["tiny"]["vary"] = {"init": ["scratch", "small", "other", "kinetics"]}
+    return resolve(tiny)
+
+
+def test_a_study_varies_what_networks_start_from(tiny):
+    resolved = with_weights(tiny)
+    variants = {variant.label: variant for variant in resolved.study("tiny").variants}
+    assert {label: bool(variant.pretrain) for label, variant in variants.items()} == {
+        "scratch": False,
+        "small": True,
+        "other": True,
+        "kinetics": False,
+    }
+    assert variants["kinetics"].weights == "w.pth"
+    first = resolved.finetunes[variants["kinetics"].runs["motions"][1]]
+    assert first.network.backbone == "tsm_resnet50"
+    assert first.init.file == "w.pth"
+    assert resolved.finetunes[variants["scratch"].runs["motions"][1]].network.width == 8
+
+
+def test_published_weights_may_be_fine_tuned_by_other_settings(tiny):
+    tiny["finetuning"]["gentle"] = {**tiny["finetuning"]["small"], "lr": 1.0e-5}
+    resolved = with_weights(tiny, finetuning="gentle")
+    rates = {
+        variant.label: resolved.finetunes[variant.runs["motions"][1]].recipe.lr
+        for variant in resolved.study("tiny").variants
+    }
+    assert rates == {"scratch": 8e-4, "small": 8e-4, "other": 8e-4, "kinetics": 1e-5}
+
+
+def test_what_only_pretraining_knows_does_not_multiply_published_weights(tiny):
+    with_weights(tiny)
+    tiny["studies"]["tiny"]["vary"] = {"init": ["scratch", "small", "kinetics"], "dataset.seed": [1, 2]}
+    labels = [variant.label for variant in resolve(tiny).study("tiny").variants]
+    assert labels == ["scratch", "small, seed 1", "small, seed 2", "kinetics"]
+
+
+def test_an_unknown_start_is_named(tiny):
+    with_weights(tiny)
+    tiny["studies"]["tiny"]["vary"] = {"init": ["scratch", "kinetic"]}
+    with pytest.raises(UserError, match=r"init: 'kinetic' is not one of: .*did you mean 'kinetics'"):
+        resolve(tiny)
+
+
+def test_settings_differ_on_some_kinds_of_benchmark(tiny):
+    tiny["finetuning"]["small"]["exceptions"] = {
+        "motions": {"lr": 2.0e-3, "rand_augment": {"magnitude": 5.0}}
+    }
+    resolved = resolve(tiny)
+    recipes = {run.recipe for run in resolved.finetunes.values()}
+    assert {recipe.lr for recipe in recipes} == {2e-3}
+    assert {(recipe.rand_augment.operations, recipe.rand_augment.magnitude) for recipe in recipes} == {
+        (2, 5.0)
+    }
+    tiny["finetuning"]["small"]["exceptions"] = {"ucf101": {"lr": 2.0e-3}}
+    assert {run.recipe.lr for run in resolve(tiny).finetunes.values()} == {8e-4}
+
+
+def test_what_is_varied_comes_before_exceptions(tiny):
+    tiny["finetuning"]["small"]["exceptions"] = {"motions": {"lr": 2.0e-3}}
+    tiny["studies"]["tiny"]["vary"] = {"finetuning.lr": [1.0e-3, 3.0e-3]}
+    assert {run.recipe.lr for run in resolve(tiny).finetunes.values()} == {1e-3, 3e-3}
+
+
+def test_variants_are_listed_where_no_product_gives_them(tiny):
+    study = tiny["studies"]["tiny"]
+    del study["vary"]
+    study["variants"] = {
+        "from scratch": {"init": "scratch"},
+        "small": {},
+        "large": {"pretraining.size": 48, "finetuning.size": 48, "finetuning.resize": 48},
+    }
+    resolved = resolve(tiny)
+    variants = {variant.label: variant for variant in resolved.study("tiny").variants}
+    assert list(variants) == ["from scratch", "small", "large"]
+    assert variants["from scratch"].pretrain is None
+    assert resolved.pretrains[variants["large"].pretrain].recipe.size == 48
+    assert resolved.finetunes[variants["large"].runs["motions"][1]].recipe.size == 48
+
+
+def test_variants_that_do_not_differ_are_refused(tiny):
+    tiny["studies"]["tiny"]["vary"] = {"finetuning.lr": [8.0e-4, 8.0e-4]}
+    assert len(resolve(tiny).study("tiny").variants) == 1
+    tiny["studies"]["tiny"]["vary"] = {"pretraining.moco": [{"queue": 8}, {"queue": 16}]}
+    with pytest.raises(UserError, match="are the same runs: what is varied makes no difference"):
+        resolve(tiny)
+
+
+def test_from_scratch_every_network_is_a_variant(tiny):
+    tiny["studies"]["tiny"]["vary"] = {
+        "pretraining.objective": ["scratch", "supervised"],
+        "pretraining.width": [8, 16],
+        "pretraining.epochs": [2, 3],
+    }
+    labels = [variant.label for variant in resolve(tiny).study("tiny").variants]
+    assert labels[:2] == ["scratch, width 8", "scratch, width 16"]
+    assert len(labels) == 2 + 4

@@ -34,8 +34,9 @@ class Pooled(Flat):
 
 torch.manual_seed(1)
 recipe = PretrainRecipe(
-    objective=sys.argv[3], moco={"dim": 4, "queue": 8}, simclr={"dim": 4}, epochs=2, warmup_epochs=0,
-    batch_size=4, lr=0.8, frames=2, stride=1, size=32, flip=0.0, blur=0.0, threads=1,
+    objective=sys.argv[3], moco={"dim": 4, "queue": 8}, simclr={"dim": 4}, byol={"dim": 4, "hidden": 8},
+    epochs=2, warmup_epochs=0, batch_size=4, lr=0.8, frames=2, stride=1, size=32,
+    flip=0.0, blur=0.0, threads=1,
 )
 objective = objectives.build(recipe.objective, Pooled(), recipe.objective_settings)
 for module in objective.modules():  # its statistics are those of a process, on a CPU
@@ -69,7 +70,7 @@ def trained(folder: Path, objective: str, processes: int) -> dict:
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
-@pytest.mark.parametrize("objective", ["supervised", "moco", "simclr"])
+@pytest.mark.parametrize("objective", ["supervised", "moco", "simclr", "byol"])
 def test_two_processes_train_what_one_trains(tmp_path, objective):
     one = trained(tmp_path / "one", objective, 1)
     two = trained(tmp_path / "two", objective, 2)

@@ -2,27 +2,42 @@
 
 import os
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from kinefract import tracking
+from kinefract import mlflow_store, tracking
 from kinefract.specs import StudySpec, Variant
 from kinefract.tracking import Tracker
 
 DIGEST = "0123456789ab"
 JOB = """
-import sys
+import os, signal, sys
+from pathlib import Path
+from kinefract.specs import DatasetSpec
 from kinefract.tracking import Tracker
-tracker = Tracker.open(sys.argv[1], "pretrain", "run", sys.argv[2], {"seed": 1}, {}, False)
+root, digest, resumed, killed_after = sys.argv[1:]
+recipe = {"family": "fractal", "classes": 2, "clips_per_class": 2}
+data = DatasetSpec.model_validate({"recipe": recipe})
+picture = Path(root, f"{digest}.txt")
+picture.write_text("first batch")
+tracker = Tracker.open(root, "pretrain", "run", digest, {"seed": 1}, {}, resumed == "resumed", data)
+tracker.log_artifact(picture)
 for epoch in range(1, 31):
     tracker.log_epoch({"loss": 1.0, "top1": 0.5}, epoch)
+    if epoch == int(killed_after):
+        os.kill(os.getpid(), signal.SIGKILL)
 tracker.finish({})
 """
 
@@ -32,7 +47,7 @@ def default_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No store but the project's, and failures of one test forgotten by the next."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     yield
-    tracking._given_up.clear()
+    mlflow_store._given_up.clear()
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +97,62 @@ def test_prepare_makes_the_experiments_and_again_changes_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_four_first_jobs_at_once_make_one_store_and_lose_nothing(tmp_path: Path) -> None:
+def at_once(root: Path, jobs: dict[str, tuple[str, int]]) -> list[int]:
+    """Run jobs, digest -> (new or resumed, the epoch it is killed after or 0); return their statuses."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    jobs = [
+    running = [
         subprocess.Popen(
-            [sys.executable, "-c", JOB, str(tmp_path), str(number)], env=environment, stderr=subprocess.PIPE
+            [sys.executable, "-c", JOB, str(root), digest, begun, str(killed_after)],
+            env=environment,
+            stderr=subprocess.PIPE,
         )
-        for number in range(4)
+        for digest, (begun, killed_after) in jobs.items()
     ]
-    assert [job.communicate(timeout=120)[1] for job in jobs] == [b""] * 4
-    assert {path.name for path in (tmp_path / "results/mlflow").iterdir()} == {"mlflow.db", ".lock"}
-    found = runs(tmp_path, "pretrain")
-    assert sorted(run.data.tags["digest"] for run in found) == ["0", "1", "2", "3"]
-    for run in found:
+    assert [job.communicate(timeout=240)[1] for job in running] == [b""] * len(jobs)
+    return [job.returncode for job in running]
+
+
+def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothing(tmp_path: Path) -> None:
+    first = {digest: ("new", 0) for digest in ("0", "1", "2")}
+    killed = {digest: ("new", epoch) for digest, epoch in (("3", 1), ("4", 15), ("5", 29))}
+    assert at_once(tmp_path, first | killed) == [0, 0, 0, *[-signal.SIGKILL] * 3]
+    assert {path.name for path in (tmp_path / "results/mlflow").iterdir()} == {
+        "mlflow.db",
+        "artifacts",
+        ".lock",
+    }
+    before = {run.data.tags["digest"]: run.info for run in runs(tmp_path, "pretrain")}
+    assert sorted(before) == ["0", "1", "2", "3", "4", "5"]
+    assert [before[digest].status for digest in "012345"] == [*["FINISHED"] * 3, *["RUNNING"] * 3]
+    again = {"0": ("new", 0), "3": ("resumed", 0), "4": ("resumed", 0), "5": ("new", 0)}
+    assert at_once(tmp_path, again) == [0] * 4
+    found = {run.data.tags["digest"]: run for run in runs(tmp_path, "pretrain")}
+    assert len(runs(tmp_path, "pretrain")) == 6
+    kept = [digest for digest in "012345" if found[digest].info.run_id == before[digest].run_id]
+    assert kept == ["1", "2", "3", "4"]
+    for digest, run in found.items():
+        assert run.info.status == "FINISHED"
         for key in ("loss", "top1"):
             assert [step for step, _ in steps(tmp_path, run.info.run_id, key)] == list(range(1, 31))
+        assert [item.dataset.name for item in run.inputs.dataset_inputs] == ["fractal"]
+        files = client(tmp_path).list_artifacts(run.info.run_id)
+        assert [item.path for item in files] == [f"{digest}.txt"]
+
+
+def test_jobs_that_log_the_same_new_data_at_the_same_moment_all_do(root: Path) -> None:
+    (experiment,) = mlflow_store.experiments(client(root), root, ["pretrain"])
+    moment = threading.Barrier(6)
+
+    def job() -> int:
+        store = client(root)
+        run_id = store.create_run(experiment).info.run_id
+        for number in range(20):
+            moment.wait(timeout=60)
+            mlflow_store.log_input(store, run_id, "fractal", f"digest{number}", "data/synthetic/fractal")
+        return len(store.get_run(run_id).inputs.dataset_inputs)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [done.result() for done in [pool.submit(job) for _ in range(6)]] == [20] * 6
 
 
 def test_a_making_cut_short_is_begun_anew(tmp_path: Path) -> None:
@@ -235,6 +291,45 @@ def test_variants_of_other_runs_are_other_runs(root: Path) -> None:
     assert len(runs(root, "study/quickstart")) == 4
 
 
+def test_a_variant_that_is_held_as_it_is_stays_and_one_that_changed_is_replaced(root: Path) -> None:
+    assert tracking.log_study(root, study(), METRICS, []) == ["scratch", "supervised"]
+    before = {run.info.run_name: run.info.run_id for run in runs(root, "study/quickstart")}
+    assert tracking.log_study(root, study(), METRICS, []) == []
+    changed = {**METRICS, "scratch": {"motions": {"top1": 0.5, "n": 1}}}
+    assert tracking.log_study(root, study(), changed, []) == ["scratch"]
+    after = {run.info.run_name: run.info.run_id for run in runs(root, "study/quickstart")}
+    assert after.keys() == before.keys()
+    assert [name for name in before if after[name] == before[name]] == ["supervised"]
+
+
+def test_a_study_tags_the_runs_that_variants_share_with_all_their_labels(root: Path) -> None:
+    open_run(root)  # fractal-0123456789ab
+    other = Tracker.open(root, "finetune", "motions-supervised-1", "x", {}, {}, resumed=False)
+    other.finish({})
+    both = [variant.model_copy(update={"pretrain": f"fractal-{DIGEST}"}) for variant in study().variants]
+    tracking.log_study(root, study().model_copy(update={"variants": both}), METRICS, [])
+    (shared,), (alone,) = runs(root, "pretrain"), runs(root, "finetune")
+    assert shared.data.tags["study.quickstart"] == "scratch, supervised"
+    assert alone.data.tags["study.quickstart"] == "supervised"
+
+
+def test_more_parameters_and_longer_curves_than_one_request_takes_are_all_logged(root: Path) -> None:
+    begun = open_run(root)
+    (run,) = runs(root, "pretrain")
+    points = [(f"m{number % 3}", float(number), number // 3) for number in range(2400)]
+    params = {f"p{number}": number for number in range(205)}
+    mlflow_store.log(
+        client(root), run.info.run_id, params, points, {f"t{number}": 1 for number in range(101)}
+    )
+    begun.finish({})
+    (run,) = runs(root, "pretrain")
+    assert run.data.params.items() >= {f"p{number}": str(number) for number in range(205)}.items()
+    assert run.data.tags.keys() >= {f"t{number}" for number in range(101)}
+    for key, first in (("m0", 0), ("m1", 1), ("m2", 2)):
+        expected = [(step, float(3 * step + first)) for step in range(800)]
+        assert sorted(steps(root, run.info.run_id, key)) == expected
+
+
 def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("note")
     open_run(root).log_artifact(tmp_path / "note.txt")
@@ -246,21 +341,56 @@ def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path)
     assert not root.exists()
 
 
-def test_an_unreachable_server_costs_one_line_and_little_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+def log_everything(root: Path) -> float:
+    """Log as one process after another does; return the seconds it took."""
     start = time.monotonic()
-    tracking.prepare(tmp_path, ["quickstart"])
-    tracker = open_run(tmp_path)
+    tracking.prepare(root, ["quickstart"])
+    tracker = open_run(root)
     for epoch in range(1, 101):
         tracker.log_epoch({"loss": 1.0}, epoch)
     tracker.finish({})
-    tracking.log_study(tmp_path, study(), METRICS, [])
-    assert time.monotonic() - start < 5
-    lines = capfd.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert "http://127.0.0.1:9" in lines[0]
+    tracking.log_study(root, study(), METRICS, [])
+    return time.monotonic() - start
+
+
+def test_an_unreachable_server_costs_one_line_and_little_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
+    assert log_everything(tmp_path) < 3
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "http://127.0.0.1:9 does not answer" in line
+    assert "`kinefract sync` does it later" in line
+
+
+def test_a_server_that_takes_connections_and_says_nothing_costs_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert log_everything(tmp_path) < 5
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_a_server_that_refuses_says_why_without_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(403, "not for you")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{server.server_port}")
+        log_everything(tmp_path)
+        server.shutdown()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "cannot be used" in line
+    assert "403" in line
+    assert "secret" not in line
 
 
 def test_a_broken_store_costs_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -283,5 +413,6 @@ def test_without_mlflow_one_line_says_so(
     tracker.log_epoch({"loss": 1.0}, 1)
     tracker.finish({})
     assert capfd.readouterr().err.splitlines() == [
-        "nothing more is logged to MLflow: it is not installed; the results do not depend on it"
+        "nothing more is logged to MLflow: it is not installed; `kinefract sync` does it later, "
+        "results are not lost"
     ]

@@ -11,7 +11,7 @@ from kinefract.benchmarks import index
 from kinefract.benchmarks.recipes import Video
 from kinefract.errors import UserError
 from kinefract.files import write_text
-from kinefract.locate import PARAMS_FILE, locate_dataset
+from kinefract.locate import PARAMS_FILE, locate_benchmark, locate_dataset
 from kinefract.progress import progress
 from kinefract.schema import not_one_of
 from kinefract.specs import BenchmarkSpec, DatasetSpec
@@ -137,7 +137,7 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
     Raises:
         UserError: no such benchmark, not indexed, or a video cannot be read.
     """
-    folder = _benchmark_folder(text, Path(root))
+    folder = locate_benchmark(text, root)
     videos = index.read(folder)
     chosen = [videos[place] for place in card.choose(len(videos), sample or card.SAMPLE)]
     side = like.card["measured"]["side"]
@@ -150,8 +150,8 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
         "classes": len({item.label for item in videos}),
         "size": int(np.median([item.height for item in videos])),
         "fps": round(float(np.median([item.fps for item in videos])), 2),
-        "frames": sum(item.frames for item in videos),
-        "seconds": round(sum(item.frames / item.fps for item in videos if item.fps), 3),
+        "frames": sum(item.length for item in videos),
+        "seconds": round(sum(item.length / item.fps for item in videos if item.fps), 3),
         "bytes": sum(item.path.stat().st_size for item in videos),
         "measured": card.measured(len(chosen), side),
         "figures": card.summary(progress(clips, "measuring", len(chosen), "videos"), side),
@@ -160,22 +160,9 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
     return Column(name, folder, described)
 
 
-def _benchmark_folder(text: str, root: Path) -> Path:
-    folder = root / text
-    if folder.is_dir() or len(Path(text).parts) != 1:
-        return folder
-    if not (root / PARAMS_FILE).exists():
-        raise UserError(f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it")
-    recipes = params.load(root / PARAMS_FILE).benchmarks
-    if text not in recipes:
-        raise UserError(
-            f"{text}: no such folder, and as a name in {PARAMS_FILE}: {not_one_of(text, recipes)}"
-        )
-    return root / BenchmarkSpec(recipe=recipes[text]).folder
-
-
 def _clips(videos: list[Video], fps: float) -> Iterator[np.ndarray]:
     """Read of each video successive frames from its middle, about ``fps`` a second: uint8 (T, H, W, 3)."""
     for item in videos:
         stride = max(1, round(item.fps / fps))
-        yield video.decode(item.path, [stride * at for at in card.middle(max(1, item.frames // stride))])
+        places = card.middle(max(1, item.length // stride))
+        yield video.decode(item.path, [item.start + stride * at for at in places])

@@ -7,10 +7,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kinefract import __version__, jobs
+from kinefract.benchmarks.recipes import SPLITS
 from kinefract.errors import UserError
 
 SPEC_HELP = "the spec.yaml in the folder that is to be filled"
 DATASET_HELP = "its folder, its spec.yaml or its name in params.yaml"
+RUN_HELP = "its folder, or its name in results/finetune"
+WORKERS = {
+    "type": int,
+    "default": max(1, (os.cpu_count() or 2) // 2),
+    "help": "processes that read clips; changes the speed, never the result (default: half the cores)",
+}
+ACCELERATOR = {
+    "choices": ("auto", "cpu", "cuda"),
+    "default": "auto",
+    "help": "where to compute (default: on a GPU where there is one)",
+}
 EXAMPLES = """\
 examples:
   kinefract check                                          is params.yaml in order?
@@ -65,6 +77,25 @@ def _parser() -> argparse.ArgumentParser:
     check = add("check", jobs.check, "check params.yaml and list its studies", "Prints one line per problem.")
     check.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
 
+    planned = add(
+        "plan",
+        jobs.plan,
+        "say what studies will take before they are run: runs, clips, disk, hours",
+        "Hours come from runs that are finished here.",
+    )
+    planned.add_argument("studies", nargs="*", metavar="study", help="default: those under `run:`")
+    planned.add_argument("--all", action="store_true", help="every study of params.yaml")
+    planned.add_argument("--json", action="store_true", help="print JSON")
+    add("studies", jobs.studies, "list the studies of params.yaml, and how far each is")
+    pruned = add(
+        "prune",
+        jobs.prune,
+        "remove data, runs and logs that no study of params.yaml refers to",
+        "Shows them and asks first.",
+    )
+    pruned.add_argument("--yes", action="store_true", help="do not ask; also what a job may still work on")
+    pruned.add_argument("--dry-run", action="store_true", help="only show")
+
     tracking = add(
         "tracking", jobs.tracking, "make the MLflow store and its experiments, once, before any job"
     )
@@ -74,12 +105,27 @@ def _parser() -> argparse.ArgumentParser:
     shard.add_argument("spec", help=SPEC_HELP)
     shard.add_argument("number", type=int, help="which shard, counted from 0")
 
+    add(
+        "download",
+        jobs.download,
+        "fetch a benchmark's official files where its licence and server allow, else say where they are",
+        "Goes on where it was stopped.",
+    ).add_argument("benchmark", help="its name in params.yaml, or its kind")
+
     for name, job, summary in (
         ("dataset", jobs.dataset, "join a dataset's shards: manifest, preview, data card"),
         ("index", jobs.index, "list a benchmark's videos (a generated one is made first)"),
-        ("study", jobs.study, "gather a study's runs: table, figures, page"),
     ):
         add(name, job, summary).add_argument("spec", help=SPEC_HELP)
+
+    study = add("study", jobs.study, "gather a study's runs: table, figures, page")
+    study.add_argument("spec", help=SPEC_HELP)
+    study.add_argument(
+        "--partial", action="store_true", help="show the runs that are finished, and name those that are not"
+    )
+    add(
+        "overview", jobs.overview, "write results/index.html, the page of all studies of params.yaml"
+    ).add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
 
     look = add(
         "preview",
@@ -156,18 +202,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         run = add(name, job, summary, "Goes on from the last checkpoint where there is one.")
         run.add_argument("spec", help=SPEC_HELP)
-        run.add_argument(
-            "--workers",
-            type=int,
-            default=max(1, (os.cpu_count() or 2) // 2),
-            help="processes that read clips; changes the speed, never the result (default: half the cores)",
-        )
-        run.add_argument(
-            "--accelerator",
-            choices=("auto", "cpu", "cuda"),
-            default="auto",
-            help="where to train (default: a GPU where there is one)",
-        )
+        run.add_argument("--workers", **WORKERS)
+        run.add_argument("--accelerator", **ACCELERATOR)
         run.add_argument(
             "--checkpoint-minutes",
             type=float,
@@ -181,12 +217,48 @@ def _parser() -> argparse.ArgumentParser:
             help="stop with a checkpoint after so many minutes, for schedulers that kill (default: none)",
         )
 
+    evaluate = add(
+        "evaluate",
+        jobs.evaluate,
+        "evaluate a finished fine-tuning run on videos of any benchmark with the same classes",
+        "Writes result, predictions, classes, confusion and worst mistakes into a folder of its own.",
+    )
+    evaluate.add_argument("run", help=RUN_HELP)
+    evaluate.add_argument(
+        "--on",
+        required=True,
+        help="a benchmark's name in params.yaml, its index folder, or a folder of class folders",
+    )
+    evaluate.add_argument(
+        "--split", choices=(*SPLITS, "all"), default="test", help="which of its videos (default: test)"
+    )
+    evaluate.add_argument(
+        "--out", type=Path, help="where to (default: results/evaluate/<run>-on-<benchmark>-<split>)"
+    )
+    predict = add("predict", jobs.predict, "name the action in videos with a finished fine-tuning run")
+    predict.add_argument("run", help=RUN_HELP)
+    predict.add_argument("videos", nargs="+", help="video files, or folders of pictures")
+    predict.add_argument(
+        "--top", type=_at_least(1), default=5, metavar="N", help="classes to name (default: 5)"
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON")
+    for reader in (evaluate, predict):
+        reader.add_argument("--workers", **WORKERS)
+        reader.add_argument("--accelerator", **ACCELERATOR)
+
     metrics = add(
         "metrics",
         jobs.metrics,
         "gather the figures of the studies under `run:` for dvc metrics and dvc plots",
     )
     metrics.add_argument("params", nargs="?", default="params.yaml", help="default: params.yaml")
+
+    add(
+        "sync",
+        jobs.sync,
+        "log to MLflow the finished runs and studies that it does not hold yet",
+        "For runs made while its server could not be reached, or before MLFLOW_TRACKING_URI named another.",
+    ).add_argument("folders", nargs="*", help="folders of runs and studies (default: all)")
 
     table = add("table", jobs.table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")

@@ -8,8 +8,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from kinefract import video
-from kinefract.augment.crop import centre_crop, random_resized_crop
+from kinefract.augment.crop import centre_crop, random_resized_crop, resize
 from kinefract.benchmarks.recipes import Video
+from kinefract.errors import UserError
 from kinefract.recipes import FinetuneRecipe, TrainRecipe
 
 ORDER, SAMPLE = 1, 2  # purposes that keep random streams of one seed apart
@@ -41,11 +42,12 @@ class Videos:
     def __init__(self, videos: list[Video]) -> None:
         self.videos = videos
         self.labels = np.array([entry.label for entry in videos], np.int64)
-        self.frames = np.array([entry.frames for entry in videos], np.int64)
+        self.frames = np.array([entry.length for entry in videos], np.int64)
         self.fresh = False
 
     def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
-        return video.decode(self.videos[index].path, frames)
+        entry = self.videos[index]
+        return video.decode(entry.path, [entry.start + frame for frame in frames])
 
 
 def window(start: int, frames: int, stride: int, length: int) -> np.ndarray:
@@ -85,7 +87,7 @@ class TrainingClips(Dataset):
         frames = source.read(self._number(epoch, index), np.concatenate(numbers))
         frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
         views = [
-            random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng)
+            random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng, recipe.resizing)
             for clip, rng in zip(frames, streams, strict=True)
         ]
         return torch.stack(views), int(source.labels[index]), index
@@ -100,8 +102,11 @@ class TrainingClips(Dataset):
 class EpochBatches:
     """Batches of (epoch, index) for the steps that are left; each epoch shuffled by (seed, epoch) alone.
 
-    A last batch that is not full is left out, unless it is the only one. Of several processes each takes its
-    ``share``, (rank, processes), of every batch.
+    A last batch that is not full is left out. Of several processes each takes its ``share``, (rank,
+    processes), of every batch.
+
+    Raises:
+        UserError: there are fewer clips than a batch holds.
     """
 
     def __init__(
@@ -113,8 +118,12 @@ class EpochBatches:
         epochs: int,
         share: tuple[int, int] = (0, 1),
     ) -> None:
+        if clips < batch_size:
+            raise UserError(
+                f"batch_size: {batch_size} is more than the {clips} clips there are to train on; lower it"
+            )
         self.rank, self.processes = share
-        self.clips, self.batch_size, self.seed = clips, min(batch_size, clips), seed
+        self.clips, self.batch_size, self.seed = clips, batch_size, seed
         self.first_step, self.epochs = first_step, epochs
         self.per_epoch = clips // self.batch_size
 
@@ -133,7 +142,7 @@ class EpochBatches:
 
 
 class EvaluationWindows(Dataset):
-    """All windows of a test video, centre-cropped (method, section 5)."""
+    """All windows of a test video, the centre of its frames or the whole of them (method, section 5)."""
 
     def __init__(self, source: ClipSource, recipe: FinetuneRecipe) -> None:
         self.source, self.recipe = source, recipe
@@ -146,7 +155,11 @@ class EvaluationWindows(Dataset):
         recipe, length = self.recipe, int(self.source.frames[index])
         starts = spread_starts(length, recipe.frames, recipe.stride, recipe.windows)
         numbers = np.concatenate([window(start, recipe.frames, recipe.stride, length) for start in starts])
-        frames = centre_crop(self.source.read(index, numbers.tolist()), recipe.resize, recipe.size)
+        frames = self.source.read(index, numbers.tolist())
+        if recipe.evaluation == "whole_frame":
+            frames = resize(frames, recipe.size, recipe.size, recipe.resizing)
+        else:
+            frames = centre_crop(frames, recipe.resize, recipe.size, recipe.resizing)
         return frames.unflatten(0, (len(starts), recipe.frames))
 
 

@@ -9,6 +9,9 @@ import os
 from pathlib import Path
 
 from kinefract.errors import UserError
+from kinefract.locate import PARAMS_FILE
+
+OVERVIEW = "results/index.html"
 
 
 def check(options: argparse.Namespace) -> None:
@@ -23,6 +26,32 @@ def check(options: argparse.Namespace) -> None:
         f"{len(resolved.benchmarks)} benchmarks, {len(resolved.pretrains)} pre-training and "
         f"{len(resolved.finetunes)} fine-tuning runs in all"
     )
+
+
+def plan(options: argparse.Namespace) -> None:
+    import json
+
+    from kinefract import params, plan, planning
+
+    read = params.load()
+    names = list(read.studies) if options.all else options.studies or read.run
+    found = planning.figures(Path.cwd(), read, plan.resolve(read), names)
+    print(json.dumps(found, indent=2) if options.json else planning.render(found))
+
+
+def studies(options: argparse.Namespace) -> None:
+    from kinefract import params, plan, planning
+
+    read = params.load()
+    print(planning.studies(Path.cwd(), read, plan.resolve(read)))
+
+
+def prune(options: argparse.Namespace) -> None:
+    from kinefract import params, plan, prune
+    from kinefract.synth import compiled
+
+    resolved = plan.resolve(params.load())
+    prune.prune(Path.cwd(), resolved, compiled.folder(), options.yes, options.dry_run)
 
 
 def tracking(options: argparse.Namespace) -> None:
@@ -110,6 +139,15 @@ def card(options: argparse.Namespace) -> None:
     print(page.write(options.out))
 
 
+def download(options: argparse.Namespace) -> None:
+    from kinefract import params
+    from kinefract.benchmarks import download
+
+    recipe = params.load().benchmarks.get(options.benchmark)
+    kind = recipe.kind if recipe else options.benchmark
+    download.fetch(kind, Path(getattr(recipe, "root", f"data/raw/{kind}")))
+
+
 def index(options: argparse.Namespace) -> None:
     from kinefract import video
     from kinefract.benchmarks import index
@@ -132,6 +170,30 @@ def finetune(options: argparse.Namespace) -> None:
     runs.finetune(options.spec, _execution(options))
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    from kinefract import predict
+    from kinefract.locate import locate_benchmark
+
+    folder = locate_benchmark(options.on)
+    name = Path(options.on).resolve().name
+    out = options.out or Path("results/evaluate") / f"{Path(options.run).name}-on-{name}-{options.split}"
+    result = predict.evaluate_run(
+        options.run, folder, out, options.split, options.workers, options.accelerator
+    )
+    shown = {"top-1": "top1", "top-5": "top5", "mean over classes": "mean_class_accuracy"}
+    figures = ", ".join(f"{what} {100 * result[key]:.1f} %" for what, key in shown.items())
+    print(f"{out}: {figures}, {result['videos']} videos")
+
+
+def predict(options: argparse.Namespace) -> None:
+    from kinefract import predict
+
+    found = predict.predict_videos(
+        options.run, options.videos, options.top, options.workers, options.accelerator
+    )
+    print((predict.json_text if options.json else predict.text)(options.videos, found))
+
+
 def _execution(options: argparse.Namespace):
     from kinefract.checkpoint import Pauses
     from kinefract.train import Execution
@@ -145,8 +207,26 @@ def study(options: argparse.Namespace) -> None:
     from kinefract.specs import StudySpec, project_root
 
     spec = StudySpec.read(options.spec)
-    report.build(options.spec)
-    report.point(project_root(options.spec), spec.study, spec.folder)
+    report.build(options.spec, options.partial)
+    root = project_root(options.spec)
+    if not options.partial:
+        report.point(root, spec.study, spec.folder)
+    if (root / PARAMS_FILE).exists():
+        _write_overview(root, root / PARAMS_FILE)
+
+
+def overview(options: argparse.Namespace) -> None:
+    print(_write_overview(Path.cwd(), options.params))
+
+
+def _write_overview(root: Path, params_file: Path | str) -> Path:
+    from kinefract import params, plan
+    from kinefract.report.overview import write_overview
+
+    page = root / OVERVIEW
+    studies = plan.resolve(params.load(params_file)).studies.values()
+    write_overview(root, {study.study: study for study in studies}, page)
+    return page
 
 
 def metrics(options: argparse.Namespace) -> None:
@@ -155,6 +235,12 @@ def metrics(options: argparse.Namespace) -> None:
 
     read = params.load(options.params)
     summarise(Path.cwd(), plan.resolve(read), read.run)
+
+
+def sync(options: argparse.Namespace) -> None:
+    from kinefract.sync import sync
+
+    print(sync(Path.cwd(), options.folders or None).text)
 
 
 def table(options: argparse.Namespace) -> None:

@@ -1,11 +1,11 @@
-"""From what a person types to a dataset: a folder, its spec.yaml, or a name in params.yaml."""
+"""From what a person types to a dataset or a benchmark: a folder, its spec.yaml, or a name in params.yaml."""
 
 from pathlib import Path
 
 from kinefract import params
 from kinefract.errors import UserError
 from kinefract.schema import not_one_of
-from kinefract.specs import SPEC_FILE, DatasetSpec
+from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec
 
 PARAMS_FILE = "params.yaml"
 
@@ -41,6 +41,29 @@ def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec
         raise UserError(f"{text}: {there}, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}")
     spec = DatasetSpec(recipe=recipes[text])
     return spec, root / spec.folder
+
+
+def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
+    """Return the index folder of a benchmark, whether or not it has been indexed.
+
+    Args:
+        text: The folder, or a name under ``benchmarks:``. What is there as a folder goes before a name.
+        root: The project's folder.
+
+    Raises:
+        UserError: no such benchmark, with the names there are.
+    """
+    root, folder = Path(root), Path(root, text)
+    if folder.is_dir() or len(Path(text).parts) != 1:
+        return folder
+    if not (root / PARAMS_FILE).exists():
+        raise UserError(f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it")
+    recipes = params.load(root / PARAMS_FILE).benchmarks
+    if text not in recipes:
+        raise UserError(
+            f"{text}: no such folder, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}"
+        )
+    return root / BenchmarkSpec(recipe=recipes[str(text)]).folder
 
 
 def _no_such_path(path: Path) -> str:

@@ -3,20 +3,21 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing it fills the registry, as above)
 from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe
 from kinefract.errors import UserError
-from kinefract.recipes import FinetuneRecipe, PretrainRecipe
-from kinefract.schema import Section, not_one_of, problem_lines
+from kinefract.recipes import FinetuneRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.schema import Section, merged, not_one_of, problem_lines
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+DIFFERENCES = {"vary", "variants"}
 PHASES = ("tracking", "datasets", "pretrain", "finetune", "report")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -27,15 +28,63 @@ class NamedPretraining(PretrainRecipe):
     dataset: Name
 
 
+class NamedWeights(WeightsRecipe):
+    """A recipe under ``weights:``, which may say by name how networks that start from it are fine-tuned."""
+
+    finetuning: Name | None = Field(default=None, description="in place of the study's own")
+
+    @property
+    def recipe(self) -> WeightsRecipe:
+        """The recipe without what is said by name."""
+        return WeightsRecipe.model_validate(self.model_dump(exclude={"finetuning"}))
+
+
+class NamedFinetuning(FinetuneRecipe):
+    """A recipe under ``finetuning:``, with exceptions for some kinds of benchmark."""
+
+    exceptions: dict[str, dict[str, Any]] = Field(
+        default={}, description="kind of benchmark -> settings that differ"
+    )
+
+    @model_validator(mode="after")
+    def _exceptions(self) -> Self:
+        for kind in self.exceptions:
+            if kind not in BENCHMARKS:
+                raise ValueError(f"exceptions: {not_one_of(kind, BENCHMARKS)}")
+            try:
+                self.recipe(kind)
+            except ValidationError as error:
+                raise ValueError("; ".join(problem_lines(error, f"exceptions.{kind}"))) from error
+        return self
+
+    def recipe(self, kind: str) -> FinetuneRecipe:
+        """Return the settings on a kind of benchmark."""
+        own = self.model_dump(exclude={"exceptions"})
+        return FinetuneRecipe.model_validate(merged(own, self.exceptions.get(kind, {})))
+
+
 class Study(Section):
     """A recipe under ``studies:``."""
 
     question: str = Field(min_length=1)
+    paper: str = Field(default="", description="what arXiv 2411.17584 did, in a sentence")
     pretraining: Name
     finetuning: Name
-    vary: dict[str, Annotated[list, Field(min_length=1)]] = Field(min_length=1)
+    vary: dict[str, Annotated[list, Field(min_length=1)]] | None = Field(default=None, min_length=1)
+    variants: dict[str, dict[str, Any]] | None = Field(
+        default=None, min_length=1, description="in place of `vary`: label -> keys and their values"
+    )
     benchmarks: list[Name] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.vary is None) == (self.variants is None):
+            raise ValueError("vary: wants either `vary` or `variants`, what its runs differ in")
+        for key in ("seeds", "benchmarks"):
+            if len(set(getattr(self, key))) < len(getattr(self, key)):
+                raise ValueError(f"{key}: one is named twice")
+        return self
 
 
 @dataclass(frozen=True)
@@ -45,7 +94,8 @@ class Params:
     run: list[str]
     datasets: dict[str, DatasetRecipe]
     pretraining: dict[str, NamedPretraining]
-    finetuning: dict[str, FinetuneRecipe]
+    weights: dict[str, NamedWeights]
+    finetuning: dict[str, NamedFinetuning]
     benchmarks: dict[str, BenchmarkRecipe]
     studies: dict[str, Study]
 
@@ -53,7 +103,8 @@ class Params:
 SECTIONS = {
     "datasets": FAMILIES.parse,
     "pretraining": NamedPretraining.model_validate,
-    "finetuning": FinetuneRecipe.model_validate,
+    "weights": NamedWeights.model_validate,
+    "finetuning": NamedFinetuning.model_validate,
     "benchmarks": BENCHMARKS.parse,
     "studies": Study.model_validate,
 }
@@ -94,6 +145,7 @@ def parse(data: Any, source: str = "params.yaml") -> Params:
         if not isinstance(recipes, dict):
             problems.append(f"{section}: {'missing' if section not in data else 'not a mapping of names'}")
             continue
+        recipes = {name: _inherited(recipes, name, section, problems) for name in recipes}
         for name, recipe in recipes.items():
             at = f"{section}.{name}"
             if not (isinstance(name, str) and _is_name(name)):
@@ -117,6 +169,25 @@ def parse(data: Any, source: str = "params.yaml") -> Params:
     return Params(run=run, **sections)
 
 
+def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> Any:
+    """Return a recipe with the settings of the one that its ``like`` names, as far as it has none itself."""
+    recipe, seen = recipes[name], [name]
+    while isinstance(recipe, dict) and "like" in recipe:
+        parent = recipe["like"]
+        if parent not in recipes or parent in seen or not isinstance(recipes[parent], dict):
+            others = [other for other in recipes if other not in seen]
+            problems.append(f"{section}.{name}.like: {not_one_of(str(parent), others)}")
+            parent = None
+        seen.append(parent)
+        own = {key: value for key, value in recipe.items() if key != "like"}
+        if own.keys() & DIFFERENCES and parent:  # what a study varies is replaced whole
+            base = {key: value for key, value in recipes[parent].items() if key not in DIFFERENCES}
+        else:
+            base = recipes[parent] if parent else {}
+        recipe = merged(base, own)
+    return recipe
+
+
 def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -> list[str]:
     """Return a line for each name that refers to nothing. Names whose recipe is broken are not missing."""
     known = {
@@ -125,6 +196,9 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
     references = [(f"run[{place}]", study, "studies") for place, study in enumerate(run)]
     for name, recipe in sections["pretraining"].items():
         references.append((f"pretraining.{name}.dataset", recipe.dataset, "datasets"))
+    for name, weights in sections["weights"].items():
+        if weights.finetuning:
+            references.append((f"weights.{name}.finetuning", weights.finetuning, "finetuning"))
     for name, study in sections["studies"].items():
         references.append((f"studies.{name}.pretraining", study.pretraining, "pretraining"))
         references.append((f"studies.{name}.finetuning", study.finetuning, "finetuning"))
@@ -135,6 +209,11 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
         f"{at}: {not_one_of(str(name), known[section])}"
         for at, name, section in references
         if name not in known[section]
+    ]
+    problems += [
+        f"weights.{name}: a pre-training is called that too, choose another"
+        for name in sections["weights"]
+        if name in known["pretraining"]
     ]
     problems += [
         f"studies.{name}: the name of a phase, choose another"

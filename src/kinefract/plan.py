@@ -1,6 +1,8 @@
 """From studies to specs: every dataset, benchmark and run that the studies of params.yaml need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -8,11 +10,12 @@ from pydantic import ValidationError
 
 from kinefract.errors import UserError
 from kinefract.params import Params, Study
-from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe
+from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, not_one_of, problem_lines
 from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
-SCRATCH = "scratch"
+SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
+NETWORK = ("pretraining.backbone", "pretraining.width")
 VARIED = ("pretraining", "finetuning", "dataset")
 
 
@@ -39,7 +42,7 @@ class Plan:
             case FinetuneSpec():
                 shelf = self.finetunes
                 self.add(spec.benchmark)
-                if spec.init:
+                if isinstance(spec.init, PretrainSpec):
                     self.add(spec.init)
             case StudySpec():
                 shelf = self.studies
@@ -86,11 +89,14 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     variants: list[Variant] = []
     datasets: dict[str, None] = {}
     benchmarks = {key: BenchmarkSpec(recipe=params.benchmarks[key]) for key in study.benchmarks}
-    for values in _combinations(study.vary):
+    listed = study.variants or {_label(values): values for values in _combinations(params, study.vary)}
+    same: dict[str, str] = {}
+    for label, values in listed.items():
         init, network, finetuning = _resolve_variant(params, study, values)
+        pretrained = isinstance(init, PretrainSpec)
         runs: dict[str, dict[int, str]] = {}
         for key, benchmark in benchmarks.items():
-            recipe = finetuning
+            recipe = finetuning(benchmark.recipe.kind)
             if not benchmark.recipe.mirror_keeps_label:
                 recipe = recipe.model_copy(update={"flip": 0.0})
             runs[key] = {
@@ -99,9 +105,18 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
                 )
                 for seed in study.seeds
             }
-        variant = Variant(label=_label(values), values=values, pretrain=init.id if init else None, runs=runs)
-        variants.append(variant)
-        if init:
+        if (other := same.setdefault(str(runs), label)) != label:
+            raise ValueError(f"{other!r} and {label!r} are the same runs: what is varied makes no difference")
+        variants.append(
+            Variant(
+                label=label,
+                values=values,
+                pretrain=init.id if pretrained else None,
+                weights=init.file if isinstance(init, WeightsRecipe) else None,
+                runs=runs,
+            )
+        )
+        if pretrained:
             datasets[init.dataset.id] = None
     plan.add(
         StudySpec(
@@ -114,16 +129,20 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     )
 
 
-def _combinations(vary: dict[str, list]) -> list[dict[str, Any]]:
-    """Return every combination of the varied values; of pre-training from scratch only what still matters."""
+def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:
+    """Return every combination of the varied values; without a pre-training only what still matters."""
     combinations = []
     for values in product(*vary.values()):
         combination = dict(zip(vary, values, strict=True))
-        if combination.get("pretraining.objective") == SCRATCH:
+        if SCRATCH in (combination.get(INIT), combination.get(OBJECTIVE)):
             combination = {
                 key: value
                 for key, value in combination.items()
-                if key == "pretraining.objective" or key.startswith("finetuning.")
+                if value == SCRATCH or key in NETWORK or key.startswith("finetuning.")
+            }
+        elif combination.get(INIT) in params.weights:
+            combination = {
+                key: value for key, value in combination.items() if key.startswith(("init", "finetuning."))
             }
         if combination not in combinations:
             combinations.append(combination)
@@ -132,19 +151,32 @@ def _combinations(vary: dict[str, list]) -> list[dict[str, Any]]:
 
 def _resolve_variant(
     params: Params, study: Study, values: dict[str, Any]
-) -> tuple[PretrainSpec | None, NetworkRecipe, FinetuneRecipe]:
+) -> tuple[PretrainSpec | WeightsRecipe | None, NetworkRecipe, Callable[[str], FinetuneRecipe]]:
+    """Return what a variant starts from, its network, and its fine-tuning on each kind of benchmark."""
     changes: dict[str, dict[str, Any]] = {section: {} for section in VARIED}
     for path, value in values.items():
         section, _, key = path.partition(".")
-        if section not in VARIED or not key:
-            raise ValueError(f"{path}: a varied key is one of {', '.join(f'{s}.<key>' for s in VARIED)}")
-        changes[section][key] = value
-    scratch = changes["pretraining"].get("objective") == SCRATCH
-    if scratch:
-        del changes["pretraining"]["objective"]
+        if path != INIT and (section not in VARIED or not key):
+            wanted = ", ".join([INIT, *(f"{section}.<key>" for section in VARIED)])
+            raise ValueError(f"{path}: a varied key is one of {wanted}")
+        if key:
+            changes[section][key] = value
+    start = values.get(INIT, study.pretraining)
+    if start not in (SCRATCH, *params.pretraining, *params.weights):
+        raise ValueError(f"{INIT}: {not_one_of(str(start), [SCRATCH, *params.pretraining, *params.weights])}")
 
-    pretraining = _changed(params.pretraining[study.pretraining], changes["pretraining"], "pretraining")
-    finetuning = _changed(params.finetuning[study.finetuning], changes["finetuning"], "finetuning")
+    def finetuning(kind: str, name: str = study.finetuning) -> FinetuneRecipe:
+        return _changed(params.finetuning[name].recipe(kind), changes["finetuning"], "finetuning")
+
+    if start in params.weights:
+        weights = params.weights[start]
+        network = NetworkRecipe(backbone=weights.backbone, width=weights.width)
+        return weights.recipe, network, partial(finetuning, name=weights.finetuning or study.finetuning)
+    scratch = SCRATCH in (start, changes["pretraining"].get("objective"))
+    if scratch:
+        changes["pretraining"].pop("objective", None)
+        start = study.pretraining if start == SCRATCH else start
+    pretraining = _changed(params.pretraining[start], changes["pretraining"], "pretraining")
     network = NetworkRecipe(backbone=pretraining.backbone, width=pretraining.width)
     if scratch:
         return None, network, finetuning
@@ -178,6 +210,6 @@ def _label(values: dict[str, Any]) -> str:
     if len(values) == 1:
         return str(next(iter(values.values())))
     return ", ".join(
-        str(value) if key == "pretraining.objective" else f"{key.partition('.')[2]} {value}"
+        str(value) if key in (INIT, OBJECTIVE) else f"{key.partition('.')[2]} {value}"
         for key, value in values.items()
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kinefract.augment.recipes import Filmed
+from kinefract.augment.recipes import Filmed, RandAugment
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES
 from kinefract.objectives.recipes import ByolRecipe, MocoRecipe, SimclrRecipe
@@ -25,6 +25,9 @@ class TrainRecipe(Section):
     # augmentation
     crop_area: Pair = Field(description="share of the frame's area a random crop keeps, [least, most]")
     crop_aspect: Pair = Field(default=(3 / 4, 4 / 3), description="width over height of a random crop")
+    resizing: Literal["bicubic", "area"] = Field(
+        default="bicubic", description="of crops, antialiased; area is the mean over what a pixel covers"
+    )
     flip: Probability = Field(default=0.5, description="mirror a clip left to right")
     blur: Probability = Field(default=0.5, description="blur a clip with a 3 x 3 Gaussian")
 
@@ -76,6 +79,15 @@ class NetworkRecipe(Section):
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone: {not_one_of(self.backbone, BACKBONES)}")
         return self
+
+
+class WeightsRecipe(NetworkRecipe):
+    """Weights that others published, in a file that the user has: a start of fine-tuning."""
+
+    file: str = Field(min_length=1, description="from the project's folder: a torch or safetensors file")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="of the file; a run says what it is where it is not given"
+    )
 
 
 class PretrainRecipe(TrainRecipe, NetworkRecipe):
@@ -131,6 +143,18 @@ class FinetuneRecipe(TrainRecipe):
     crop_area: Pair = (0.2, 1.0)
     epochs: int = Field(default=100, ge=1)
     warmup_epochs: float = Field(default=10, ge=0)
+    method: Literal["full", "linear_probe"] = Field(
+        default="full", description="train all of the network, or its classifier alone on features that stay"
+    )
+    rand_augment: RandAugment | None = Field(
+        default=RandAugment(), description="operations of RandAugment, drawn per clip, if any"
+    )
+    source: Literal["files", "cache"] = Field(
+        default="files", description="videos as they are, or decoded once into a cache at `resize` px"
+    )
+    evaluation: Literal["centre_crop", "whole_frame"] = Field(
+        default="centre_crop", description="of test videos: the centre, or all of the frame made square"
+    )
     resize: int = Field(default=128, ge=32, description="short side of a test video before the centre crop")
     windows: int = Field(default=10, ge=1, description="most windows a test video's scores are averaged over")
 

@@ -13,21 +13,27 @@ import torch
 
 from kinefract import models, objectives
 from kinefract.benchmarks import index
+from kinefract.benchmarks.recipes import TRAIN, Video
+from kinefract.cached import CachedVideos
 from kinefract.data import ClipSource, Videos
+from kinefract.errors import UserError
 from kinefract.evaluate import evaluate
-from kinefract.feed import open_source
+from kinefract.feed import CACHES, open_source
 from kinefract.files import sha256, write_json, write_text
+from kinefract.labels import METRICS, RESULT
 from kinefract.models import weights
+from kinefract.models.base import Backbone
+from kinefract.models.published import load_published
 from kinefract.objectives.base import Objective
+from kinefract.objectives.probe import LinearProbe
 from kinefract.progress import say
 from kinefract.provenance import made_with
-from kinefract.schema import Section
-from kinefract.specs import FinetuneSpec, PretrainSpec, Spec, project_root
-from kinefract.tracking import Tracker
+from kinefract.recipes import WeightsRecipe
+from kinefract.specs import FinetuneSpec, PretrainSpec, project_root
+from kinefract.tracking import FIRST_BATCH, MODEL, Tracker
 from kinefract.train import Execution, Training
 
-MODEL, METRICS, RESULT = "model.safetensors", "metrics.jsonl", "result.json"
-PREDICTIONS, CHECKPOINT, FIRST_BATCH = "predictions.csv", "checkpoint.pt", "first_batch.png"
+PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.json"
 SHOWN_CLIPS = 8  # of the first batch
 
 
@@ -61,10 +67,7 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict:
     objective = weights.seeded(
         recipe.seed, objectives.build, recipe.objective, model, recipe.objective_settings
     )
-    params = _flat(pretraining=recipe, dataset=spec.dataset.recipe)
-    tags = {"phase": "pretrain", "dataset": spec.dataset.id, "seed": str(recipe.seed)}
-    folder = Path(spec_path).parent
-    return _run(spec, folder, root, recipe.seed, objective, clips, execution, params, tags)
+    return _run(spec, Path(spec_path).parent, root, recipe.seed, objective, clips, execution)
 
 
 def finetune(spec_path: Path | str, execution: Execution) -> dict:
@@ -76,42 +79,73 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict:
     root = project_root(spec_path)
     videos = index.read(root / spec.benchmark.folder)
     recipe, network = spec.recipe, spec.network
-    classes = 1 + max(entry.label for entry in videos)
+    names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
     model = weights.seeded(
-        spec.seed, models.build, network.backbone, network.width, recipe.frames, classes, recipe.dropout
+        spec.seed, models.build, network.backbone, network.width, recipe.frames, len(names), recipe.dropout
     )
-    if spec.init:
-        weights.load_backbone(model, root / spec.init.folder / MODEL)
-    train = Videos([entry for entry in videos if entry.split == "train"])
-    test = [entry for entry in videos if entry.split == "test"]
+    _start(spec, model, root)
+    train, tested = _sources(spec, videos, root)
+    test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part in its place
     folder = Path(spec_path).parent
-    params = _flat(finetuning=recipe, network=network, benchmark=spec.benchmark.recipe)
-    if spec.init:
-        params |= _flat(pretraining=spec.init.recipe, dataset=spec.init.dataset.recipe)
-    tags = {
-        "phase": "finetune",
-        "benchmark": spec.benchmark.name,
-        "seed": str(spec.seed),
-        "pretrain": spec.init.id if spec.init else "scratch",
-    }
 
     def finish() -> dict:
-        return evaluate(model, test, recipe, folder / PREDICTIONS, root, execution.workers)
+        write_json(folder / CLASSES, names)
+        workers, accelerator = execution.workers, execution.accelerator
+        return evaluate(model, test, recipe, folder / PREDICTIONS, root, workers, names, accelerator, tested)
 
-    objective = objectives.build("supervised", model)
-    return _run(spec, folder, root, spec.seed, objective, train, execution, params, tags, finish)
+    objective = (
+        LinearProbe(model) if recipe.method == "linear_probe" else objectives.build("supervised", model)
+    )
+    return _run(spec, folder, root, spec.seed, objective, train, execution, finish)
+
+
+def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
+    """Return the training videos and those to evaluate on, as files or from a cache."""
+    train = [place for place, entry in enumerate(videos) if entry.split == TRAIN]
+    test = [place for place, entry in enumerate(videos) if entry.split != TRAIN]
+    if not train or not test:
+        raise UserError(
+            f"{spec.benchmark.folder}: lists no videos to {'evaluate' if train else 'train'} on; bring them, "
+            "or name the benchmark's `classes:` that have some"
+        )
+    if spec.recipe.source == "cache":
+        cached = CachedVideos(videos, root / CACHES / spec.benchmark.id, spec.recipe.resize)
+        return cached.only(train), cached.only(test)
+    return Videos([videos[place] for place in train]), Videos([videos[place] for place in test])
+
+
+def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
+    """Put the weights that a run starts from into the network.
+
+    Raises:
+        UserError: they are missing, not those that the recipe means, or do not fit the network.
+    """
+    match spec.init:
+        case PretrainSpec():
+            weights.load_backbone(model, root / spec.init.folder / MODEL)
+        case WeightsRecipe():
+            path = root / spec.init.file
+            if not path.is_file():
+                raise UserError(f"{path}: no such file; weights that others published are yours to bring")
+            found = sha256(path)
+            if spec.init.sha256 is None:
+                raise UserError(
+                    f"{path}: params.yaml does not say which weights these are to be, so nobody could "
+                    f"repeat the run; if they are the right ones, add `sha256: {found}` beside `file`"
+                )
+            if spec.init.sha256 != found:
+                raise UserError(f"{path}: its SHA-256 is {found}, params.yaml wants {spec.init.sha256}")
+            load_published(model, path)
 
 
 def _run(
-    spec: Spec,
+    spec: PretrainSpec | FinetuneSpec,
     folder: Path,
     root: Path,
     seed: int,
     objective: Objective,
     clips: ClipSource,
     execution: Execution,
-    params: dict,
-    tags: dict[str, str],
     finish=dict,
 ) -> dict:
     """Train, then ``finish()`` (which may evaluate), then put the results in place, the weights last."""
@@ -124,9 +158,7 @@ def _run(
         return {}
     if state:
         say(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
-    phase = tags["phase"]
-    tags = {**tags, "name": spec.name, "commit": made_with(root)["commit"]}
-    tracker = Tracker.open(root, phase, spec.id, spec.digest, params, tags, resumed=state is not None)
+    tracker = Tracker.of(root, spec, made_with(root)["commit"], resumed=state is not None)
     for metrics in training.history:
         tracker.log_epoch(metrics, metrics["epoch"])
 
@@ -150,7 +182,7 @@ def _run(
         seconds = sum(metrics["seconds"] for metrics in history)
         result = {
             "id": spec.id,
-            "phase": phase,
+            "phase": Path(spec.PARENT).name,
             "epochs": len(history),
             "loss": history[-1]["loss"],
             "top1": history[-1]["top1"],
@@ -166,8 +198,7 @@ def _run(
     except BaseException:
         tracker.fail()
         raise
-    model_hash = sha256(folder / MODEL)
-    tracker.finish({**result, "model": f"{spec.folder}/{MODEL}", "model_sha256": model_hash})
+    tracker.complete(folder)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 
@@ -185,12 +216,3 @@ def _show(views: torch.Tensor, path: Path) -> None:
 
 def _clips_seen(history: list[dict]) -> float:
     return sum(metrics["clips_per_second"] * metrics["seconds"] for metrics in history)
-
-
-def _flat(**sections: Section) -> dict[str, object]:
-    """Return settings as ``section.key``."""
-    return {
-        f"{section}.{key}": value
-        for section, recipe in sections.items()
-        for key, value in recipe.model_dump(mode="json").items()
-    }

@@ -18,6 +18,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
 
+def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with some replaced; a mapping among the changes changes the parts that it names."""
+    result = dict(settings)
+    for key, value in changes.items():
+        part = result.get(key)
+        result[key] = merged(part, value) if isinstance(part, dict) and isinstance(value, dict) else value
+    return result
+
+
 def digest_of(value: Any) -> str:
     """Return 12 hexadecimal digits that name a JSON-like value, whatever the order of its keys."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -15,7 +15,7 @@ import kinefract.synth.families  # noqa: F401 (importing the two fills the regis
 from kinefract.benchmarks.recipes import AnyBenchmark
 from kinefract.errors import UserError
 from kinefract.files import write_text
-from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe
+from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, digest_of, problem_lines
 from kinefract.synth.recipes import AnyDataset
 
@@ -33,11 +33,12 @@ class Spec(Section):
     @model_validator(mode="before")
     @classmethod
     def _current_version(cls, data: object) -> object:
-        if isinstance(data, dict):
-            found = data.setdefault("version", cls.VERSION)
-            if found != cls.VERSION:
-                raise ValueError(f"made by version {found} of its code, this is version {cls.VERSION}")
-        return data
+        if not isinstance(data, dict):
+            return data
+        found = data.get("version", cls.VERSION)
+        if found != cls.VERSION:
+            raise ValueError(f"made by version {found} of its code, this is version {cls.VERSION}")
+        return data | {"version": found}
 
     @property
     def name(self) -> str:
@@ -62,7 +63,7 @@ class Spec(Section):
     def to_yaml(self) -> str:
         """Return the text of ``spec.yaml``: the folder's name, then everything that made it."""
         body = {"id": self.id, **self.model_dump(mode="json")}
-        return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
+        return yaml.dump(body, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
 
     def write(self, root: Path) -> Path:
         """Write ``spec.yaml`` into the spec's folder below ``root`` and return the file's path."""
@@ -112,7 +113,7 @@ class DatasetSpec(Spec):
     """A dataset of formula-made clips."""
 
     PARENT: ClassVar[str] = "data/synthetic"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     recipe: AnyDataset
 
@@ -125,7 +126,7 @@ class BenchmarkSpec(Spec):
     """The index of one split of a benchmark."""
 
     PARENT: ClassVar[str] = "data/benchmarks"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     recipe: AnyBenchmark
 
@@ -149,7 +150,10 @@ class PretrainSpec(Spec):
 
 
 class FinetuneSpec(Spec):
-    """One fine-tuning run and its evaluation; ``init`` is ``None`` for training from scratch."""
+    """One fine-tuning run and its evaluation.
+
+    ``init`` is the pre-training that it starts from, or published weights; ``None`` from scratch.
+    """
 
     PARENT: ClassVar[str] = "results/finetune"
     VERSION: ClassVar[int] = 1
@@ -157,12 +161,18 @@ class FinetuneSpec(Spec):
     recipe: FinetuneRecipe
     network: NetworkRecipe
     benchmark: BenchmarkSpec
-    init: PretrainSpec | None
+    init: PretrainSpec | WeightsRecipe | None
     seed: int = Field(ge=0)
 
     @property
     def name(self) -> str:
-        start = f"{self.init.dataset.name}-{self.init.recipe.objective}" if self.init else "scratch"
+        match self.init:
+            case PretrainSpec():
+                start = f"{self.init.dataset.name}-{self.init.recipe.objective}"
+            case WeightsRecipe():
+                start = "published"
+            case None:
+                start = "scratch"
         return f"{self.benchmark.name}-{start}-s{self.seed}"
 
 
@@ -170,8 +180,9 @@ class Variant(Section):
     """One row of a study: the varied settings and the fine-tuning runs, by benchmark and seed."""
 
     label: str
-    values: dict[str, str | int | float | bool | list | None]
-    pretrain: str | None = Field(description="id of the pre-training run; None from scratch")
+    values: dict[str, str | int | float | bool | list | dict | None]
+    pretrain: str | None = Field(description="id of the pre-training run; None without one")
+    weights: str | None = Field(default=None, description="file of the published weights; None without")
     runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
         description="benchmark name -> seed -> id of the run"
     )

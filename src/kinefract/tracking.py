@@ -1,67 +1,44 @@
-"""The one module that knows MLflow: runs of both phases while they train, variants of studies to compare.
+"""What MLflow is told: runs of both phases while they train, variants of studies to compare.
 
 Nothing depends on it. Where MLflow is not installed, or its store cannot be used or reached, one line says so
-and the process goes on without it; what was measured stands in ``metrics.jsonl`` and ``result.json`` anyway.
-
-The store is SQLite in ``results/mlflow`` unless ``MLFLOW_TRACKING_URI`` names another.
+and the process goes on without it; what was measured stands in ``metrics.jsonl`` and ``result.json`` anyway,
+from which ``sync`` logs it later, through the functions of this module.
 """
 
-import fcntl
-import os
-import sqlite3
-import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from kinefract.progress import say
+from kinefract import labels
+from kinefract.files import sha256
+from kinefract.mlflow_store import attempt, experiments, log, log_input, runs, store_uri, texts
 from kinefract.schema import digest_of
-from kinefract.specs import StudySpec
+from kinefract.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+__all__ = ["PHASES", "Tracker", "log_study", "prepare", "store_uri", "study_files"]
+
 PHASES = ("pretrain", "finetune")
-STORE = "results/mlflow"
+MODEL, FIRST_BATCH = "model.safetensors", "first_batch.png"
+PICTURES = (FIRST_BATCH, "confusion.svg", "mistakes.png")  # of a run's folder, where they are there
 LARGEST_ARTIFACT = 5_000_000  # bytes; models and data stay with DVC
-LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
-
-# What MLflow reads from the environment; a value the user has set stays.
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # A training job waits for an unreachable server once, ten seconds at most; by default it is minutes.
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-}
-
-T = TypeVar("T")
-_given_up: set[str] = set()  # stores that failed in this process, which leaves them alone from then on
-
-
-def store_uri(root: Path | str) -> str:
-    """Return the address of the store: ``MLFLOW_TRACKING_URI``, or else the project's SQLite file."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database(root)}"
+TESTED = {"top1", "top5", "mean_class_accuracy", "videos"}  # of a fine-tuning's result: on the test videos
+NAMES = {"n": "top1_n", "top1_low": "top1_ci95_low", "top1_high": "top1_ci95_high"}  # of a study's numbers
 
 
 def prepare(root: Path | str, studies: Iterable[str] = ()) -> None:
     """Make the store and its experiments where they are missing.
 
-    Safe to call again and from several processes at once. A new database is made beside its place and
-    renamed, since MLflow never recovers one whose making was cut short.
+    Safe to call again and from several processes at once.
 
     Args:
         root: The project's folder.
         studies: Names of studies, each of which gets an experiment ``study/<name>``.
     """
-    _attempt(
-        root, lambda client: _experiments(client, root, [*PHASES, *(f"study/{name}" for name in studies)])
-    )
+    attempt(root, lambda client: experiments(client, root, [*PHASES, *(f"study/{name}" for name in studies)]))
 
 
 class Tracker:
@@ -74,6 +51,25 @@ class Tracker:
         self._steps: dict[str, set[int]] = {}
 
     @classmethod
+    def of(cls, root: Path | str, spec: PretrainSpec | FinetuneSpec, commit: str, resumed: bool) -> Self:
+        """Open the run of a spec, with everything that the spec says about it.
+
+        Parameters are all its settings, tags what to filter by: ``phase``, ``seed``, ``backbone``,
+        ``commit``; ``family`` and ``objective`` of the pre-training, where there is one; for a fine-tuning
+        ``benchmark`` and ``pretrain_run``, the name of the pre-training run it starts from, the file of
+        published weights, or ``scratch``. The dataset or the benchmark is the run's input.
+
+        Args:
+            root: The project's folder.
+            spec: The run.
+            commit: Of the code that makes it.
+            resumed: As for ``open``.
+        """
+        params, tags, data = labels.described(spec)
+        phase = Path(spec.PARENT).name
+        return cls.open(root, phase, spec.id, spec.digest, params, {**tags, "commit": commit}, resumed, data)
+
+    @classmethod
     def open(
         cls,
         root: Path | str,
@@ -83,8 +79,9 @@ class Tracker:
         params: dict[str, Any],
         tags: dict[str, str],
         resumed: bool,
+        data: Spec | None = None,
     ) -> Self:
-        """Open the run of a job, found again by its digest.
+        """Open a run, found again by its digest.
 
         Args:
             root: The project's folder.
@@ -95,31 +92,33 @@ class Tracker:
             tags: What to filter by: benchmark, seed, commit, ...
             resumed: Whether the job goes on from a checkpoint. Then it goes on in its run; otherwise the runs
                 an earlier job left are deleted and a new one begins.
+            data: The dataset or benchmark that it is trained on.
 
         Returns:
             The tracker, which logs nothing where MLflow is not to be had.
         """
         root = Path(root)
-        labels = {**tags, "phase": phase, "digest": digest, "name": spec_id}
+        tags = {**tags, "phase": phase, "digest": digest, "name": spec_id}
         if "commit" in tags:
-            labels["mlflow.source.git.commit"] = tags["commit"]
-        labels["mlflow.source.name"] = f"kinefract {phase}"
+            tags["mlflow.source.git.commit"] = tags["commit"]
+        tags["mlflow.source.name"] = f"kinefract {phase}"
 
         def begin(client: "MlflowClient") -> "Run":
-            (experiment,) = _experiments(client, root, [phase])
-            earlier = _runs_of(client, experiment, digest)
+            (experiment,) = experiments(client, root, [phase])
+            earlier = runs(client, experiment, digest)
             kept = earlier.pop(0) if resumed and earlier else None
             for run in earlier:
                 client.delete_run(run.info.run_id)
             if kept:
                 client.update_run(kept.info.run_id, status="RUNNING")
-            run = kept or client.create_run(experiment, tags=_texts(labels), run_name=spec_id)
+            run = kept or client.create_run(experiment, tags=texts(tags), run_name=spec_id)
             missing = {key: value for key, value in params.items() if key not in run.data.params}
-            _log(client, run.info.run_id, params=missing)
+            log(client, run.info.run_id, params=missing)
+            if data:
+                log_input(client, run.info.run_id, data.name, data.digest, data.folder)
             return run
 
-        run = _attempt(root, begin)
-        return cls(root, run, resumed)
+        return cls(root, attempt(root, begin), resumed)
 
     def log_epoch(self, metrics: dict[str, Any], epoch: int) -> None:
         """Log the numbers of one epoch, each at most once however often the epoch is passed.
@@ -128,12 +127,34 @@ class Tracker:
             metrics: A line of ``metrics.jsonl``; what is not a number is left out.
             epoch: Counted from 1; the step in MLflow.
         """
-        self._do(lambda client, run_id: self._log_new(client, run_id, metrics, epoch))
+        self._do(lambda client, run_id: self._log_new(client, run_id, {epoch: metrics}))
 
     def log_artifact(self, path: Path | str) -> None:
         """Log a small file; one above 5 MB is left to DVC."""
         if Path(path).stat().st_size <= LARGEST_ARTIFACT:
             self._do(lambda client, run_id: client.log_artifact(run_id, str(path)))
+
+    def complete(self, folder: Path | str) -> None:
+        """Log what a finished run's folder holds and MLflow does not, and mark the run finished.
+
+        That is every epoch of ``metrics.jsonl``, the pictures, ``result.json``, and the path and hash of the
+        model, where it is there.
+
+        Raises:
+            UserError: ``metrics.jsonl`` or ``result.json`` cannot be read.
+        """
+        folder = Path(folder)
+        epochs, result = labels.read_run(folder)
+        by_step = {int(metrics["epoch"]): metrics for metrics in epochs}
+        self._do(lambda client, run_id: self._log_new(client, run_id, by_step))
+        for name in PICTURES:
+            if (folder / name).exists():
+                self.log_artifact(folder / name)
+        where = {"content": digest_of(result)}
+        if (folder / MODEL).exists():
+            place = Path(*folder.resolve().parts[-3:], MODEL)  # results/<phase>/<id>/...
+            where |= {"model": str(place), "model_sha256": sha256(folder / MODEL)}
+        self.finish({**result, **where})
 
     def finish(self, result: dict[str, Any]) -> None:
         """Log what came out and mark the run finished.
@@ -143,14 +164,14 @@ class Tracker:
                 model's path and hash. What was measured on test videos becomes the metric ``test/<key>``,
                 other numbers ``final/<key>``; texts and ``made_with`` become tags.
         """
-        tested = {"top1", "top5", "videos"} if result.get("phase") == "finetune" else set()
+        tested = TESTED if result.get("phase") == "finetune" else set()
         numbers = {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
-        texts = {key: value for key, value in result.items() if isinstance(value, str)}
-        texts |= {f"made_with.{key}": value for key, value in result.get("made_with", {}).items()}
+        tags = {key: value for key, value in result.items() if isinstance(value, str)}
+        tags |= {f"made_with.{key}": value for key, value in result.get("made_with", {}).items()}
 
         def end(client: "MlflowClient", run_id: str) -> None:
-            self._log_new(client, run_id, numbers, int(result.get("epochs", 0)))
-            _log(client, run_id, tags=texts)
+            self._log_new(client, run_id, {int(result.get("epochs", 0)): numbers})
+            log(client, run_id, tags=tags)
             client.set_terminated(run_id)
 
         self._do(end)
@@ -162,177 +183,100 @@ class Tracker:
     def _do(self, action: Callable[["MlflowClient", str], None]) -> None:
         run_id = self._run_id
         if run_id:
-            _attempt(self._root, lambda client: action(client, run_id))
+            attempt(self._root, lambda client: action(client, run_id))
 
-    def _log_new(self, client: "MlflowClient", run_id: str, metrics: dict[str, Any], step: int) -> None:
-        numbers = {
-            key: value
-            for key, value in metrics.items()
-            if isinstance(value, int | float) and not isinstance(value, bool) and not key.endswith("epoch")
-        }
-        for key in numbers.keys() - self._steps.keys():
-            history = client.get_metric_history(run_id, key) if self._resumed else []
-            self._steps[key] = {metric.step for metric in history}
-        new = {key: value for key, value in numbers.items() if step not in self._steps[key]}
-        _log(client, run_id, metrics=new, step=step)
-        for key in new:
+    def _log_new(self, client: "MlflowClient", run_id: str, by_step: dict[int, dict[str, Any]]) -> None:
+        new = []
+        for step, metrics in by_step.items():
+            for key, value in metrics.items():
+                if not isinstance(value, int | float) or isinstance(value, bool) or key.endswith("epoch"):
+                    continue
+                if key not in self._steps:
+                    history = client.get_metric_history(run_id, key) if self._resumed else []
+                    self._steps[key] = {metric.step for metric in history}
+                if step not in self._steps[key]:
+                    new.append((key, value, step))
+        log(client, run_id, metrics=new)
+        for key, _, step in new:
             self._steps[key].add(step)
+
+
+def study_files(folder: Path) -> list[Path]:
+    """Return the figures and tables of a study's folder, which MLflow keeps as artifacts."""
+    return sorted(path for path in folder.iterdir() if path.suffix in {".svg", ".csv", ".tex", ".md"})
 
 
 def log_study(
     root: Path | str, spec: StudySpec, metrics: dict[str, dict[str, dict]], artifacts: Iterable[Path]
-) -> None:
-    """Log a study as one run per variant in ``study/<name>``, replacing those of an earlier report.
+) -> list[str]:
+    """Log a study as one run per variant in ``study/<name>``, and tag its runs ``study.<name>``.
+
+    A variant that MLflow holds as it is stays; one that changed replaces that of an earlier report. Only what
+    the study varies becomes parameters, so that the compare view shows nothing else. The tag of a run is the
+    labels of the variants that it is part of.
 
     Args:
         root: The project's folder.
-        spec: The study. Only what it varies becomes parameters, so that the compare view shows nothing else.
-        metrics: Variant label -> benchmark -> ``{"top1", "top1_std", "top5", "n"}``, as in ``metrics.json``.
+        spec: The study.
+        metrics: Variant label -> benchmark -> ``{"top1", "top1_std", "top5", "n", ...}``, as in
+            ``metrics.json``.
         artifacts: Figures and tables, attached to each variant's run.
+
+    Returns:
+        Labels of the variants that were logged; none where MLflow is not to be had.
     """
     root = Path(root)
+    files = [path for path in artifacts if path.stat().st_size <= LARGEST_ARTIFACT]
+    hashes = {path.name: sha256(path) for path in files}
 
-    def write(client: "MlflowClient") -> None:
-        (experiment,) = _experiments(client, root, [f"study/{spec.study}"])
+    def write(client: "MlflowClient") -> list[str]:
+        (experiment,) = experiments(client, root, [f"study/{spec.study}"])
+        logged = []
         for variant in spec.variants:
-            digest = digest_of([variant.label, variant.model_dump(mode="json")["runs"]])
-            for run in _runs_of(client, experiment, digest):
-                client.delete_run(run.info.run_id)
-            labels = {
-                "phase": "study",
-                "study": spec.study,
-                "study_digest": spec.digest,
-                "variant": variant.label,
-                "digest": digest,
-                "pretrain": variant.pretrain or "scratch",
-                "mlflow.source.name": "kinefract study",
-            }
-            run = client.create_run(experiment, tags=_texts(labels), run_name=variant.label)
+            tags = labels.variant_tags(root, spec, variant)
             numbers = {
-                f"{benchmark}/{'top1_n' if key == 'n' else key}": value
-                for benchmark, scores in metrics[variant.label].items()
+                f"{benchmark}/{NAMES.get(key, key)}": value
+                for benchmark, scores in metrics.get(variant.label, {}).items()
                 for key, value in scores.items()
                 if value is not None
             }
-            _log(client, run.info.run_id, params=variant.values, metrics=numbers)
-            for path in artifacts:
+            tags["content"] = digest_of([tags, variant.values, numbers, hashes])
+            earlier = runs(client, experiment, tags["digest"])
+            if any(is_finished(run, tags["content"]) for run in earlier):
+                continue
+            for run in earlier:
+                client.delete_run(run.info.run_id)
+            run = client.create_run(experiment, tags=texts(tags), run_name=variant.label)
+            points = [(key, value, 0) for key, value in numbers.items()]
+            log(client, run.info.run_id, params=variant.values, metrics=points)
+            for path in files:
                 client.log_artifact(run.info.run_id, str(path))
             client.set_terminated(run.info.run_id)
+            logged.append(variant.label)
+        _tag_runs(client, root, spec)
+        return logged
 
-    _attempt(root, write)
-
-
-def _attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
-    """Do something with the store; after a failure say so once and never try that store again."""
-    uri = store_uri(root)
-    if uri in _given_up:
-        return None
-    try:
-        for key, value in SETTINGS.items():
-            os.environ.setdefault(key, value)
-        from mlflow import MlflowClient
-
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            _make_database(root)
-        return action(MlflowClient(tracking_uri=uri))
-    except ImportError:
-        problem = "it is not installed"
-    # MLflow lets errors of its database, of HTTP and of files through as they are.
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        problem = f"{uri} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
-    _given_up.add(uri)
-    say(f"nothing more is logged to MLflow: {problem}; the results do not depend on it")
-    return None
+    return attempt(root, write) or []
 
 
-def _database(root: Path | str) -> Path:
-    return Path(root).resolve() / STORE / "mlflow.db"
+def is_finished(run: "Run", content: str) -> bool:
+    """Return whether a run of MLflow holds all that there is, ``content`` being the digest of that."""
+    return run.info.status == "FINISHED" and run.data.tags.get("content") == content
 
 
-def _make_database(root: Path | str) -> None:
-    """Make the project's SQLite store if it is missing; one process does, the others wait for it."""
-    database = _database(root)
-    artifacts = database.parent / "artifacts"
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with (database.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if database.exists():
-            _follow_move(database, artifacts)
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        partial = database.with_name(".mlflow.partial.db")
-        partial.unlink(missing_ok=True)
-        SqlAlchemyStore(f"sqlite:///{partial}", artifacts.as_uri()).engine.dispose()
-        partial.replace(database)
-
-
-def _follow_move(database: Path, artifacts: Path) -> None:
-    """Correct the addresses of artifacts, which MLflow keeps absolute, in a project moved or copied here."""
-    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
-        row = connection.execute(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
-        ).fetchone()
-        before = row[0].removesuffix("/0") if row else artifacts.as_uri()
-        after = artifacts.as_uri()
-        if before == after:
-            return
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'",
-                (after, len(before) + 1, before),
-            )
-
-
-def _experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) -> list[str]:
-    """Return the ids of experiments, making those that are missing."""
-    from mlflow.exceptions import MlflowException
-
-    # A server decides by itself where artifacts go.
-    local = store_uri(root).startswith("sqlite:")
-    ids = []
-    for name in names:
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            place = (_database(root).parent / "artifacts" / name).as_uri() if local else None
-            try:
-                ids.append(client.create_experiment(name, artifact_location=place))
-                continue
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                experiment = client.get_experiment_by_name(name)
-        if experiment.lifecycle_stage == "deleted":
-            client.restore_experiment(experiment.experiment_id)
-        ids.append(experiment.experiment_id)
-    return ids
-
-
-def _runs_of(client: "MlflowClient", experiment: str, digest: str) -> "list[Run]":
-    """Return the runs with this digest that are not deleted, the newest first."""
-    return list(client.search_runs([experiment], f"tags.digest = '{digest}'", order_by=["start_time DESC"]))
-
-
-def _log(
-    client: "MlflowClient",
-    run_id: str,
-    params: dict[str, Any] | None = None,
-    metrics: dict[str, float] | None = None,
-    tags: dict[str, Any] | None = None,
-    step: int = 0,
-) -> None:
-    """Log everything in one request."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = int(time.time() * 1000)
-    client.log_batch(
-        run_id,
-        metrics=[Metric(key, float(value), now, step) for key, value in (metrics or {}).items()],
-        params=[Param(key, value) for key, value in _texts(params or {}).items()],
-        tags=[RunTag(key, value) for key, value in _texts(tags or {}).items()],
-    )
-
-
-def _texts(values: dict[str, Any]) -> dict[str, str]:
-    return {key: str(value)[:LONGEST_VALUE] for key, value in values.items()}
+def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
+    """Tag the runs of a study with the labels of its variants, since several studies share a run."""
+    variants: dict[str, dict[str, list[str]]] = {phase: {} for phase in PHASES}
+    for variant in spec.variants:
+        if variant.pretrain:
+            variants["pretrain"].setdefault(variant.pretrain, []).append(variant.label)
+        for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
+            variants["finetune"].setdefault(run_id, []).append(variant.label)
+    key = f"study.{spec.study}"
+    for phase, experiment in zip(PHASES, experiments(client, root, PHASES), strict=True):
+        if not variants[phase]:
+            continue
+        for run in runs(client, experiment):
+            tag = ", ".join(variants[phase].get(run.data.tags.get("name", ""), []))
+            if tag and run.data.tags.get(key) != tag:
+                log(client, run.info.run_id, tags={key: tag})

@@ -50,3 +50,10 @@ def test_resizing_keeps_a_constant_and_the_mean():
     assert resize(constant, 32, 32).unique().tolist() == [77]
     ramp = np.tile(np.linspace(0, 200, 64).astype(np.uint8), (1, 64, 1))
     assert abs(resize(ramp, 16, 16).float().mean().item() - ramp.mean()) < 1
+
+
+def test_area_is_the_mean_over_what_a_pixel_covers():
+    frames = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4) * 7
+    means = frames.reshape(2, 2, 2, 2, 2).mean((2, 4))
+    assert np.abs(resize(frames, 2, 2, "area")[:, 0].numpy() - means).max() <= 0.5
+    assert not torch.equal(resize(frames, 2, 2, "area"), resize(frames, 2, 2))

@@ -223,3 +223,15 @@ def test_clips_that_are_not_square_are_refused():
 def test_impossible_settings_are_rejected(settings):
     with pytest.raises(ValidationError):
         Filmed(**settings)
+
+
+def test_effects_are_named_alone_or_left_out():
+    only = Filmed.model_validate({"only": ["zoom"], "zoom": {"out": 0.0}})
+    assert only.zoom.p == Filmed().zoom.p
+    assert only.zoom.out == 0
+    assert {only.shake.p, only.foreground.p, only.rand_augment.p, only.background.p} == {0}
+    without = Filmed.model_validate({"without": ["zoom", "shake"]})
+    assert without == Filmed.model_validate({"zoom": {"p": 0.0}, "shake": {"p": 0.0}})
+    assert Filmed.model_validate({"without": []}) == Filmed()
+    with pytest.raises(ValidationError, match="only: wants a list of effects"):
+        Filmed.model_validate({"only": ["zooom"]})

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
-from kinefract.augment.rand_augment import FUNCTIONS, OPERATIONS, draw, geometry, photometry
+from kinefract.augment import homography
+from kinefract.augment.rand_augment import FUNCTIONS, OPERATIONS, apply, draw, geometry, photometry
 from kinefract.augment.recipes import RandAugment
 
 
@@ -120,3 +121,23 @@ def test_an_operation_touches_only_clips_that_drew_it():
     made = photometry(pictures.clone(), numbers, torch.ones(1, 3), 20.0)
     assert torch.equal(made[[0, 2]], pictures[[0, 2]]) and not torch.equal(made[1], pictures[1])
     assert all(name in OPERATIONS for name in FUNCTIONS)
+
+
+def test_never_applied_it_is_the_identity():
+    pictures = torch.rand(6, 2, 3, 8, 8, generator=generator())
+    assert torch.equal(apply(pictures.clone(), RandAugment(p=0.0), generator()), pictures)
+    assert torch.equal(apply(pictures.clone(), RandAugment(operations=0), generator()), pictures)
+
+
+def test_each_clip_of_a_batch_gets_what_it_drew_in_all_its_frames():
+    still = torch.rand(12, 1, 3, 16, 16, generator=generator()).expand(-1, 2, -1, -1, -1)
+    recipe = RandAugment(operations=1, magnitude=20.0)
+    together = apply(still.clone(), recipe, generator(3))
+    assert torch.equal(together[:, 0], together[:, 1])
+    numbers, signs = draw(12, recipe, generator(3))
+    assert len(set(numbers[0].tolist())) > 4
+    for clip in range(12):
+        own = numbers[:, clip : clip + 1], signs[:, clip : clip + 1]
+        moved = homography.warp(still[clip], geometry(*own, 20.0).expand(2, 3, 3))
+        expected = photometry(moved[None].clone(), *own, 20.0)[0]
+        assert torch.allclose(together[clip], expected, atol=2e-5), OPERATIONS[int(numbers[0, clip])]

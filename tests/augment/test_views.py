@@ -109,7 +109,20 @@ def test_the_curriculum_follows_the_epochs():
 
 def test_views_are_mirrored_and_blurred_as_often_as_either_is_set():
     windows = noise(6, 1)[:, 0]
-    mirrored = augmented(windows[:, None], FinetuneRecipe(flip=1.0, blur=0.0), 0.0, generator())[0]
+    mirrored = augmented(
+        windows[:, None], FinetuneRecipe(flip=1.0, blur=0.0, rand_augment=None), 0.0, generator()
+    )[0]
     assert torch.equal(mirrored, normalise(windows.flip(-1)))
-    blurred = augmented(windows[:, None], FinetuneRecipe(flip=0.0, blur=1.0), 0.0, generator())[0]
+    blurred = augmented(
+        windows[:, None], FinetuneRecipe(flip=0.0, blur=1.0, rand_augment=None), 0.0, generator()
+    )[0]
     assert (blurred.std((1, 2, 3, 4)) < normalise(windows).std((1, 2, 3, 4))).all()
+
+
+def test_fine_tuning_has_rand_augment_by_default():
+    windows = noise(8, 1)[:, 0]
+    plain = FinetuneRecipe(flip=0.0, blur=0.0, rand_augment=None)
+    unchanged = augmented(windows[:, None], plain, 0.0, generator())[0]
+    assert torch.equal(unchanged, normalise(windows))
+    changed = augmented(windows[:, None], FinetuneRecipe(flip=0.0, blur=0.0), 0.0, generator())[0]
+    assert (changed != unchanged).flatten(1).any(1).sum() >= 6

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from kinefract import video
 from kinefract.benchmarks import index
-from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry, Video
+from kinefract.benchmarks.recipes import BenchmarkRecipe, Contents, Entry, Video
 from kinefract.errors import UserError
 
 NASTY = [
@@ -25,6 +26,7 @@ NASTY = [
     "%03d * ? [0-9].mp4",
     "-option:colon.mp4",
     " .mp4",
+    os.fsdecode(b"no utf-8 \xff\xfe.mp4"),
 ]
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -34,10 +36,20 @@ class Listed(BenchmarkRecipe):
     """A benchmark that is a list."""
 
     kind: str = "listed"
-    listed: tuple[tuple[str, int, str, str], ...]
+    listed: tuple[tuple, ...]
+    missing: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = ()
+    allow_missing: bool = False
 
-    def entries(self, root, folder):
-        return [Entry(*entry) for entry in self.listed]
+    @property
+    def tolerant(self):
+        return self.allow_missing
+
+    def contents(self, root, folder):
+        names = {entry[1]: entry[2] for entry in self.listed}
+        entries = [Entry(*entry) for entry in self.listed]
+        wrong = list(self.missing), list(self.disagreements)
+        return Contents([names[label] for label in sorted(names)], entries, *wrong, {"train": 10})
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +82,7 @@ def test_any_file_name_round_trips(nasty, tmp_path):
     index.build(nasty, tmp_path, tmp_path / "index")
     videos = index.read(tmp_path / "index")
     assert [(str(v.path), v.label, v.class_name, v.split) for v in videos] == list(nasty.listed)
-    assert {v[4:] for v in videos} == {(6, 12.0, 48, 32)}
+    assert {v[3:9] for v in videos} == {(6, 12.0, 48, 32, 0, 6)}
     assert not list(tmp_path.rglob("gone"))
 
 
@@ -80,8 +92,9 @@ def test_the_folder_holds_classes_counts_and_a_sheet(nasty, tmp_path):
     folder = tmp_path / "index"
     assert json.loads((folder / "classes.json").read_text()) == ["one", "two, or so"]
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["videos"] == {"train": 9, "test": 9}
-    assert summary["per_class"]["train"] == {"one": 5, "two, or so": 4}
+    assert summary["videos"] == {"train": 10, "test": 10}
+    assert summary["per_class"]["train"] == {"one": 5, "two, or so": 5}
+    assert "train             10        10" in (folder / "summary.txt").read_text(encoding="utf-8")
     sheet = video.probe(folder / "preview.mp4")
     assert sheet.frames == 36
     assert sheet.width % 2 == sheet.height % 2 == 0
@@ -117,11 +130,56 @@ def test_broken_files_are_reported_together_and_no_index_is_left(nasty, tmp_path
         (tmp_path / name).write_bytes(data)
         listed.append((str(tmp_path / name), 0, "one", "train"))
     listed.append((str(tmp_path / "nowhere.mp4"), 0, "one", "train"))
-    with pytest.raises(UserError, match="4 of 22 videos cannot be used") as error:
-        index.build(Listed(listed=tuple(listed)), tmp_path, tmp_path / "index")
-    for name in (*broken, "nowhere.mp4"):
-        assert str(tmp_path / name) in str(error.value)
-    assert not (tmp_path / "index/index.csv").exists()
+    listed.append((listed[0][0], 0, "one", "train", 3, 7))
+    wrong = {"missing": ("absent\n.mp4",), "disagreements": ("the lists are short",)}
+    folder = tmp_path / "index"
+    with pytest.raises(UserError) as error:
+        index.build(Listed(listed=tuple(listed), **wrong), tmp_path, folder)
+    message = str(error.value)
+    assert message.startswith(
+        "the lists are short; 1 of 26 listed videos are not there; 5 of 26 cannot be read:\n"
+    )
+    for text in (*broken, "nowhere.mp4", "absent\\n.mp4", "frames 3 to 7 are wanted of a video of 6"):
+        assert text in message
+        assert text in (folder / "problems.txt").read_text(encoding="utf-8")
+    assert "`allow_missing: true`" in message
+    assert [path.name for path in folder.iterdir()] == ["problems.txt"]
+
+
+@needs_ffmpeg
+def test_going_on_without_them_is_said_and_leaves_the_rest(nasty, tmp_path, capsys):
+    (tmp_path / "broken.mp4").write_bytes(b"")
+    listed = (*nasty.listed, (str(tmp_path / "broken.mp4"), 0, "one", "train"))
+    recipe = Listed(listed=listed, missing=("absent.mp4",), allow_missing=True)
+    index.build(recipe, tmp_path, tmp_path / "index")
+    assert [str(item.path) for item in index.read(tmp_path / "index")] == [item[0] for item in nasty.listed]
+    said = capsys.readouterr().err
+    assert "1 of 22 listed videos are not there; 1 of 22 cannot be read: going on without" in said
+    summary = json.loads((tmp_path / "index/summary.json").read_text())
+    assert (summary["missing"], summary["unreadable"]) == (1, 1)
+    assert len((tmp_path / "index/problems.txt").read_text().splitlines()) == 2
+    index.build(nasty, tmp_path, tmp_path / "index")
+    assert not (tmp_path / "index/problems.txt").exists()
+
+
+@needs_ffmpeg
+def test_a_clip_is_a_part_of_its_file(nasty, tmp_path):
+    path, label, name, split = nasty.listed[0]
+    parts = (path, label, name, split, 1, 3), (path, label, name, split, 3)
+    index.build(Listed(listed=(*nasty.listed[1:], *parts)), tmp_path, tmp_path / "index")
+    found = [item for item in index.read(tmp_path / "index") if str(item.path) == path]
+    assert [(item.start, item.end, item.length, item.frames) for item in found] == [
+        (1, 3, 2, 6),
+        (3, 6, 3, 6),
+    ]
+
+
+def test_a_benchmark_of_no_class_or_of_unreadable_names_is_refused(tmp_path):
+    with pytest.raises(UserError, match="lists no class"):
+        index.build(Listed(listed=()), tmp_path, tmp_path / "index")
+    for name in ("two\nlines", os.fsdecode(b"\xff")):
+        with pytest.raises(UserError, match="names of classes have to be text in one line"):
+            index.build(Listed(listed=(("a.mp4", 0, name, "train"),)), tmp_path, tmp_path / "index")
 
 
 @needs_ffmpeg
@@ -135,8 +193,8 @@ def test_at_most_ten_broken_files_are_listed(tmp_path):
 @pytest.mark.parametrize("kept", ["train", "test"])
 def test_a_class_needs_training_and_test_videos(nasty, tmp_path, kept):
     listed = tuple(entry for entry in nasty.listed if entry[1] == 0 or entry[3] == kept)
-    other = {"train": "test", "test": "train"}[kept]
-    with pytest.raises(UserError, match=f"no {other} videos of 1 classes: two, or so"):
+    other = {"train": "test", "test": "training"}[kept]
+    with pytest.raises(UserError, match=f"1 of 2 classes have no {other} videos: two, or so"):
         index.build(Listed(listed=listed), tmp_path, tmp_path / "index")
 
 
@@ -160,10 +218,11 @@ HEADER = ",".join(Video._fields)
     [
         "",
         "path,label\n",
-        f"{HEADER}\na.mp4,0,one,train,6\n",
-        f"{HEADER}\na.mp4,zero,one,train,6,12.0,48,32\n",
-        f"{HEADER}\na.mp4,0,one,validation,6,12.0,48,32\n",
-        f'{HEADER}\n"a.mp4,0,one,train,6,12.0,48,32\n',
+        f"{HEADER}\na.mp4,0,one,6,12.0\n",
+        f"{HEADER}\na.mp4,zero,one,6,12.0,48,32,0,6,train\n",
+        f"{HEADER}\na.mp4,0,one,6,12.0,48,32,0,6,both\n",
+        f"{HEADER}\na.mp4,0,one,6,12.0,48,32,0,,train\n",
+        f'{HEADER}\n"a.mp4,0,one,6,12.0,48,32,0,6,train\n',
         b"\xff\xfe\x00PK\x03\x04".decode("latin-1"),
     ],
 )
@@ -176,7 +235,9 @@ def test_a_malformed_index_is_refused(tmp_path, text):
 @needs_ffmpeg
 def test_the_index_is_plain_csv(nasty, tmp_path):
     index.build(nasty, tmp_path, tmp_path / "index")
-    with (tmp_path / "index/index.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "index/index.csv").open(
+        encoding="utf-8", errors="surrogateescape", newline=""
+    ) as stream:
         rows = list(csv.DictReader(stream))
     assert rows[4]["path"].endswith("new\nline\r.mp4")
 
@@ -193,3 +254,24 @@ def test_the_catalog_fills_the_registry_without_loading_torch_or_libav():
     assert "'motions'" in names
     assert "'ucf101'" in names
     assert heavy == "]"
+
+
+class Tolerant(Listed):
+    @property
+    def tolerant(self):
+        return True
+
+
+@needs_ffmpeg
+def test_a_tolerant_benchmark_is_indexed_though_a_class_lacks_a_side(nasty, tmp_path, capsys):
+    listed = tuple(entry for entry in nasty.listed if entry[1] == 0 or entry[3] == "train")
+    index.build(Tolerant(listed=listed), tmp_path, tmp_path / "index")
+    assert "1 of 2 classes have no test videos: two, or so" in capsys.readouterr().err
+    assert {item.split for item in index.read(tmp_path / "index") if item.label == 1} == {"train"}
+    only_tests = tuple(entry for entry in nasty.listed if entry[3] == "test")
+    index.build(Tolerant(listed=only_tests), tmp_path, tmp_path / "tests")
+    assert (tmp_path / "tests/preview.png").exists()
+    with pytest.raises(UserError, match="not one of the benchmark's videos is there"):
+        index.build(
+            Tolerant(listed=((str(tmp_path / "gone.mp4"), 0, "one", "train"),)), tmp_path, tmp_path / "none"
+        )

@@ -160,7 +160,7 @@ def test_files_keep_no_trace_of_the_frames_before():
 
 def test_entries_are_files_with_labels(tmp_path):
     recipe = MotionsRecipe(train_per_class=2, test_per_class=1, size=32, frames=4)
-    entries = recipe.entries(tmp_path, tmp_path)
+    entries = recipe.contents(tmp_path, tmp_path).entries
     assert [(e.label, e.class_name) for e in entries if e.split == "test"] == list(enumerate(CLASSES))
 
     assert len({(tmp_path / e.path).read_bytes() for e in entries}) == len(entries) == 36
@@ -194,7 +194,7 @@ def test_impossible_settings_are_rejected(settings):
 
 def test_some_of_the_motions_are_labelled_from_0_and_keep_their_clips(tmp_path):
     some = MotionsRecipe(train_per_class=1, test_per_class=1, size=32, classes=["grow", "left"])
-    entries = some.entries(tmp_path, tmp_path)
+    entries = some.contents(tmp_path, tmp_path).entries
     named = [(e.label, e.class_name, e.split) for e in entries]
     assert named == [(0, "left", "train"), (1, "grow", "train"), (0, "left", "test"), (1, "grow", "test")]
     whole = motions.clip(MotionsRecipe(size=32), CLASSES.index("grow"), "test", 0)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from kinefract import params, plan, video
 from kinefract.files import write_json, write_text
 from kinefract.specs import StudySpec
 
+VIDEOS = 200  # test videos of each benchmark, so that two decimals of a top-1 are a whole number of them
+CLASSES = ("fall", "rise", "spin", "zoom")
 MADE_WITH = {
     "kinefract": "0.1.0",
     "commit": "0123456789ab",
@@ -44,6 +47,8 @@ def make_up(
     objectives: tuple[str, ...] = ("scratch", "supervised"),
     vary: dict | None = None,
     previews: bool = True,
+    name: str = "little",
+    variants: dict | None = None,
 ) -> MadeUp:
     """Write the folders of a study.
 
@@ -54,21 +59,28 @@ def make_up(
         objectives: Varied values, unless ``vary`` is given.
         vary: The study's ``vary`` section.
         previews: Whether datasets and benchmarks have previews.
+        name: The study's name.
+        variants: The study's ``variants`` section, in place of ``vary``; ``init: published`` are weights.
     """
     seeds = range(1, 1 + len(next(iter(top1[0].values()))))
     settings = params.parse(
         {
-            "run": ["little"],
+            "run": [name],
             "datasets": {"fractal": {"family": "fractal", "classes": 4, "clips_per_class": 5, "size": 32}},
             "pretraining": {"small": {"dataset": "fractal", "epochs": 4, "width": 8}},
             "finetuning": {"small": {"epochs": 12}},
+            "weights": {"published": {"file": "weights.pth", "backbone": "tsm_resnet50"}},
             "benchmarks": {name: {"kind": "motions", "seed": number} for number, name in enumerate(top1[0])},
             "studies": {
-                "little": {
+                name: {
                     "question": question,
                     "pretraining": "small",
                     "finetuning": "small",
-                    "vary": vary or {"pretraining.objective": list(objectives)},
+                    **(
+                        {"variants": variants}
+                        if variants
+                        else {"vary": vary or {"pretraining.objective": list(objectives)}}
+                    ),
                     "benchmarks": list(top1[0]),
                     "seeds": list(seeds),
                 }
@@ -76,7 +88,7 @@ def make_up(
         }
     )
     resolved = plan.resolve(settings)
-    study = resolved.study("little")
+    study = resolved.study(name)
     for shelf in (resolved.datasets, resolved.benchmarks, resolved.pretrains, resolved.finetunes):
         for spec in shelf.values():
             spec.write(root)
@@ -87,6 +99,10 @@ def make_up(
         for benchmark, by_seed in variant.runs.items():
             for (seed, run_id), value in zip(by_seed.items(), scores[benchmark], strict=True):
                 write_run(root / "results/finetune" / run_id, "finetune", value, 12, seed)
+    for spec in resolved.benchmarks.values():
+        write_json(
+            root / spec.folder / "summary.json", {"classes": 4, "videos": {"train": 400, "test": VIDEOS}}
+        )
     if previews:
         for number, folder in enumerate([*resolved.datasets.values(), *resolved.benchmarks.values()]):
             write_preview(root / folder.folder, number)
@@ -123,8 +139,23 @@ def write_run(folder: Path, phase: str, top1: float, epochs: int, seed: int = 1)
         "made_with": MADE_WITH,
     }
     if phase == "finetune":
-        result |= {"top5": min(1.0, top1 + 0.25), "videos": 240, "evaluation_seconds": 4.0}
+        result |= {"top5": min(1.0, top1 + 0.25), "videos": VIDEOS, "evaluation_seconds": 4.0}
+        write_predictions(folder, top1)
     write_json(folder / "result.json", result)
+
+
+def write_predictions(folder: Path, top1: float) -> None:
+    """Write predictions of which the share ``top1`` is right: the easier videos, by a noisy order."""
+    noise = np.random.default_rng(zlib.crc32(folder.name.encode())).random(VIDEOS)
+    order = np.argsort(np.arange(VIDEOS) * 7 % VIDEOS / VIDEOS + noise, kind="stable")
+    right = np.zeros(VIDEOS, bool)
+    right[order[: round(top1 * VIDEOS)]] = True
+    lines = ["path,label,class,predicted,correct,top5"]
+    for place in range(VIDEOS):
+        label = place % 4
+        guess = label if right[place] else (label + 1) % 4
+        lines.append(f"clips/{place}.mp4,{label},{CLASSES[label]},{guess},{int(right[place])},{guess}:0.9000")
+    write_text(folder / "predictions.csv", "".join(line + "\r\n" for line in lines))
 
 
 def write_preview(folder: Path, number: int) -> None:

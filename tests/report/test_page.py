@@ -1,11 +1,13 @@
 """The page: whole in one file, safe from what it quotes, the same each time, and shown by a real browser."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from madeup import MadeUp, make_up
 from PIL import Image
 
 from kinefract import report
+from kinefract.files import write_json
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -94,7 +97,10 @@ def test_it_shows_numbers_commands_versions_and_specs(html: str, little: MadeUp)
         "47.3 ± 3.1",
         "61.7 ± 3.1",
         "3 seeds",
-        "a gain of 14.4 points",
+        "a gain of 14.4 points: better than scratch",
+        "95 % interval 39.7 to 54.9",
+        "3 seeds, compute 1.0x",
+        "supervised against scratch on motions",
         "snakemake little",
         "0123456789ab",
     ]
@@ -128,8 +134,7 @@ def test_a_page_without_previews_says_so(single: Path) -> None:
 
 
 def test_a_rebuild_in_another_process_gives_the_same_bytes(little: MadeUp, folder: Path) -> None:
-    names = ["index.html", "top1.svg", "curves.svg", "table.csv", "table.md", "curves.csv", "metrics.json"]
-    before = {name: (folder / name).read_bytes() for name in names}
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     program = (
         "from kinefract import report, tracking; tracking.log_study = lambda *_: None; "
         f"report.build({str(little.spec_path)!r})"
@@ -139,7 +144,63 @@ def test_a_rebuild_in_another_process_gives_the_same_bytes(little: MadeUp, folde
         check=True,
         env={"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)},
     )
-    assert {name: (folder / name).read_bytes() for name in names} == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_one_seed_is_said_where_an_interval_would_be(single: Path) -> None:
+    text = Page((single / "index.html").read_text(encoding="utf-8")).text
+    assert text.count("one seed, so no interval") == 2
+    assert "One seed, so no interval and no test: scratch on motions, supervised on motions." in text
+    assert "With one seed there is no interval" in text
+
+
+def test_means_over_classes_are_shown_where_runs_have_them(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], previews=False)
+    for seed, value in ((1, 0.55), (2, 0.65)):
+        path = made.finetune_folder(1, "motions", seed) / "result.json"
+        write_json(path, json.loads(path.read_text()) | {"mean_class_accuracy": value})
+    report.build(made.spec_path)
+    text = Page((made.spec_path.parent / "index.html").read_text(encoding="utf-8")).text
+    assert text.count("mean of classes") == 1
+    assert "mean of classes 60.0 ± 7.1" in text
+    metrics = json.loads((made.spec_path.parent / "metrics.json").read_text())
+    assert metrics["supervised"]["motions"]["mean_class_accuracy"] == 0.6
+    assert "mean_class_accuracy" not in metrics["scratch"]["motions"]
+
+
+def test_samples_name_the_variants_of_each_dataset(tmp_path: Path) -> None:
+    vary = {"dataset.clips_per_class": [5, 6]}
+    made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], vary=vary)
+    report.build(made.spec_path)
+    text = Page((made.spec_path.parent / "index.html").read_text(encoding="utf-8")).text
+    assert text.count("Pre-training clips: fractal") == 2
+    assert "of 5, 20 clips" in text
+    assert "of 6, 20 clips" in text
+
+
+def test_several_baselines_are_named_in_table_chart_and_answer(tmp_path: Path) -> None:
+    vary = {"pretraining.objective": ["scratch", "supervised"], "finetuning.method": ["linear_probe", "full"]}
+    scores = [{"one": values} for values in ([0.20, 0.22], [0.50, 0.53], [0.60, 0.63], [0.52, 0.51])]
+    made = make_up(tmp_path, scores, vary=vary, previews=False)
+    report.build(made.spec_path)
+    folder = made.spec_path.parent
+    text = Page((folder / "index.html").read_text(encoding="utf-8")).text
+    for words in (
+        "better than scratch, method linear_probe",
+        "not distinguishable from scratch, method full",
+        "compared with its baseline, the variant from scratch that shares its other settings, on the same",
+        "supervised, method full against scratch, method full on one",
+        "With method linear_probe: pre-training on fractal clips reached 61.5 % top-1 on one",
+        "With method full: pre-training on fractal clips reached 51.5 % top-1 on one",
+    ):
+        assert words in " ".join(text.split())
+    drawn = [node.text for node in ElementTree.parse(folder / "top1.svg").iter() if node.text]
+    said = " ".join(" ".join(drawn).split())
+    for words in (
+        "better than scratch, method linear_probe",
+        "not distinguishable from scratch, method full",
+    ):
+        assert words in said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")

@@ -13,7 +13,7 @@ from kinefract.report import results
 def test_scores_are_read_by_variant_benchmark_and_seed(tmp_path: Path) -> None:
     top1 = [{"one": [0.2, 0.3], "two": [0.5, 0.7]}, {"one": [0.4, 0.4], "two": [0.9, 0.6]}]
     made = make_up(tmp_path, top1, previews=False)
-    rows = results.read(tmp_path, made.study)
+    rows = results.read(tmp_path, made.study).rows
     assert [row.label for row in rows] == ["scratch", "supervised"]
     assert [row.pretrain is None for row in rows] == [True, False]
     found = [{name: list(cell.top1.by_seed.values()) for name, cell in row.cells.items()} for row in rows]

@@ -4,14 +4,23 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from madeup import MadeUp, make_up
+from madeup import MadeUp, make_up, read_csv, write_run
 
 from kinefract import report, tracking
 from kinefract.errors import UserError
 
 
 def test_all_files_are_there(folder: Path) -> None:
-    expected = {"spec.yaml", "table.csv", "table.md", "curves.csv", "metrics.json", "top1.svg", "curves.svg"}
+    expected = {
+        "spec.yaml",
+        "table.md",
+        "curves.csv",
+        "metrics.json",
+        "answer.json",
+        "top1.svg",
+        "curves.svg",
+    }
+    expected |= {f"{name}.{suffix}" for name in ("table", "costs", "classes") for suffix in ("csv", "tex")}
     assert {path.name for path in folder.iterdir()} == {*expected, "index.html"}
 
 
@@ -44,6 +53,77 @@ def test_missing_runs_leave_no_report(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 of 3 runs are missing"):
         report.build(made.spec_path)
     assert [path.name for path in made.spec_path.parent.iterdir()] == ["spec.yaml"]
+
+
+def finish_half(made: MadeUp) -> None:
+    """Take away the last variant's runs, its pre-training's too, and one run of the one before it."""
+    last = len(made.study.variants) - 1
+    for seed in (1, 2):
+        (made.finetune_folder(last, "motions", seed) / "result.json").unlink()
+    (made.root / "results/pretrain" / str(made.study.variants[last].pretrain) / "result.json").unlink()
+    (made.finetune_folder(last - 1, "motions", 2) / "result.json").unlink()
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> MadeUp:
+    """A study of three variants and two seeds of which four of eight runs are missing."""
+    scores = [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}, {"motions": [0.5, 0.6]}]
+    made = make_up(tmp_path, scores, objectives=("scratch", "supervised", "moco"), previews=False)
+    finish_half(made)
+    return made
+
+
+def test_half_a_study_names_what_is_missing_and_shows_the_rest(half: MadeUp) -> None:
+    report.build(half.spec_path, partial=True)
+    folder = half.spec_path.parent / "partial"
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Half-finished: 4 of 8 runs are missing." in html
+    assert "Without any finished run: moco." in html
+    for seed in (1, 2):
+        assert f"{half.finetune_folder(2, 'motions', seed).name}: not begun" in html
+    assert str(half.study.variants[2].pretrain) in html
+    assert "45.0 ± 7.1" in html
+    assert "60.0" in html
+    assert "One seed, so no interval and no test: supervised on motions." in html
+    lines = read_csv(folder / "table.csv")
+    assert [(line["variant"], line["seeds"], line["top1"]) for line in lines] == [
+        ("scratch", "2", "0.45"),
+        ("supervised", "1", "0.6"),
+        ("moco", "0", ""),
+    ]
+    assert "not finished" in (folder / "table.tex").read_text()
+    assert "not finished" in (folder / "top1.svg").read_text()
+
+
+def test_half_a_study_is_not_taken_for_a_finished_one(half: MadeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged = []
+    monkeypatch.setattr(tracking, "log_study", lambda *_: logged.append(1))
+    report.build(half.spec_path, partial=True)
+    assert {path.name for path in half.spec_path.parent.iterdir()} == {"spec.yaml", "partial"}
+    assert not logged
+    with pytest.raises(UserError, match="4 of 8 runs are missing"):
+        report.build(half.spec_path)
+
+
+def test_a_finished_study_takes_the_place_of_its_half(half: MadeUp) -> None:
+    report.build(half.spec_path, partial=True)
+    for folder in half.root.glob("results/*/*"):
+        if (folder / "metrics.jsonl").exists() and not (folder / "result.json").exists():
+            write_run(folder, folder.parent.name, 0.5, 4)
+    report.build(half.spec_path, partial=True)
+    names = {path.name for path in half.spec_path.parent.iterdir()}
+    assert "index.html" in names
+    assert "partial" not in names
+    assert "Half-finished" not in (half.spec_path.parent / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_study_without_any_run_has_a_page(half: MadeUp) -> None:
+    for path in half.root.glob("results/*/*/result.json"):
+        path.unlink()
+    report.build(half.spec_path, partial=True)
+    html = (half.spec_path.parent / "partial/index.html").read_text(encoding="utf-8")
+    assert "8 of 8 runs are missing" in html
+    assert "No fine-tuning has finished yet." in html
 
 
 def test_point_leads_to_the_page_also_after_a_move(little: MadeUp, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from kinefract import params, plan
 from kinefract.errors import UserError
 from kinefract.report import point
+from kinefract.specs import PretrainSpec
 from kinefract.video import require_ffmpeg
 
 try:
@@ -27,6 +28,7 @@ GPU = 1 if shutil.which("nvidia-smi") else 0
 wildcard_constraints:
     id=r"[a-z0-9_]+(-[a-z0-9_]+)*-[0-9a-f]{12}",
     shard=r"\d{5}",
+    benchmark=r"[a-z][a-z0-9_]*",
     parent="data/synthetic|data/benchmarks|results/pretrain|results/finetune|results/studies",
 
 
@@ -60,7 +62,7 @@ def study_page(name):
 
 def starting_weights(wildcards):
     init = spec_of(wildcards).init
-    return ancient(f"{init.folder}/model.safetensors") if init else []
+    return ancient(f"{init.folder}/model.safetensors") if isinstance(init, PretrainSpec) else []
 
 
 def store_before(run):

@@ -53,6 +53,7 @@ rule index:
         index="data/benchmarks/{id}/index.csv",
         classes="data/benchmarks/{id}/classes.json",
         summary="data/benchmarks/{id}/summary.json",
+        page="data/benchmarks/{id}/summary.txt",
         picture="data/benchmarks/{id}/preview.png",
         preview="data/benchmarks/{id}/preview.mp4",
     log:
@@ -63,3 +64,15 @@ rule index:
         "../envs/ffmpeg.yaml"
     shell:
         "kinefract index {input.spec:q} 2>&1 | tee {log:q}"
+
+
+rule download:
+    output:
+        touch("results/downloads/{benchmark}.done"),
+    log:
+        "results/logs/download/{benchmark}.log",
+    localrule: True
+    conda:
+        "../envs/ffmpeg.yaml"
+    shell:
+        "kinefract download {wildcards.benchmark:q} 2>&1 | tee {log:q}"

@@ -13,6 +13,10 @@ rule finetune_run:
         metrics="results/finetune/{id}/metrics.jsonl",
         predictions="results/finetune/{id}/predictions.csv",
         result="results/finetune/{id}/result.json",
+        classes="results/finetune/{id}/classes.json",
+        per_class="results/finetune/{id}/per_class.csv",
+        confusion="results/finetune/{id}/confusion.svg",
+        mistakes="results/finetune/{id}/mistakes.png",
         model="results/finetune/{id}/model.safetensors",
     log:
         "results/logs/finetune/{id}.log",

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import interpolate
 
 CROP_TRIES = 10
+FRAMES_AT_ONCE = 8  # that are resized, since their floats take four times the memory
 
 
 def random_box(
@@ -42,14 +43,27 @@ def random_box(
     return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
 
 
-def resize(frames: np.ndarray | torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Resize uint8 frames (T, H, W[, C]) to uint8 (T, C, height, width), bicubic with antialiasing."""
+def resize(
+    frames: np.ndarray | torch.Tensor, height: int, width: int, resizing: str = "bicubic"
+) -> torch.Tensor:
+    """Resize frames.
+
+    Args:
+        frames: uint8 (T, H, W[, C]).
+        height: Of the result, in pixels.
+        width: The same.
+        resizing: "bicubic", with antialiasing, or "area", the mean over what a pixel covers.
+
+    Returns:
+        uint8 (T, C, height, width).
+    """
     pixels = torch.as_tensor(frames)
     pixels = pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.movedim(-1, 1)
     if pixels.shape[-2:] == (height, width):
         return pixels.contiguous()
-    resized = interpolate(pixels.float(), (height, width), mode="bicubic", antialias=True)
-    return resized.round_().clamp_(0, 255).to(torch.uint8)
+    settings = {"mode": "area"} if resizing == "area" else {"mode": "bicubic", "antialias": True}
+    parts = (interpolate(part.float(), (height, width), **settings) for part in pixels.split(FRAMES_AT_ONCE))
+    return torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in parts])
 
 
 def random_resized_crop(
@@ -58,16 +72,18 @@ def random_resized_crop(
     area: tuple[float, float],
     aspect: tuple[float, float],
     rng: np.random.Generator,
+    resizing: str = "bicubic",
 ) -> torch.Tensor:
     """Crop all frames to one random box and resize it: uint8 (T, H, W[, C]) to (T, C, size, size)."""
     top, left, height, width = random_box(*frames.shape[1:3], area, aspect, rng)
-    return resize(frames[:, top : top + height, left : left + width], size, size)
+    return resize(frames[:, top : top + height, left : left + width], size, size, resizing)
 
 
-def centre_crop(frames: np.ndarray, short_side: int, size: int) -> torch.Tensor:
+def centre_crop(frames: np.ndarray, short_side: int, size: int, resizing: str = "bicubic") -> torch.Tensor:
     """Resize a clip's short side and cut the centre: uint8 (T, H, W[, C]) to (T, C, size, size)."""
     height, width = frames.shape[1:3]
     scale = short_side / min(height, width)
-    resized = resize(frames, max(size, round(height * scale)), max(size, round(width * scale)))
+    tall, wide = max(size, round(height * scale)), max(size, round(width * scale))
+    resized = resize(frames, tall, wide, resizing)
     top, left = (resized.shape[-2] - size) // 2, (resized.shape[-1] - size) // 2
     return resized[..., top : top + size, left : left + size].contiguous()

@@ -37,6 +37,28 @@ def draw(count: int, recipe: RandAugment, generator: Generator) -> tuple[Tensor,
     return numbers * applied, signs
 
 
+def apply(clips: Tensor, recipe: RandAugment, generator: Generator) -> Tensor:
+    """Apply operations to a batch, with one resampling of the clips that are moved.
+
+    Args:
+        clips: float (B, T, C, H, W) in [0, 1], C 1 or 3; changed in place.
+        recipe: How many operations, how strong, how often.
+        generator: On the CPU, so that the draws are the same whatever device the clips are on.
+
+    Returns:
+        float, the same shape, in [0, 1].
+    """
+    numbers, signs = draw(len(clips), recipe, generator)
+    maps = geometry(numbers, signs, recipe.magnitude)
+    (moved,) = torch.where((maps != torch.eye(3)).flatten(1).any(1))
+    if len(moved):
+        of_frames = maps[moved].repeat_interleave(clips.shape[1], 0).to(clips.device)
+        places = moved.to(clips.device)
+        warped = homography.warp(clips[places].flatten(0, 1), of_frames)
+        clips[places] = warped.unflatten(0, (len(moved), -1))
+    return photometry(clips, numbers, signs, recipe.magnitude)
+
+
 def geometry(numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
     """Return the map of the operations drawn that move the picture: (B, 3, 3)."""
     share = signs * magnitude / MOST

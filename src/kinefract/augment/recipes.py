@@ -4,11 +4,11 @@ Pairs named so are [start, end] of the curriculum: the value grows linearly from
 epochs. Others are [least, most] of what is drawn. ``p: 0`` switches an effect off. Loads no torch.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from kinefract.schema import Section
+from kinefract.schema import Section, merged
 from kinefract.synth.ranges import span
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -110,6 +110,12 @@ class RandAugment(Section):
     magnitude: float = Field(default=7.0, ge=0, le=30, description="of 30")
 
 
+EFFECTS = (
+    *("foreground", "group", "displacement", "background", "perspective"),
+    *("camera", "zoom", "shake", "rand_augment"),
+)
+
+
 class Filmed(Section):
     """All of them."""
 
@@ -124,6 +130,22 @@ class Filmed(Section):
     shake: Shake = Shake()
     rand_augment: RandAugment = RandAugment()
     curriculum_epochs: float = Field(default=5.0, ge=0, description="over which magnitudes grow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some(cls, data: Any) -> Any:
+        """Take ``only: [zoom]``, ``without: [zoom]`` for what it means: others, or these, never happen."""
+        if not isinstance(data, dict) or not data.keys() & {"only", "without"}:
+            return data
+        rest = {key: value for key, value in data.items() if key not in ("only", "without")}
+        for key in ("only", "without"):
+            named = data.get(key, [])
+            if not isinstance(named, list) or any(name not in EFFECTS for name in named):
+                raise ValueError(f"{key}: wants a list of effects, of {', '.join(EFFECTS)}")
+        off = set(data.get("without", []))
+        if "only" in data:
+            off |= set(EFFECTS) - set(data["only"])
+        return merged(rest, {name: {"p": 0.0} for name in EFFECTS if name in off})
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:

@@ -2,9 +2,10 @@
 
 from torch import Generator, Tensor
 
-from kinefract.augment.basic import augment
+from kinefract.augment import rand_augment
+from kinefract.augment.basic import as_pictures, augment
 from kinefract.augment.filmed import filmed, reverse_together
-from kinefract.recipes import PretrainRecipe, TrainRecipe
+from kinefract.recipes import FinetuneRecipe, PretrainRecipe, TrainRecipe
 
 
 def augmented(windows: Tensor, recipe: TrainRecipe, epochs: float, generator: Generator) -> list[Tensor]:
@@ -16,7 +17,7 @@ def augmented(windows: Tensor, recipe: TrainRecipe, epochs: float, generator: Ge
 
     Args:
         windows: uint8 (B, views, T, C, S, S), C 1 or 3, on the training device.
-        recipe: Of either phase; pre-training may ask for clips that look filmed.
+        recipe: Of either phase; pre-training may ask for clips that look filmed, fine-tuning for RandAugment.
         epochs: How many are done, as far as the curriculum is concerned.
         generator: On the CPU.
 
@@ -31,4 +32,6 @@ def augmented(windows: Tensor, recipe: TrainRecipe, epochs: float, generator: Ge
         kinds = [settings] + [settings.of_the_key()] * (len(views) - 1)
         progress = settings.progress(epochs)
         views = [filmed(view, kind, progress, generator) for view, kind in zip(views, kinds, strict=True)]
+    if isinstance(recipe, FinetuneRecipe) and recipe.rand_augment:
+        views = [rand_augment.apply(as_pictures(view), recipe.rand_augment, generator) for view in views]
     return [augment(view, recipe.flip, recipe.blur, generator) for view in views]

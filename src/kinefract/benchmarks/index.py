@@ -1,24 +1,25 @@
-"""From a benchmark's recipe to its index: one CSV line per video, probed, with a sheet to look at.
+"""From a benchmark's recipe to its index: one CSV line per video, probed, with a summary and a sheet.
 
 The index folder holds ``index.csv`` (what training reads), ``classes.json`` (names in the order of their
-labels), ``summary.json`` (videos per split and class) and the sheet ``preview.mp4`` with its still.
+labels), ``summary.json`` and ``summary.txt`` (what was found, against the official counts) and the sheet
+``preview.mp4`` with its still. Where videos cannot be used, ``problems.txt`` lists all of them.
 """
 
 import csv
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kinefract import video
-from kinefract.benchmarks.recipes import BenchmarkRecipe, Entry, Video
+from kinefract.benchmarks import summary
+from kinefract.benchmarks.probes import probe_all
+from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.sheet import write_sheet
 from kinefract.errors import UserError
-from kinefract.files import write_json, written_whole
-from kinefract.progress import progress, say
+from kinefract.files import write_json, write_text, written_whole
+from kinefract.progress import say
 
-SPLITS = ("train", "test")
-PROBLEMS_SHOWN = 10
+INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
 
 
 def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
@@ -30,29 +31,30 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
         folder: The index folder; made where absent.
 
     Raises:
-        UserError: videos are missing, unreadable or truncated (all of them in one message), or a class has
-            no training or no test videos.
+        UserError: videos are missing, unreadable or truncated, or counts are not the official ones (all in
+            one message) or a class has no videos on one side, unless the recipe goes on without; or there
+            are no videos at all.
     """
     video.require_ffmpeg()
-    folder = Path(folder)
+    root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    entries = recipe.entries(Path(root), folder)
-    classes = _classes(entries)
-    videos = _probe_all(entries, folder)
+    contents = recipe.contents(root, folder)
+    classes = contents.classes
+    _check(classes, contents.entries)
+    videos, unreadable = probe_all(contents.entries, folder, root)
+    _report(recipe, contents, unreadable, folder)
+    _check_sides(recipe, classes, videos)
+    duplicates = summary.duplicates([_absolute(item.path, folder) for item in videos])
 
-    counts = {split: Counter(item.class_name for item in videos if item.split == split) for split in SPLITS}
+    facts = summary.facts(classes, videos, contents, unreadable, duplicates, folder)
     write_json(folder / "classes.json", classes)
-    write_json(
-        folder / "summary.json",
-        {
-            "classes": len(classes),
-            "videos": {split: counts[split].total() for split in SPLITS},
-            "per_class": {split: {name: counts[split][name] for name in classes} for split in SPLITS},
-        },
-    )
+    write_json(folder / "summary.json", facts)
+    write_text(folder / "summary.txt", summary.page(facts))
     write_sheet(folder, [item._replace(path=_absolute(item.path, folder)) for item in videos])
-    _write_csv(folder / "index.csv", videos)
-    say(f"{folder}: " + ", ".join(f"{counts[split].total()} {split}" for split in SPLITS) + " videos")
+    _write_csv(folder / INDEX, videos)
+    counts = Counter(item.split for item in videos)
+    found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
+    say(f"{folder}: {found} videos of {len(classes)} classes")
 
 
 def read(folder: Path) -> list[Video]:
@@ -61,7 +63,7 @@ def read(folder: Path) -> list[Video]:
     Raises:
         UserError: there is no index, or it is not one that ``build`` wrote.
     """
-    path = Path(folder) / "index.csv"
+    path = Path(folder) / INDEX
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
             header, *rows = csv.reader(stream, strict=True)
@@ -76,44 +78,75 @@ def read(folder: Path) -> list[Video]:
         ) from error
 
 
-def _classes(entries: list[Entry]) -> list[str]:
-    """Return the class names in label order, having checked that labels, names and splits make sense."""
-    names = {entry.label: entry.class_name for entry in entries}
-    if sorted(names) != list(range(len(names))) or len(set(names.values())) != len(names):
-        raise ValueError(f"labels must count the classes from 0, got {names}")
-    if any(names[entry.label] != entry.class_name or entry.split not in SPLITS for entry in entries):
+def _check(classes: list[str], entries: list[Entry]) -> None:
+    """See that labels, names and splits make sense and that no clip is listed twice."""
+    if not classes:
+        raise UserError("the benchmark lists no class")
+    if len(set(classes)) != len(classes):
+        raise ValueError(f"a class is named twice: {classes}")
+    if odd := [name for name in classes if not name.isprintable()]:
+        raise UserError(f"names of classes have to be text in one line: {_listed([ascii(n) for n in odd])}")
+    if any(classes[entry.label] != entry.class_name or entry.split not in SPLITS for entry in entries):
         raise ValueError("an entry's class name or split is not that of its label")
-    repeated = [path for path, count in Counter(entry.path for entry in entries).items() if count > 1]
+    listed = Counter((entry.path, entry.start) for entry in entries)
+    repeated = [path for (path, _), count in listed.items() if count > 1]
     if repeated:
-        raise UserError(f"listed more than once: {_first(repeated)}")
-    for split in SPLITS:
-        there = {entry.label for entry in entries if entry.split == split}
-        empty = [name for label, name in sorted(names.items()) if label not in there]
-        if empty or not names:
-            raise UserError(f"no {split} videos of {len(empty)} classes: {', '.join(empty[:PROBLEMS_SHOWN])}")
-    return [names[label] for label in range(len(names))]
+        raise UserError(f"listed more than once:\n{_first([summary.printable(path) for path in repeated])}")
 
 
-def _probe_all(entries: list[Entry], folder: Path) -> list[Video]:
-    def probe(entry: Entry) -> Video | str:
-        try:
-            info = video.probe(_absolute(entry.path, folder))
-        except UserError as error:
-            return str(error)
-        return Video(Path(entry.path), *entry[1:], *info)
+def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video]) -> None:
+    """See that every class has videos to train on and videos to evaluate on, or say which have not."""
+    if not videos:
+        raise UserError("not one of the benchmark's videos is there")
+    held_out = "validation" if any(item.split == VALIDATION for item in videos) else "test"
+    for side in ("training", held_out):
+        there = {item.label for item in videos if (item.split == TRAIN) == (side == "training")}
+        empty = [name for label, name in enumerate(classes) if label not in there]
+        if empty:
+            message = (
+                f"{len(empty)} of {len(classes)} classes have no {side} videos: {_listed(empty)}; "
+                "name those wanted in the benchmark's `classes:`, or bring the videos"
+            )
+            if not recipe.tolerant:
+                raise UserError(message)
+            say(message)
 
-    # libav releases the interpreter's lock, so that threads read files side by side.
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        found = list(progress(pool.map(probe, entries), "reading videos", len(entries), "files"))
-    problems = [item for item in found if isinstance(item, str)]
-    if problems:
-        raise UserError(f"{len(problems)} of {len(entries)} videos cannot be used:\n{_first(problems)}")
-    return [item for item in found if isinstance(item, Video)]
+
+def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], folder: Path) -> None:
+    """Raise a UserError about all that is wrong, or say it where the recipe goes on without."""
+    (folder / PROBLEMS).unlink(missing_ok=True)
+    problems = [
+        *contents.disagreements,
+        *(f"missing: {path}" for path in contents.missing),
+        *unreadable,
+    ]
+    if not problems:
+        return
+    problems = [summary.printable(problem) for problem in problems]
+    write_text(folder / PROBLEMS, "\n".join(problems) + "\n")
+    total = len(contents.entries) + len(contents.missing)
+    counts = [
+        (len(contents.missing), f"of {total} listed videos are not there"),
+        (len(unreadable), f"of {total} cannot be read"),
+    ]
+    message = "; ".join([*contents.disagreements, *(f"{n} {what}" for n, what in counts if n)])
+    if recipe.tolerant:
+        say(f"{message}: going on without them (allow_missing: true), so results are not official")
+        return
+    shown = _first(problems[len(contents.disagreements) :])
+    advice = f"all of it stands in {folder / PROBLEMS}"
+    if hasattr(recipe, "allow_missing"):
+        advice += "; `allow_missing: true` goes on with what is there, `classes:` with some classes"
+    raise UserError("\n".join([message + ":", *([shown] if shown else []), advice]))
 
 
 def _first(lines: list[str]) -> str:
     more = [f"... and {len(lines) - PROBLEMS_SHOWN} more"] if len(lines) > PROBLEMS_SHOWN else []
     return "\n".join(f"  {line}" for line in (*lines[:PROBLEMS_SHOWN], *more))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:PROBLEMS_SHOWN]) + (", ..." if len(names) > PROBLEMS_SHOWN else "")
 
 
 def _write_csv(path: Path, videos: list[Video]) -> None:
@@ -130,11 +163,11 @@ def _write_csv(path: Path, videos: list[Video]) -> None:
 def _parse(row: list[str], folder: Path) -> Video:
     if len(row) != len(Video._fields):
         raise ValueError(f"a line has {len(row)} fields instead of {len(Video._fields)}")
-    path, label, class_name, split, frames, fps, width, height = row
+    path, label, class_name, frames, fps, width, height, start, end, split = row
     if split not in SPLITS:
         raise ValueError(f"a split is {split!r}")
-    size = int(width), int(height)
-    return Video(_absolute(path, folder), int(label), class_name, split, int(frames), float(fps), *size)
+    facts = int(frames), float(fps), int(width), int(height), int(start), int(end)
+    return Video(_absolute(path, folder), int(label), class_name, *facts, split)
 
 
 def _absolute(path: Path | str, folder: Path) -> Path:

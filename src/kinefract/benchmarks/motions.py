@@ -24,7 +24,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe, Entry
+from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe, Contents, Entry
 
 CLASSES = (
     *("right", "left", "bounce"),
@@ -87,7 +87,7 @@ class MotionsRecipe(BenchmarkRecipe):
             raise ValueError("period: wants [shortest, longest] with 4 <= shortest <= longest")
         return self
 
-    def entries(self, root: Path, folder: Path) -> list[Entry]:
+    def contents(self, root: Path, folder: Path) -> Contents:
         """Make every clip as ``folder/videos/<split>/<class>/<index>.mp4`` and list them.
 
         Raises:
@@ -112,7 +112,7 @@ class MotionsRecipe(BenchmarkRecipe):
             with written_whole(folder / entry.path) as partial:
                 partial.write_bytes(data)
             listed.append(entry)
-        return listed
+        return Contents(names, listed)
 
 
 def track(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np.ndarray:

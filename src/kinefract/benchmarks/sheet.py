@@ -28,7 +28,7 @@ def write_sheet(folder: Path, videos: list[Video]) -> None:
     """
     from PIL import Image
 
-    shown = _choose([item for item in videos if item.split == "train"])
+    shown = _choose([item for item in videos if item.split == "train"] or videos)
     width, height = _tile_size(shown)
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
@@ -68,7 +68,7 @@ def _tile(item: "Video", width: int, height: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
     stride = max(1, round(item.fps / SHEET_FPS))
-    wanted = range(0, min(item.frames, stride * SHEET_FRAMES), stride)
+    wanted = range(item.start, min(item.end, item.start + stride * SHEET_FRAMES), stride)
     frames = video.decode(item.path, wanted)
     scaled = [np.asarray(ImageOps.fit(Image.fromarray(frame), (width, height))) for frame in frames]
     return np.stack([scaled[i % len(scaled)] for i in range(SHEET_FRAMES)])

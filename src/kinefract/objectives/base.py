@@ -107,3 +107,25 @@ def without_classifier(network: Backbone) -> Backbone:
     """Freeze the classifier of a network whose features alone are trained; returns the network."""
     network.get_submodule(network.classifier).requires_grad_(False)
     return network
+
+
+def first_place(clips: Tensor, gather: Gather) -> int:
+    """Return where this process's clips stand among those of all; clips of a batch are all different."""
+    return int((gather(clips) == clips[0]).nonzero()[0, 0])
+
+
+def pairs(batch: int, count: int, place: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Say where windows stand among those of all processes: all first ones, then all second ones.
+
+    Args:
+        batch: B, clips of this process.
+        count: N, clips of all processes.
+        place: Which of the N this process's first clip is.
+        device: Where the result is wanted.
+
+    Returns:
+        int64 (2 B,) each: of this process's first windows and then its second ones, the place of the window
+        itself, and of the other window of its clip.
+    """
+    own = place + torch.arange(batch, device=device)
+    return torch.cat([own, own + count]), torch.cat([own + count, own])

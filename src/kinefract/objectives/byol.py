@@ -15,6 +15,8 @@ from kinefract.objectives.base import (
     MomentumCopy,
     Objective,
     Outcome,
+    first_place,
+    pairs,
     perceptron,
     unit,
     without_classifier,
@@ -35,9 +37,11 @@ class Byol(Objective):
     def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
         windows = torch.cat(views)
         predicted = unit(self.predictor(self.online(windows)))
-        target = unit(self.target(windows)).roll(len(views[0]), 0)  # each window's other one
-        right = found(predicted.detach(), target)
-        return Outcome(distance(predicted, target), right.view(2, -1).all(0).sum())
+        targets = unit(self.target(windows))
+        loss = distance(predicted, targets.roll(len(views[0]), 0))  # each window's other one
+        of_all = torch.cat([gather(part) for part in targets.chunk(2)])
+        right = found(predicted.detach(), of_all, first_place(clips, gather))
+        return Outcome(loss, right.sum())
 
     def after_step(self, done: float) -> None:
         self.target.follow(self.online, momentum_at(done, self.recipe.momentum))
@@ -48,12 +52,20 @@ def distance(predicted: Tensor, target: Tensor) -> Tensor:
     return (2 - 2 * (predicted * target).sum(1)).mean()
 
 
-def found(predicted: Tensor, target: Tensor) -> Tensor:
-    """Tell of each prediction (2 B, D) whether it is nearest to its target among those of other windows."""
-    places = torch.arange(len(predicted), device=predicted.device)
-    own = places.roll(len(places) // 2)  # the target of the very window that a prediction is made from
-    alike = (predicted @ target.T).scatter(1, own[:, None], -torch.inf)
-    return alike.argmax(1) == places
+def found(predicted: Tensor, targets: Tensor, place: int) -> Tensor:
+    """Tell of each clip whether both its predictions are nearest to their targets, among other windows'.
+
+    Args:
+        predicted: (2 B, D), of length 1: of the first windows of this process's clips, then of the second.
+        targets: (2 N, D), of length 1: of all first windows, then of all second ones.
+        place: Which of the N clips this process's first is.
+
+    Returns:
+        bool (B,).
+    """
+    itself, other = pairs(len(predicted) // 2, len(targets) // 2, place, predicted.device)
+    alike = (predicted @ targets.T).scatter(1, itself[:, None], -torch.inf)
+    return (alike.argmax(1) == other).view(2, -1).all(0)
 
 
 def momentum_at(done: float, start: float) -> float:

@@ -9,7 +9,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from kinefract.models.base import Backbone
-from kinefract.objectives.base import Embedding, Gather, Objective, Outcome, unit, without_classifier
+from kinefract.objectives.base import (
+    Embedding,
+    Gather,
+    Objective,
+    Outcome,
+    first_place,
+    pairs,
+    unit,
+    without_classifier,
+)
 from kinefract.objectives.recipes import SimclrRecipe
 
 
@@ -23,13 +32,8 @@ class Simclr(Objective):
 
     def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
         first, second = unit(self.embedding(torch.cat(views))).chunk(2)
-        first_place = _place(clips, gather)
-        return nt_xent(first, second, gather(first), gather(second), first_place, self.recipe.temperature)
-
-
-def _place(clips: Tensor, gather: Gather) -> int:
-    """Return where this process's clips stand among those of all; clips of a batch are all different."""
-    return int((gather(clips) == clips[0]).nonzero()[0, 0])
+        place = first_place(clips, gather)
+        return nt_xent(first, second, gather(first), gather(second), place, self.recipe.temperature)
 
 
 def nt_xent(
@@ -47,11 +51,9 @@ def nt_xent(
         The mean loss over 2 B windows, and how many clips have both windows nearest to each other.
     """
     everything = torch.cat([all_first, all_second])  # (2 N, D)
-    batch, count = len(first), len(all_first)
-    own = place + torch.arange(batch, device=first.device)
+    batch = len(first)
+    itself, target = pairs(batch, len(all_first), place, first.device)
     logits = torch.cat([first, second]) @ everything.T / temperature
-    itself = torch.cat([own, own + count])
     logits = logits.scatter(1, itself[:, None], -torch.inf)
-    target = torch.cat([own + count, own])
     right = (logits.argmax(1) == target).view(2, batch).all(0)
     return Outcome(cross_entropy(logits, target), right.sum())

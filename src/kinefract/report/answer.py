@@ -1,66 +1,158 @@
 """The answer of a study in plain words, made from its numbers alone."""
 
-from kinefract.report.results import Row, Score
-from kinefract.report.table import percent, seeds_in_words
+from kinefract.report import cost
+from kinefract.report.compare import Comparison
+from kinefract.report.results import START, Cell, Row, baseline_name, baseline_of, baselines, benchmarks
+from kinefract.report.statistics import BETTER, WORSE
+from kinefract.report.table import (
+    interval_of,
+    p_in_words,
+    percent,
+    range_in_words,
+    seeds_in_words,
+    verdict_in_words,
+)
+
+ONE_SEED = (
+    "With one seed there is no interval: nothing is known of the spread, and chance may have made this."
+)
+
+IN_WORDS = 4  # baselines whose variants get a sentence each; the others are counted
+
+UNEQUAL = "The variants were not trained equally long, which is a difference of its own."
 
 
 def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
-    """Return a sentence or two per benchmark: the best variant against the baseline, and the spread.
+    """Return a few sentences per benchmark: the best variant against its baseline, and if it is better.
 
-    The baseline is training from scratch, or else the first variant. A difference no larger than the spread
-    is said to be none.
+    Where there are several baselines, each of the first four has sentences of its own, and the comparisons
+    with the others are counted.
+
+    Beside each score stand the number of its seeds and its compute (``cost.in_words``). A difference that the
+    test does not tell from none is said to be not distinguishable.
 
     Args:
-        rows: The variants.
+        rows: The variants, compared (``compare.judged``) and counted (``cost.counted``).
         families: Variant label -> family of the clips it was pre-trained on.
     """
-    return [_on(benchmark, rows, families) for benchmark in rows[0].cells]
+    sentences = [text for name in benchmarks(rows) for text in _on(name, rows, families)]
+    if not sentences:
+        return ["No fine-tuning has finished yet."]
+    return [*sentences, UNEQUAL] if cost.unequal(rows) else sentences
 
 
-def _on(benchmark: str, rows: list[Row], families: dict[str, str]) -> str:
-    pretrained = any(row.pretrain for row in rows)
-    baseline = next((row for row in rows if pretrained and row.pretrain is None), rows[0])
-    others = [row for row in rows if row is not baseline]
-    if not others:
-        score = baseline.cells[benchmark].top1
-        over = f"over {score.n} seeds" if score.n > 1 else "with one seed"
-        return f"{_name(baseline)} reached {percent(score.mean, score.std)} % top-1 on {benchmark} {over}."
+def _on(benchmark: str, rows: list[Row], families: dict[str, str]) -> list[str]:
+    bases = baselines(rows)
+    groups = [
+        (base, [row for row in rows if baseline_of(row, rows) is base and row.cells[benchmark].runs])
+        for base in bases
+    ]
+    groups = [(base, others) for base, others in groups if others]
+    if not groups:
+        return [_alone(benchmark, next(row for row in rows if row.cells[benchmark].runs))]
+    sentences = []
+    for base, others in groups[:IN_WORDS]:
+        start = _shared_by(base, bases) if len(bases) > 1 else ""
+        sentences.append(_against(benchmark, base, others, rows, families, start))
+    rest = [row for _, others in groups[IN_WORDS:] for row in others]
+    if rest:
+        found = _counts(benchmark, rest) or " None was tested."
+        sentences.append(f"{len(groups) - IN_WORDS} more variants from scratch on {benchmark}.{found}")
+    return sentences
+
+
+def _alone(benchmark: str, row: Row) -> str:
+    cell = row.cells[benchmark]
+    over = f"over {cell.top1.n} seeds" if cell.top1.n > 1 else "with one seed"
+    found = f"{name_of(row)} reached {percent(cell.top1.mean, cell.top1.std)} % top-1 on {benchmark} {over}"
+    return f"{found}{_interval(cell)}."
+
+
+def _against(
+    benchmark: str, base: Row, others: list[Row], rows: list[Row], families: dict[str, str], start: str
+) -> str:
+    """Return the sentences about the variants that share a baseline; ``start`` says which, if not all do."""
     best = max(others, key=lambda row: row.cells[benchmark].top1.mean)
-    before, after = baseline.cells[benchmark].top1, best.cells[benchmark].top1
-    from_scratch = baseline.pretrain is None and all(row.pretrain for row in others)
+    before, after = base.cells[benchmark], best.cells[benchmark]
+    called = "scratch" if start else baseline_name(best, rows)
+    from_scratch = called == "scratch"
     if len(others) > 1:
         kind = f"{len(others)} pre-trained" if from_scratch else f"the other {len(others)}"
-        subject = f"The best of {kind} variants, {_name(best)},"
+        subject = f"{'the' if start else 'The'} best of {kind} variants, {name_of(best)},"
     elif from_scratch and best.label in families:
-        subject = f"Pre-training on {families[best.label].replace('_', ' ')} clips"
+        subject = f"{'pre' if start else 'Pre'}-training on {families[best.label].replace('_', ' ')} clips"
     else:
-        subject = _name(best)
-    against = f"{percent(before.mean)} % "
-    against += "from scratch" if from_scratch else f"of the baseline, {_name(baseline)}"
+        subject = name_of(best)
+    reached = f"{start}{subject} reached {percent(after.top1.mean)} % top-1 on {benchmark}"
+    reached += f" ({_status(best, after)})"
+    name = "scratch" if from_scratch else f"the baseline, {name_of(base)}"
+    if not before.runs:
+        return f"{reached}. The runs of {name} have not finished, so there is nothing to compare it with."
+    against = f"{percent(before.top1.mean)} % "
+    against += f"from {name}" if from_scratch else f"of {name}"
     # From rounded numbers, so that the sentence adds up to the reader.
-    points = float(percent(after.mean)) - float(percent(before.mean))
+    points = float(percent(after.top1.mean)) - float(percent(before.top1.mean))
     change = (
         "no change" if points == 0 else f"a {'gain' if points > 0 else 'loss'} of {abs(points):.1f} points"
     )
-    reached = f"{subject} reached {percent(after.mean)} % top-1 on {benchmark} against {against}, {change}"
-    return f"{reached}{_judged(abs(points), before, after)}"
+    reached = f"{reached} against {against} ({_status(base, before)}), {change}"
+    counts = _counts(benchmark, others) if len(others) > 1 else ""
+    return f"{reached}{_judged(after.comparison, called)}{counts}"
 
 
-def _name(row: Row) -> str:
+def _shared_by(base: Row, bases: list[Row]) -> str:
+    """Return how a sentence starts about the variants that share a baseline: by what tells it from others."""
+    keys = [
+        key
+        for key in dict.fromkeys(key for row in bases for key in row.values)
+        if key not in START and any(row.values.get(key) != base.values.get(key) for row in bases)
+    ]
+    if keys and all(key in row.values for row in bases for key in keys):
+        return f"With {', '.join(_setting(key, base.values[key]) for key in keys)}: "
+    return f"Against {base.label}: "
+
+
+def name_of(row: Row) -> str:
     """Return a label that says what it is a value of, which a bare number does not."""
     keys = list(row.values)
     if len(keys) != 1 or keys == ["pretraining.objective"]:
         return row.label
-    return f"{keys[0].rpartition('.')[2]} {row.label}"
+    return _setting(keys[0], row.label)
 
 
-def _judged(points: float, before: Score, after: Score) -> str:
-    """Return how the difference compares with the larger of the two spreads."""
-    spreads = [score.std for score in (before, after) if score.std is not None]
-    if len(spreads) < 2:
-        return ". Measured with one seed, so nothing is known of the spread, and chance may have made it."
-    spread = float(percent(max(spreads)))
-    counts = f"over {seeds_in_words(min(before.n, after.n))}"
-    if points > spread:
-        return f"; the spread {counts} is {spread:.1f} points."
-    return f". That is within the spread {counts}, {spread:.1f} points: these runs do not tell the two apart."
+def _setting(key: str, value: object) -> str:
+    return f"{key.rpartition('.')[2]} {value}"
+
+
+def _status(row: Row, cell: Cell) -> str:
+    """Return the number of seeds and the compute of a score."""
+    return f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}"
+
+
+def _interval(cell: Cell) -> str:
+    ends = interval_of(cell.top1)
+    return f", 95 % interval {range_in_words(ends)}" if ends else ", so there is no interval"
+
+
+def _judged(comparison: Comparison | None, name: str) -> str:
+    if comparison is None or comparison.difference is None or comparison.adjusted is None:
+        if comparison and "one seed" in comparison.verdict:
+            return f". {ONE_SEED}"
+        return f". That was {comparison.verdict if comparison else 'not tested'}."
+    words = verdict_in_words(comparison, name)
+    ends = range_in_words(comparison.difference.interval)
+    return (
+        f": {words} (95 % interval of the difference {ends} points, {p_in_words(comparison.adjusted)} after "
+        "Holm's correction)."
+    )
+
+
+def _counts(benchmark: str, others: list[Row]) -> str:
+    """Return how many variants were better and worse, where any was tested."""
+    found = [row.cells[benchmark].comparison for row in others]
+    verdicts = [entry.verdict for entry in found if entry and entry.difference]
+    if not verdicts:
+        return ""
+    better, worse = verdicts.count(BETTER), verdicts.count(WORSE)
+    rest = len(verdicts) - better - worse
+    return f" Of the {len(verdicts)} tested, better: {better}, worse: {worse}, not distinguishable: {rest}."

@@ -1,4 +1,4 @@
-"""A study's figures as SVG: a dot for every seed with mean and spread, and the training curves.
+"""A study's figures as SVG: a dot for every seed with mean and interval, and the training curves.
 
 The same runs give the same bytes: no date, fixed ids, text as text. Colours are chosen to be told apart by
 colour-blind readers and to stand out from white and from black, since the page has both.
@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kinefract.report.results import Row, Run, Score
+from kinefract.report import cost
+from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
+from kinefract.report.table import interval_of, seeds_in_words, verdict_in_words
 
 # The page turns these into its own light or dark colours.
 INK, MUTED, GRID, PAPER = "#1c2230", "#646c7b", "#d9dde5", "#ffffff"
@@ -66,51 +68,86 @@ class Panel:
 
 def colours(rows: list[Row]) -> list[str]:
     """Return a colour per variant: grey for the first from scratch, the series in turn for the others."""
-    scratch = next((place for place, row in enumerate(rows) if row.pretrain is None), None)
+    scratch = next((place for place, row in enumerate(rows) if row.scratch), None)
     series = itertools.cycle(SERIES)
     return [SCRATCH if place == scratch else next(series) for place in range(len(rows))]
 
 
 def top1_svg(rows: list[Row]) -> str:
-    """Draw top-1 per variant, a panel per benchmark: a bar to the mean, its spread, a dot for every seed."""
-    benchmarks = list(rows[0].cells)
+    """Draw top-1 per variant, a panel per benchmark that has a finished run.
+
+    A bar to the mean, a level line for its 95 % interval over seeds, a dot for every seed; below each, in
+    words, its seeds, its compute and how it compares with its baseline.
+    """
+    names = benchmarks(rows)
     labels = ["\n".join(textwrap.wrap(row.label, 26)[:3]) or " " for row in rows]
     lines = 1 + max(label.count("\n") for label in labels)
-    height = 0.5 + (0.32 + 0.1 * lines) * len(rows)
-    most = max(_right_end(row.cells[benchmark].top1) for row in rows for benchmark in benchmarks)
+    size = 10 if lines == 1 else 7.5  # points of a label
+    widest = max(len(line) for label in labels for line in label.split("\n"))
+    room = WIDTH - 0.4 - 0.6 * size / 72 * widest  # inches beside the labels
+    statuses = {
+        (id(row), name): _status(row, name, rows, math.floor(room / 0.06)) for row in rows for name in names
+    }
+    below = 1 + max((text.count("\n") for text in statuses.values()), default=0)
+    each = max(0.46 + 0.1 * lines, 0.4 + 0.16 * below)  # inches of a variant
+    height = 0.5 + each * len(rows)
+    scores = [row.cells[name].top1 for row in rows for name in names if row.cells[name].runs]
+    most = max(map(_right_end, scores), default=0)
 
     def draw(figure: Figure) -> None:
         figure.get_layout_engine().set(h_pad=0.1)
-        axes = figure.subplots(len(benchmarks), 1, sharex=True, squeeze=False)[:, 0]
-        for axis, benchmark in zip(axes, benchmarks, strict=True):
+        axes = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
+        for axis, name in zip(axes, names, strict=False):
             for place, (row, colour) in enumerate(zip(rows, colours(rows), strict=True)):
-                _draw_score(axis, place, row.cells[benchmark].top1, colour)
-            axis.set_title(benchmark)
-            axis.set_yticks(range(len(rows)), labels, color=INK, fontsize=10 if lines == 1 else 7.5)
+                cell = row.cells[name]
+                if cell.runs:
+                    _draw_score(axis, place, cell.top1, colour)
+                _write(axis, place + 0.19, statuses[id(row), name])
+            axis.set_title(name)
+            axis.set_yticks(range(len(rows)), labels, color=INK, fontsize=size)
             axis.set_ylim(len(rows) - 0.4, -0.6)
             axis.set_xlim(0, max(1.14 * most, 1))
             axis.grid(False, axis="y")
             axis.spines["left"].set_visible(False)
         axes[-1].set_xlabel("top-1 on the test videos, %")
 
-    return _svg(draw, (WIDTH, height * len(benchmarks) + 0.5), "top1")
+    return _svg(draw, (WIDTH, height * max(1, len(names)) + 0.5), "top1")
 
 
 def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
-    mean, std = 100 * score.mean, 100 * (score.std or 0)
+    mean, ends = 100 * score.mean, interval_of(score)
     values = [100 * value for value in score.by_seed.values()]
-    axis.barh(place, mean, height=0.56, color=colour, alpha=0.28)
-    axis.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, linewidth=2.4)
-    axis.plot([mean - std, mean + std], [place, place], color=INK, linewidth=1.3)
+    axis.barh(place - 0.1, mean, height=0.46, color=colour, alpha=0.28)
+    axis.plot([mean, mean], [place - 0.33, place + 0.13], color=colour, linewidth=2.4)
+    if ends:
+        axis.plot([100 * ends.low, 100 * ends.high], [place - 0.1, place - 0.1], color=INK, linewidth=1.3)
     dots = {"markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.6}
-    axis.plot(values, [place] * len(values), "o", color=colour, **dots)
+    axis.plot(values, [place - 0.1] * len(values), "o", color=colour, **dots)
     text = {"textcoords": "offset points", "va": "center", "color": INK}
-    axis.annotate(f"{mean:.1f}", (_right_end(score), place), (7, 0), **text)
+    axis.annotate(f"{mean:.1f}", (_right_end(score), place - 0.1), (7, 0), **text)
+
+
+def _write(axis: Axes, height: float, text: str) -> None:
+    """Write below a bar, in the panel's width but not part of its layout."""
+    style = {"textcoords": "offset points", "va": "top", "color": MUTED, "fontsize": 8}
+    axis.annotate(text, (0, height), (3, 0), **style).set_in_layout(False)
+
+
+def _status(row: Row, benchmark: str, rows: list[Row], letters: int) -> str:
+    """Return what stands below a bar, in lines of so many letters: seeds, compute and verdict."""
+    cell = row.cells[benchmark]
+    if not cell.runs:
+        return "not finished"
+    status = f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}"
+    if cell.comparison:
+        status += f"; {verdict_in_words(cell.comparison, baseline_name(row, rows))}"
+    return textwrap.fill(status, letters)
 
 
 def _right_end(score: Score) -> float:
     """Return the place, in percent, where nothing of a score is drawn any more."""
-    return 100 * max(score.mean + (score.std or 0), *score.by_seed.values())
+    ends = interval_of(score)
+    return 100 * max(ends.high if ends else 0, *score.by_seed.values(), score.mean)
 
 
 def panels(rows: list[Row]) -> list[Panel]:
@@ -118,14 +155,15 @@ def panels(rows: list[Row]) -> list[Panel]:
     shades = colours(rows)
     pretrains: dict[str, tuple[list[str], str, Run]] = {}
     for row, shade in zip(rows, shades, strict=True):
-        if row.pretrain:
+        if row.pretrain and row.pretrain.result:
             pretrains.setdefault(row.pretrain.id, ([], shade, row.pretrain))[0].append(row.label)
     pretrained = [(", ".join(labels), shade, [run]) for labels, shade, run in pretrains.values()]
     charts = [("Pre-training", pretrained)] if pretrained else []
-    for benchmark in rows[0].cells:
+    for benchmark in benchmarks(rows):
         groups = [
             (row.label, shade, list(row.cells[benchmark].runs.values()))
             for row, shade in zip(rows, shades, strict=True)
+            if row.cells[benchmark].runs
         ]
         charts.append((f"Fine-tuning on {benchmark}", groups))
     return [

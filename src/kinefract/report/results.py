@@ -1,23 +1,33 @@
-"""Reading a study's finished runs into rows: variants, their benchmarks, and scores over seeds."""
+"""Reading a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
+
+What is known besides the runs (``compare.judged``, ``cost.counted``) is added to the same rows.
+"""
 
 import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kinefract.errors import UserError
 from kinefract.files import read_json_lines
 from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 
+if TYPE_CHECKING:
+    from kinefract.report.compare import Comparison
+
 RESULT_FILE = "result.json"
 METRICS_FILE = "metrics.jsonl"
 CHECKPOINT = "checkpoint.pt"
+START = ("init", "pretraining.objective")  # the settings that say what a variant starts from
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of either phase: its folder, ``result.json`` and epochs."""
+    """A finished run of either phase: its folder, ``result.json`` and epochs.
+
+    In a half-finished study a pre-training that has not finished is a run without result and epochs.
+    """
 
     id: str
     phase: str
@@ -55,9 +65,17 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one variant reached on one benchmark."""
+    """What one variant reached on one benchmark, by seed; nothing in a half-finished study.
+
+    ``comparison`` is that with the variant's baseline, None of a baseline and where either has no run.
+    ``steps`` are those of one fine-tuning, ``steps_factor`` how many times those of the pre-trained variant
+    with the fewest; None where unknown.
+    """
 
     runs: dict[int, Run]
+    comparison: "Comparison | None" = None
+    steps: int | None = None
+    steps_factor: float | None = None
 
     @property
     def top1(self) -> Score:
@@ -69,64 +87,166 @@ class Cell:
         """Share of test videos whose label is among the first five guesses."""
         return self._score("top5")
 
+    @property
+    def class_mean(self) -> Score | None:
+        """Mean over classes of the share of videos that are right; None where a run did not measure it."""
+        key = "mean_class_accuracy"
+        known = all(isinstance(run.result.get(key), int | float) for run in self.runs.values())
+        return self._score(key) if known else None
+
     def _score(self, key: str) -> Score:
         return Score({seed: float(run.result[key]) for seed, run in self.runs.items()})
 
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a study; ``pretrain`` is None from scratch."""
+    """One variant of a study; ``pretrain`` is None without a pre-training of ours.
+
+    ``weights`` is the file of published weights that it starts from, if it does.
+
+    ``clips`` are those seen in pre-training, clips times epochs, 0 from scratch; ``clips_factor`` how many
+    times those of the pre-trained variant with the fewest; None where unknown, as of published weights.
+    """
 
     label: str
     values: dict[str, Any]
     pretrain: Run | None
     cells: dict[str, Cell]
+    clips: int | None = None
+    clips_factor: float | None = None
+    weights: str | None = None
+
+    @property
+    def scratch(self) -> bool:
+        """Whether it is trained on the benchmark alone."""
+        return self.pretrain is None and self.weights is None
+
+    @property
+    def begun(self) -> bool:
+        """Whether any fine-tuning of the variant has finished."""
+        return any(cell.runs for cell in self.cells.values())
 
 
-def read(root: Path | str, spec: StudySpec) -> list[Row]:
-    """Read the runs of a study.
+@dataclass(frozen=True)
+class Found:
+    """What there is of a study: a row per variant, and a line for each run that is not there."""
+
+    rows: list[Row]
+    missing: list[str]
+    runs: int
+
+    @property
+    def finished(self) -> int:
+        """Number of finished runs, of ``runs``."""
+        return self.runs - len(self.missing)
+
+
+def read(root: Path | str, spec: StudySpec) -> Found:
+    """Read the runs of a finished study; ``Found.missing`` is empty.
 
     Args:
         root: The project's folder.
         spec: The study.
 
     Returns:
-        A row per variant, in the study's order; benchmarks and seeds in its order too.
+        Its rows in the study's order; benchmarks and seeds in its order too.
 
     Raises:
         UserError: runs are missing, unfinished or unreadable; the message names each, and the command that
             makes them.
     """
-    root = Path(root)
-    found: dict[str, Run] = {}
-    missing: dict[str, str] = {}
+    found = look(root, spec)
+    if found.missing:
+        lines = "".join(f"\n  {line}" for line in found.missing)
+        raise UserError(
+            f"study {spec.study}: {len(found.missing)} of {found.runs} runs are missing:{lines}\n"
+            f"make them with: snakemake {spec.study}"
+        )
+    return found
 
-    def look(parent: str, run_id: str, needed: tuple[str, ...]) -> Run | None:
-        if run_id not in found and run_id not in missing:
+
+def look(root: Path | str, spec: StudySpec) -> Found:
+    """Read what runs of a study there are; arguments and order as for ``read``."""
+    root = Path(root)
+    seen: dict[str, tuple[Run | None, str]] = {}
+
+    def run_of(parent: str, run_id: str, needed: tuple[str, ...]) -> Run | None:
+        if run_id not in seen:
             run, problem = _read_run(root / parent / run_id, needed)
-            if run:
-                found[run_id] = run
-            else:
-                missing[run_id] = f"{parent}/{run_id}: {problem}"
-        return found.get(run_id)
+            seen[run_id] = run, f"{parent}/{run_id}: {problem}"
+        return seen[run_id][0]
 
     rows = []
     for variant in spec.variants:
-        pretrain = look(PretrainSpec.PARENT, variant.pretrain, ("loss",)) if variant.pretrain else None
+        pretrain = None
+        if variant.pretrain:
+            pretrain = run_of(PretrainSpec.PARENT, variant.pretrain, ("loss",))
+            folder = root / PretrainSpec.PARENT / variant.pretrain
+            pretrain = pretrain or Run(variant.pretrain, folder.parent.name, folder, {}, [])
         cells = {}
         for benchmark, seeds in variant.runs.items():
             runs = {
-                seed: look(FinetuneSpec.PARENT, run_id, ("top1", "top5")) for seed, run_id in seeds.items()
+                seed: run_of(FinetuneSpec.PARENT, run_id, ("top1", "top5")) for seed, run_id in seeds.items()
             }
             cells[benchmark] = Cell({seed: run for seed, run in runs.items() if run})
-        rows.append(Row(variant.label, dict(variant.values), pretrain, cells))
-    if missing:
-        lines = "".join(f"\n  {line}" for line in missing.values())
-        raise UserError(
-            f"study {spec.study}: {len(missing)} of {len(missing) + len(found)} runs are missing:{lines}\n"
-            f"make them with: snakemake {spec.study}"
-        )
-    return rows
+        rows.append(Row(variant.label, dict(variant.values), pretrain, cells, weights=variant.weights))
+    return Found(rows, [problem for run, problem in seen.values() if run is None], len(seen))
+
+
+def baseline_of(row: Row, rows: list[Row]) -> Row | None:
+    """Return the variant of a study that another is compared with; None of one that is itself a baseline.
+
+    Where some variants are from scratch and others not, that is the one from scratch that agrees with it in
+    the most varied settings, not counting what they start from; of several such the first. Elsewhere it is
+    the first variant. A setting that a variant lacks is the recipe's own, and agrees with one lacking too.
+
+    Args:
+        row: One of the rows.
+        rows: The study's rows.
+    """
+    untrained = [other for other in rows if other.scratch]
+    if not untrained or len(untrained) == len(rows):
+        return None if row is rows[0] else rows[0]
+    if row.scratch:
+        return None
+    varied = {key for other in rows for key in other.values} - {*START}
+
+    def agreement(other: Row) -> tuple[int, int]:
+        stated = [[side.values[key] for side in (row, other) if key in side.values] for key in varied]
+        lacking = sum(len(values) == 1 for values in stated)
+        unlike = sum(len(values) == 2 and values[0] != values[1] for values in stated)
+        # The recipe's own value, which one of the two lacks, may be the one that the other states.
+        return len(varied) - lacking - unlike, lacking
+
+    return max(untrained, key=agreement)
+
+
+def baselines(rows: list[Row]) -> list[Row]:
+    """Return the variants that others are compared with, in the study's order; none of a single variant."""
+    used = {id(baseline_of(row, rows)) for row in rows}
+    return [row for row in rows if id(row) in used]
+
+
+def baseline_name(row: Row, rows: list[Row]) -> str:
+    """Return what a variant's baseline is called beside a score.
+
+    That is its label where there are several baselines, else ``scratch`` where no other variant is trained
+    from scratch, else ``the baseline``.
+    """
+    base = baseline_of(row, rows)
+    if base and len(baselines(rows)) > 1:
+        return base.label
+    return "scratch" if len(rows) > 1 and sum(other.scratch for other in rows) == 1 else "the baseline"
+
+
+def baseline_heading(rows: list[Row]) -> str:
+    """Return what the baseline is called above a column: as beside a score, ``its baseline`` of several."""
+    return "its baseline" if len(baselines(rows)) > 1 else baseline_name(rows[0], rows)
+
+
+def benchmarks(rows: list[Row]) -> list[str]:
+    """Return the names of the benchmarks that any variant has a finished run on, in the study's order."""
+    return [name for name in rows[0].cells if any(row.cells[name].runs for row in rows)]
 
 
 def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:

@@ -1,47 +1,65 @@
 """The job behind a study: from its finished runs to the files of its folder, the page last."""
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from kinefract import tracking
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text
-from kinefract.report import results, table
+from kinefract.report import compare, cost, results, table
 from kinefract.specs import StudySpec, project_root
 
+PARTIAL = "partial"  # folder of the report of a half-finished study
+ANSWER = "answer.json"
 
-def build(spec_path: Path | str) -> None:
+
+def build(spec_path: Path | str, partial: bool = False) -> None:
     """Write a study's tables, figures and page into its folder, and log its variants to MLflow.
 
-    ``table.csv``, ``table.md``, ``metrics.json``, ``curves.csv``, ``top1.svg``, ``curves.svg`` and, last,
-    ``index.html``.
+    ``table``, ``costs`` and ``classes`` as ``.csv`` and ``.tex``, ``table.md``, ``curves.csv``,
+    ``metrics.json``, ``answer.json``, ``top1.svg``, ``curves.svg`` and, last, ``index.html``.
 
     Args:
         spec_path: ``results/studies/<id>/spec.yaml``.
+        partial: Whether runs may be missing. Where some are, the files go into the folder ``partial`` beside
+            the spec, so that nothing takes them for the finished study, and nothing is logged. The report of
+            the finished study removes that folder.
 
     Raises:
         UserError: the spec cannot be used, runs are missing, or a file cannot be written.
     """
     # Matplotlib and Jinja take a second to load, which printing a table need not wait for.
-    from kinefract.report import figures, page
+    from kinefract.report import classes, cost_table, figures, page
 
     spec = StudySpec.read(spec_path)
     root, folder = project_root(spec_path), Path(spec_path).parent
-    rows = results.read(root, spec)
+    found = results.look(root, spec) if partial else results.read(root, spec)
+    target = folder / PARTIAL if found.missing else folder
+    rows = cost.counted(root, compare.judged(found.rows, spec.digest))
+    changes = classes.changes(rows)
     metrics = table.metrics_of(rows)
     texts = {
         "table.csv": table.table_csv(rows),
         "table.md": table.table_md(rows),
+        "table.tex": table.table_tex(rows),
+        "costs.csv": cost_table.costs_csv(rows),
+        "costs.tex": cost_table.costs_tex(rows),
+        "classes.csv": classes.classes_csv(changes),
+        "classes.tex": classes.classes_tex(changes),
         "curves.csv": table.curves_csv(rows),
         "top1.svg": figures.top1_svg(rows),
         "curves.svg": figures.curves_svg(rows),
     }
     for name, text in texts.items():
-        write_text(folder / name, text)
-    write_json(folder / table.METRICS, metrics)
-    write_text(folder / "index.html", page.render(root, spec, rows))
-    shown = ("table.csv", "table.md", "top1.svg", "curves.svg")
-    tracking.log_study(root, spec, metrics, [folder / name for name in shown])
+        write_text(target / name, text)
+    write_json(target / table.METRICS, metrics)
+    write_json(target / ANSWER, {"answer": page.answers(rows), "finished": found.finished})
+    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes))
+    if target == folder:
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+        tracking.log_study(root, spec, metrics, tracking.study_files(folder))
 
 
 def point(root: Path | str, study: str, folder: Path | str) -> None:

@@ -1,0 +1,115 @@
+"""Parts of a benchmark: some classes, a few training clips of each, a validation part.
+
+What is chosen is a function of the seed and the clips' listed names, whatever is on disk.
+"""
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kinefract.benchmarks.recipes import TEST, TRAIN, VALIDATION
+from kinefract.errors import UserError
+from kinefract.schema import digest_of
+
+
+class Listed(NamedTuple):
+    """One video as a benchmark's lists name it.
+
+    Attributes:
+        path: From the folder of the videos, with ``/``; case may differ from the disk's.
+        class_name: One of the benchmark's.
+        split: ``"train"``, ``"test"`` or ``"validation"``.
+        group: Names what was recorded together (a person, a film, a session), across classes; clips of one
+            group never come on both sides of a validation split.
+        start, end: Frames of the file, as for ``Entry``.
+    """
+
+    path: str
+    class_name: str
+    split: str
+    group: str
+    start: int = 0
+    end: int | None = None
+
+
+def classes(names: Sequence[str], wanted: Sequence[str] | None, what: str) -> list[str]:
+    """Return class names in label order: all as they are, or those wanted, in the order of the benchmark.
+
+    Raises:
+        UserError: a wanted class is unknown or named twice; a near name is suggested.
+    """
+    if wanted is None:
+        return list(names)
+    spelt = {name.casefold(): name for name in names}
+    for name in wanted:
+        if name not in names:
+            close = difflib.get_close_matches(name.casefold(), spelt, n=1)
+            hint = f" (did you mean {spelt[close[0]]!r}?)" if close else ""
+            raise UserError(f"classes: {name!r} is no class of {what}{hint}")
+    if len(set(wanted)) < len(wanted):
+        raise UserError(f"classes: a class of {what} is named twice")
+    return [name for name in names if name in wanted]
+
+
+def few(videos: list[Listed], clips_per_class: int, seed: int) -> list[Listed]:
+    """Keep so many training videos of each class, drawn by the seed; the others stay as they are."""
+    by_class: dict[str, list[Listed]] = defaultdict(list)
+    for video in videos:
+        if video.split == TRAIN:
+            by_class[video.class_name].append(video)
+    kept: set[Listed] = set()
+    for own in by_class.values():
+        own.sort(key=lambda video: digest_of([seed, video.path, video.start, video.end]))
+        kept.update(own[:clips_per_class])
+    return [video for video in videos if video.split != TRAIN or video in kept]
+
+
+def validation(videos: list[Listed], share: float, seed: int, what: str) -> list[Listed]:
+    """Split a validation part off the training videos, by whole groups, and leave the test videos out.
+
+    Class by class, those of few groups first, groups in an order drawn by the seed go to validation until it
+    holds the wanted share of the class. A group stays where a class would have no training videos without it.
+
+    Args:
+        videos: Of all splits.
+        share: Of each class's training videos, above 0 and below 1; whole groups seldom give it exactly.
+        seed: Decides which groups.
+        what: The benchmark, for messages.
+
+    Raises:
+        UserError: of some classes none can be held out, say because all their videos are of one group.
+    """
+    train = [video for video in videos if video.split == TRAIN]
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)  # class -> group -> videos
+    for video in train:
+        sizes[video.class_name][video.group] += 1
+    holders: dict[str, list[str]] = defaultdict(list)  # group -> classes
+    for name, own in sizes.items():
+        for group in own:
+            holders[group].append(name)
+    left = {name: len(own) for name, own in sizes.items()}  # groups that still train
+    out: set[str] = set()
+    for name in sorted(sizes, key=lambda name: (len(sizes[name]), name)):
+        own = sizes[name]
+        held = sum(own[group] for group in own if group in out)
+        for group in sorted(own.keys() - out, key=lambda group: digest_of([seed, group])):
+            if held >= share * own.total():
+                break
+            if all(left[other] > 1 for other in holders[group]):
+                out.add(group)
+                held += own[group]
+                for other in holders[group]:
+                    left[other] -= 1
+    empty = [name for name, own in sizes.items() if not own.keys() & out]
+    if empty:
+        raise UserError(
+            f"validation: of {len(empty)} classes of {what} none can be held out: {', '.join(empty[:10])}; "
+            "clips that were recorded together stay on one side, and each side needs a group of every class"
+        )
+    return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
+
+
+def official_validation(videos: list[Listed], wanted: bool) -> list[Listed]:
+    """Leave out the official validation videos; or, where they are wanted, the test videos."""
+    return [video for video in videos if video.split != (TEST if wanted else VALIDATION)]

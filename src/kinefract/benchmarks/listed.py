@@ -1,0 +1,154 @@
+"""Benchmarks that are read from lists: what their recipes share, from lists to entries."""
+
+import os
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import Field
+
+from kinefract.benchmarks import choose
+from kinefract.benchmarks.choose import Listed
+from kinefract.benchmarks.recipes import SPLITS, BenchmarkRecipe, Contents, Entry
+from kinefract.benchmarks.tree import Part, Tree
+
+
+class Listing(NamedTuple):
+    """What the lists of a benchmark say.
+
+    Attributes:
+        classes: All class names in label order.
+        videos: All videos of the split.
+        folder: The name of the part that the videos' paths start from.
+    """
+
+    classes: list[str]
+    videos: list[Listed]
+    folder: str
+
+
+class ChosenRecipe(BenchmarkRecipe):
+    """Settings of a benchmark that the user has on disk: which part of it is meant.
+
+    ``TITLE`` names it in messages.
+    """
+
+    TITLE: ClassVar[str]
+
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=2)] | None = Field(
+        default=None, description="only these classes, labelled in the benchmark's order; all where not given"
+    )
+    clips_per_class: int | None = Field(
+        default=None, ge=1, description="few-shot: so many training videos of each class, drawn by `seed`"
+    )
+    validation: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the training videos, by whole groups, to evaluate on in place of the tests",
+    )
+    allow_missing: bool = Field(
+        default=False, description="go on without videos that are missing or unreadable, and say so"
+    )
+    seed: int = Field(default=1, ge=0, description="of `clips_per_class` and `validation`")
+
+    @property
+    def tolerant(self) -> bool:
+        return self.allow_missing
+
+    @property
+    def official(self) -> dict[str, int]:
+        """Split -> number of videos that the authors state; empty where they state none."""
+        return {}
+
+    def chosen(self, listing: Listing, base: Path, find: Callable[[str], str | None]) -> Contents:
+        """Choose the part of a benchmark that the settings ask for.
+
+        Args:
+            listing: What its lists say.
+            base: What leads to the folder of the videos, see ``leading_to``.
+            find: Returns a listed path as it is spelt on disk, or None where it is not there.
+
+        Returns:
+            The videos, training before the others, in the order of the lists.
+
+        Raises:
+            UserError: a class is unknown, or no validation part can be held out.
+        """
+        names = choose.classes(listing.classes, self.classes, self.TITLE)
+        labels = {name: label for label, name in enumerate(names)}
+        videos = self._part([video for video in listing.videos if video.class_name in labels])
+        entries, missing = [], []
+        for video in sorted(videos, key=lambda video: SPLITS.index(video.split)):
+            actual = find(video.path)
+            if actual is None:
+                missing.append(video.path)
+            else:
+                head = (str(base / actual), labels[video.class_name], video.class_name)
+                entries.append(Entry(*head, video.split, video.start, video.end))
+        whole = names == listing.classes and not (self.validation or self.clips_per_class)
+        official = self.official if whole else {}
+        listed = Counter(video.split for video in videos)
+        return Contents(names, entries, missing, self._counted(listing.videos), official, listed)
+
+    def _part(self, videos: list[Listed]) -> list[Listed]:
+        """Return the splits that are meant, and of each class as many videos as wanted."""
+        if self.validation:
+            videos = choose.validation(videos, self.validation, self.seed, self.TITLE)
+        if self.clips_per_class:
+            videos = choose.few(videos, self.clips_per_class, self.seed)
+        return videos
+
+    def _counted(self, videos: list[Listed]) -> list[str]:
+        """Return a line for each split whose list is not as long as the authors state."""
+        counts = Counter(video.split for video in videos)
+        return [
+            f"the lists name {counts[split]} {split} videos, officially there are {number}"
+            for split, number in self.official.items()
+            if counts[split] != number
+        ]
+
+
+class ListedRecipe(ChosenRecipe):
+    """Settings of a published benchmark with official lists; ``HOME`` is the address that hands it out."""
+
+    HOME: ClassVar[str]
+
+    root: str = Field(min_length=1, description="folder of the official files or archives")
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """The official folders and files that are read."""
+
+    @abstractmethod
+    def listing(self, tree: Tree) -> Listing:
+        """Read the lists.
+
+        Raises:
+            UserError: a line makes no sense; the message names file and line.
+        """
+
+    def contents(self, root: Path, folder: Path) -> Contents:
+        """List the videos of the split, training before the others, in the order of the lists.
+
+        Raises:
+            UserError: official files are missing or make no sense, or a class is unknown.
+        """
+        root = Path(root)
+        tree = Tree(self.TITLE, self.HOME, root / self.root, root, self.parts)
+        listing = self.listing(tree)
+        videos, there = tree[listing.folder], tree.files(listing.folder)
+        absolute = Path(self.root).is_absolute() and videos.is_relative_to(self.root)
+        base = videos if absolute else leading_to(videos, root, folder)
+        return self.chosen(listing, base, lambda path: there.get(path) or there.get(path.casefold()))
+
+
+def leading_to(videos: Path, root: Path, folder: Path) -> Path:
+    """Return the relative path from the index folder to a folder given from the project's.
+
+    With relative paths, a project can be moved as a whole.
+    """
+    return Path(os.path.relpath(root.resolve() / videos.relative_to(root), Path(folder).resolve()))

@@ -1,0 +1,114 @@
+"""Probing a benchmark's videos, side by side, and remembering what was found.
+
+Counting the frames of a video means decoding it. A file that has not changed since (path, size, time stamp)
+is not decoded again, so that other splits and subsets of a benchmark are indexed at once.
+"""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kinefract import video
+from kinefract.benchmarks.recipes import Entry, Video
+from kinefract.errors import UserError
+from kinefract.files import write_text
+from kinefract.progress import progress
+from kinefract.schema import digest_of
+
+PROBES = "data/cache/probes"
+VERSION = 1  # raised when ``video.probe`` finds other numbers
+
+
+def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Video], list[str]]:
+    """Probe every video.
+
+    Args:
+        entries: What is listed; several may be clips of one file.
+        folder: The index folder, which relative paths start from.
+        root: The project's folder, whose cache remembers what was found.
+
+    Returns:
+        The videos that can be read, in order, and a line for each of the others.
+    """
+    base = folder.resolve()
+    places = {entry.path: Path(os.path.normpath(base / entry.path)) for entry in entries}
+    memory = Memory(root, {place.parent for place in places.values()})
+    # libav releases the interpreter's lock, so that threads read files side by side.
+    try:
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            found = pool.map(memory.probe, places.values())
+            infos = dict(zip(places, progress(found, "reading videos", len(places), "files"), strict=True))
+    finally:
+        memory.save()
+    videos, problems = [], []
+    for entry in entries:
+        info = infos[entry.path]
+        end = None if isinstance(info, str) else info.frames if entry.end is None else entry.end
+        if isinstance(info, str):
+            problems.append(info)
+        elif not 0 <= entry.start < end <= info.frames:
+            problems.append(
+                f"{entry.path}: frames {entry.start} to {end} are wanted of a video of {info.frames}"
+            )
+        else:
+            head = (Path(entry.path), entry.label, entry.class_name)
+            videos.append(Video(*head, *info, entry.start, end, entry.split))
+    return videos, problems
+
+
+class Memory:
+    """What is known of the files of some folders, by name, size and time stamp; in one file per folder."""
+
+    def __init__(self, root: Path, folders: set[Path]) -> None:
+        self._place = Path(root) / PROBES
+        self._known = {folder: self._read(folder) for folder in folders}
+        self._changed: set[Path] = set()
+
+    def probe(self, path: Path) -> video.VideoInfo | str:
+        """Return what ``video.probe`` finds, or its complaint."""
+        shelf, name, stamp = self._known[path.parent], os.fsencode(path.name).hex(), _stamp(path)
+        known = shelf.get(name)
+        if known and stamp and known[0] == stamp:
+            return video.VideoInfo(*known[1])
+        try:
+            info = video.probe(path)
+        except UserError as error:
+            return str(error)
+        if stamp:
+            shelf[name] = [stamp, list(info)]
+            self._changed.add(path.parent)
+        return info
+
+    def save(self) -> None:
+        """Write what was found out."""
+        for folder in self._changed:
+            write_text(self._file(folder), json.dumps(self._known[folder]))
+        self._changed.clear()
+
+    def _read(self, folder: Path) -> dict[str, list]:
+        try:
+            found = json.loads(self._file(folder).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _file(self, folder: Path) -> Path:
+        return self._place / f"{digest_of([VERSION, os.fsencode(folder).hex()])}.json"
+
+
+def _stamp(path: Path) -> list | None:
+    """Return what changes when a file does, or a picture of a folder of pictures; None where nothing is."""
+    try:
+        if path.is_dir():
+            inside = sorted(
+                (os.fsencode(entry.name).hex(), *_times(entry.stat())) for entry in os.scandir(path)
+            )
+            return ["folder", digest_of(inside)]
+        return _times(path.stat())
+    except OSError:
+        return None
+
+
+def _times(facts: os.stat_result) -> list[int]:
+    return [facts.st_size, facts.st_mtime_ns]

@@ -1,0 +1,107 @@
+"""The summary of an index: what was found, missing, unreadable and doubled, against the official counts."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from kinefract.benchmarks.recipes import SPLITS, Contents, Video
+from kinefract.files import sha256
+
+
+def duplicates(paths: Sequence[Path]) -> list[list[Path]]:
+    """Return groups of files that are equal byte for byte; folders of pictures are not compared."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(paths):
+        if path.is_file():
+            by_size[path.stat().st_size].append(path)
+    by_content: dict[str, list[Path]] = defaultdict(list)
+    for same_size in by_size.values():
+        if len(same_size) > 1:
+            for path in same_size:
+                by_content[sha256(path)].append(path)
+    return [group for group in by_content.values() if len(group) > 1]
+
+
+def facts(
+    classes: list[str],
+    videos: list[Video],
+    contents: Contents,
+    unreadable: list[str],
+    doubled: list[list[Path]],
+    folder: Path,
+) -> dict:
+    """Return the summary as it stands in ``summary.json``.
+
+    Args:
+        classes: Names in label order.
+        videos: Those that the index lists.
+        contents: What the benchmark lists.
+        unreadable: A line for each video that is left out.
+        doubled: Groups of equal files.
+        folder: The index folder; paths are given from there.
+    """
+    counts = {split: Counter(item.class_name for item in videos if item.split == split) for split in SPLITS}
+    used = [split for split in SPLITS if counts[split] or contents.listed.get(split)]
+    lengths = sorted(item.length for item in videos)
+    sizes = Counter(f"{item.width}x{item.height}" for item in videos)
+    return {
+        "classes": len(classes),
+        "videos": {split: counts[split].total() for split in used},
+        "listed": {split: contents.listed.get(split, counts[split].total()) for split in used},
+        "official": contents.official,
+        "missing": len(contents.missing),
+        "unreadable": len(unreadable),
+        "disagreements": contents.disagreements,
+        "duplicates": [
+            [printable(os.path.relpath(path, folder.resolve())) for path in group] for group in doubled
+        ],
+        "frames": {
+            "shortest": lengths[0],
+            "median": lengths[len(lengths) // 2],
+            "longest": lengths[-1],
+            "all": sum(lengths),
+        },
+        "rates": {f"{rate:.6g}": count for rate, count in Counter(v.fps for v in videos).most_common(5)},
+        "sizes": dict(sizes.most_common(5)),
+        "per_class": {split: {name: counts[split][name] for name in classes} for split in used},
+    }
+
+
+def page(facts: dict) -> str:
+    """Return the summary as text to read."""
+    official, videos = facts["official"], facts["videos"]
+    lines = [f"{'split':<12}{'found':>8}{'listed':>10}{'official':>10}"]
+    lines += [
+        f"{split:<12}{count:>8}{facts['listed'][split]:>10}{official.get(split, '-'):>10}"
+        for split, count in videos.items()
+    ]
+    lines += [
+        "",
+        f"classes     {facts['classes']}",
+        f"missing     {facts['missing']}",
+        f"unreadable  {facts['unreadable']}",
+        f"duplicates  {sum(len(group) - 1 for group in facts['duplicates'])}",
+        *(f"            {' = '.join(group)}" for group in facts["duplicates"][:10]),
+        *facts["disagreements"],
+        "",
+        "frames      {shortest} to {longest}, median {median}, {all} in all".format(**facts["frames"]),
+        "rates       " + ", ".join(f"{count} at {rate}" for rate, count in facts["rates"].items()),
+        "sizes       " + ", ".join(f"{count} of {size}" for size, count in facts["sizes"].items()),
+        "",
+    ]
+    shown = {name: printable(name) for names in facts["per_class"].values() for name in names}
+    longest = max(len("class"), *map(len, shown.values()))
+    lines.append(f"{'class':<{longest}}" + "".join(f"{split:>12}" for split in videos))
+    lines += [
+        f"{text:<{longest}}" + "".join(f"{facts['per_class'][split][name]:>12}" for split in videos)
+        for name, text in shown.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def printable(text: str) -> str:
+    """Return text in one line, with escapes for line breaks and for bytes of file names that are no UTF-8."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )

@@ -1,0 +1,92 @@
+"""What is logged of a run and of a study's variant, from their specs and folders: parameters, tags, results.
+
+Nothing here knows MLflow.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kinefract.errors import UserError
+from kinefract.files import read_json_lines
+from kinefract.recipes import WeightsRecipe
+from kinefract.schema import digest_of
+from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
+
+METRICS, RESULT = "metrics.jsonl", "result.json"
+SCRATCH = "scratch"
+
+
+def described(spec: PretrainSpec | FinetuneSpec) -> tuple[dict[str, Any], dict[str, str], Spec]:
+    """Return what a run's spec says about it: parameters, tags, and the data that it is trained on."""
+    if isinstance(spec, PretrainSpec):
+        params = _flat("pretraining", spec.recipe) | _flat("dataset", spec.dataset.recipe)
+        return params, {**_origin(spec), "seed": str(spec.recipe.seed)}, spec.dataset
+    params = _flat("finetuning", spec.recipe) | _flat("network", spec.network)
+    params |= _flat("benchmark", spec.benchmark.recipe)
+    tags = {"benchmark": spec.benchmark.name, "seed": str(spec.seed), "pretrain_run": SCRATCH}
+    if isinstance(spec.init, PretrainSpec):
+        params |= described(spec.init)[0]
+        tags |= {**_origin(spec.init), "pretrain_run": spec.init.id}
+    elif isinstance(spec.init, WeightsRecipe):
+        params |= _flat("weights", spec.init)
+        tags["pretrain_run"] = Path(spec.init.file).name
+    return params, {**tags, "backbone": spec.network.backbone}, spec.benchmark
+
+
+def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str]:
+    """Return the tags of a study's variant; what its runs share is read from their folders."""
+    commits = set()
+    shared: dict[str, str] = {}
+    for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
+        folder = root / FinetuneSpec.PARENT / run_id
+        with suppress(UserError):  # a run that cannot be read adds nothing
+            commits.add(read_run(folder)[1].get("made_with", {}).get("commit", "unknown"))
+            shared = shared or described(FinetuneSpec.read(folder / SPEC_FILE))[1]
+    tags = {key: shared[key] for key in ("family", "objective", "backbone") if key in shared}
+    if commits:
+        tags["commit"] = ", ".join(sorted(commits))
+    return {
+        **tags,
+        "phase": "study",
+        "study": spec.study,
+        "study_digest": spec.digest,
+        "variant": variant.label,
+        "digest": digest_of([variant.label, variant.model_dump(mode="json")["runs"]]),
+        "benchmark": ", ".join(variant.runs),
+        "seed": ", ".join(sorted({str(seed) for by_seed in variant.runs.values() for seed in by_seed})),
+        "pretrain_run": variant.pretrain or (Path(variant.weights).name if variant.weights else SCRATCH),
+        "mlflow.source.name": "kinefract study",
+    }
+
+
+def read_run(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the lines of a finished run's ``metrics.jsonl``, and its ``result.json``.
+
+    Raises:
+        UserError: either cannot be read.
+    """
+    try:
+        return read_json_lines(folder / METRICS), json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: unreadable, delete it to make it again ({error})") from error
+
+
+def _origin(spec: PretrainSpec) -> dict[str, str]:
+    return {
+        "family": spec.dataset.recipe.family,
+        "dataset": spec.dataset.id,
+        "objective": spec.recipe.objective,
+        "backbone": spec.recipe.backbone,
+    }
+
+
+def _flat(section: str, settings: Any) -> dict[str, Any]:
+    """Return settings, and those within them, as ``section.key``."""
+    if hasattr(settings, "model_dump"):
+        settings = settings.model_dump(mode="json")
+    if not isinstance(settings, dict) or not settings:
+        return {section: settings}
+    parts = (_flat(f"{section}.{key}", value) for key, value in settings.items())
+    return {key: value for part in parts for key, value in part.items()}

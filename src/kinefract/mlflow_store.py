@@ -1,0 +1,251 @@
+"""The one module that imports MLflow: its store, whether it can be had, and how things are put into it.
+
+The store is SQLite in ``results/mlflow`` unless ``MLFLOW_TRACKING_URI`` names another.
+"""
+
+import fcntl
+import json
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from kinefract.progress import say
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STORE = "results/mlflow"
+LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
+PATIENCE = 2.0  # seconds within which a server says that it is there
+AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
+
+# What MLflow reads from the environment; a value the user has set stays.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Of a server that answered a moment ago; by default MLflow tries for minutes.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+}
+
+T = TypeVar("T")
+_given_up: set[str] = set()  # stores that failed in this process, which leaves them alone from then on
+
+
+def store_uri(root: Path | str) -> str:
+    """Return the address of the store: ``MLFLOW_TRACKING_URI``, or else the project's SQLite file."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database(root)}"
+
+
+def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
+    """Do something with the store; after a failure say so once and never try that store again.
+
+    A server is first asked whether it is there, so that one that is not costs two seconds, once.
+
+    Args:
+        root: The project's folder.
+        action: Called with MLflow's client. Errors it raises are taken for those of the store.
+
+    Returns:
+        What ``action`` returned, None after a failure.
+    """
+    uri = store_uri(root)
+    if uri in _given_up:
+        return None
+    try:
+        for key, value in SETTINGS.items():
+            os.environ.setdefault(key, value)
+        if urlsplit(uri).scheme in ("http", "https") and not _answers(uri):
+            problem = f"{_shown(uri)} does not answer"
+        else:
+            from mlflow import MlflowClient
+
+            if not os.environ.get("MLFLOW_TRACKING_URI"):
+                _make_database(root)
+            return action(MlflowClient(tracking_uri=uri))
+    except ImportError:
+        problem = "it is not installed"
+    # MLflow lets errors of its database, of HTTP and of files through as they are.
+    except Exception as error:
+        text = _shown(" ".join(str(error).split()) or type(error).__name__, uri)
+        problem = f"{_shown(uri)} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
+    _given_up.add(uri)
+    say(f"nothing more is logged to MLflow: {problem}; `kinefract sync` does it later, results are not lost")
+    return None
+
+
+def given_up(root: Path | str) -> bool:
+    """Return whether the store failed in this process, so that ``attempt`` does nothing more."""
+    return store_uri(root) in _given_up
+
+
+@contextmanager
+def locked(root: Path | str, name: str) -> Iterator[None]:
+    """Hold the lock ``name`` of the project's folder of MLflow; another process waits for it."""
+    folder = _database(root).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) -> list[str]:
+    """Return the ids of experiments, making those that are missing and restoring deleted ones."""
+    from mlflow.exceptions import MlflowException
+
+    # A server decides by itself where artifacts go.
+    local = store_uri(root).startswith("sqlite:")
+    ids = []
+    for name in names:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            place = (_database(root).parent / "artifacts" / name).as_uri() if local else None
+            try:
+                ids.append(client.create_experiment(name, artifact_location=place))
+                continue
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                experiment = client.get_experiment_by_name(name)
+        if experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        ids.append(experiment.experiment_id)
+    return ids
+
+
+def runs(client: "MlflowClient", experiment: str, digest: str | None = None) -> "list[Run]":
+    """Return the runs that are not deleted, all or those with this digest, the newest first."""
+    wanted = f"tags.digest = '{digest}'" if digest else ""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], wanted, order_by=["start_time DESC"], page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def log(
+    client: "MlflowClient",
+    run_id: str,
+    params: dict[str, Any] | None = None,
+    metrics: Iterable[tuple[str, float, int]] = (),
+    tags: dict[str, Any] | None = None,
+) -> None:
+    """Log parameters, metrics (key, value, step) and tags in as few requests as MLflow allows."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(time.time() * 1000)
+    entries = {
+        "params": [Param(key, value) for key, value in texts(params or {}).items()],
+        "metrics": [Metric(key, float(value), now, step) for key, value, step in metrics],
+        "tags": [RunTag(key, value) for key, value in texts(tags or {}).items()],
+    }
+    requests = max(math.ceil(len(entries[kind]) / most) for kind, most in AT_ONCE.items())
+    for number in range(requests):
+        client.log_batch(
+            run_id,
+            **{kind: entries[kind][number * most : (number + 1) * most] for kind, most in AT_ONCE.items()},
+        )
+
+
+def log_input(client: "MlflowClient", run_id: str, name: str, digest: str, folder: str) -> None:
+    """Log the data a run is trained on: the name and digest in its folder's name, and the folder."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
+
+    data = Dataset(name, digest, "local", json.dumps({"uri": folder}))
+    inputs = [DatasetInput(data, [InputTag("mlflow.data.context", "training")])]
+    try:
+        client.log_inputs(run_id, inputs)
+    except MlflowException:
+        # Another job has just made the entry of the same data, on which this one stumbled.
+        client.log_inputs(run_id, inputs)
+
+
+def texts(values: dict[str, Any]) -> dict[str, str]:
+    """Return values as MLflow stores them: text of a length that every server accepts."""
+    return {key: str(value)[:LONGEST_VALUE] for key, value in values.items()}
+
+
+def _answers(uri: str) -> bool:
+    """Return whether a server answers in time, be it with an error.
+
+    A thread asks, since neither looking up a name nor connecting keeps to a time limit. It asks as MLflow
+    does, through the same proxies.
+    """
+    import requests  # which MLflow brings
+
+    answered = threading.Event()
+
+    def ask() -> None:
+        try:
+            requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE)
+        except requests.exceptions.SSLError:
+            pass  # what certificates it trusts is MLflow's to decide
+        except requests.exceptions.RequestException:
+            return
+        answered.set()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return answered.is_set()
+
+
+def _shown(text: str, uri: str | None = None) -> str:
+    """Return a text without the user and password that the store's address may hold."""
+    user, at, _ = urlsplit(uri or text).netloc.rpartition("@")
+    return text.replace(user + at, "") if at else text
+
+
+def _database(root: Path | str) -> Path:
+    return Path(root).resolve() / STORE / "mlflow.db"
+
+
+def _make_database(root: Path | str) -> None:
+    """Make the project's SQLite store if it is missing; one process does, the others wait for it.
+
+    It is made beside its place and renamed, since MLflow never recovers one whose making was cut short.
+    """
+    database = _database(root)
+    artifacts = database.parent / "artifacts"
+    with locked(root, ".lock"):
+        if database.exists():
+            _follow_move(database, artifacts)
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        partial = database.with_name(".mlflow.partial.db")
+        partial.unlink(missing_ok=True)
+        SqlAlchemyStore(f"sqlite:///{partial}", artifacts.as_uri()).engine.dispose()
+        partial.replace(database)
+
+
+def _follow_move(database: Path, artifacts: Path) -> None:
+    """Correct the addresses of artifacts, which MLflow keeps absolute, in a project moved or copied here."""
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        row = connection.execute(
+            "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
+        ).fetchone()
+        before = row[0].removesuffix("/0") if row else artifacts.as_uri()
+        after = artifacts.as_uri()
+        if before == after:
+            return
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'",
+                (after, len(before) + 1, before),
+            )

@@ -1,0 +1,36 @@
+"""The linear probe: how far the features of a network that is left as it is tell classes apart."""
+
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from kinefract.models.base import Backbone
+from kinefract.objectives.base import Gather, Objective, Outcome
+
+
+class LinearProbe(Objective):
+    """Train the classifier alone, without dropout. Weights and statistics of the network do not change."""
+
+    VIEWS: ClassVar[int] = 1
+
+    def __init__(self, network: Backbone) -> None:
+        super().__init__(network.requires_grad_(False))
+        self._classifier.requires_grad_(True)
+
+    @property
+    def _classifier(self) -> torch.nn.Module:
+        return self.network.get_submodule(self.network.classifier)
+
+    def train(self, mode: bool = True) -> Self:
+        """Leave the network in evaluation mode, in which its norms keep their statistics."""
+        super().train(mode)
+        self.network.eval()
+        return self
+
+    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        with torch.no_grad():
+            features = self.network.features(views[0])
+        logits = self._classifier(features)
+        return Outcome(cross_entropy(logits, labels), (logits.argmax(1) == labels).sum())

@@ -1,0 +1,103 @@
+"""What a variant changed for each class of a benchmark, against its baseline."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinefract.report import latex
+from kinefract.report.compare import predictions
+from kinefract.report.results import Cell, Row, baseline_of, baselines, benchmarks
+from kinefract.report.table import DIGITS, percent, to_csv
+
+SHOWN = 5  # largest gains, and as many losses
+
+
+@dataclass(frozen=True)
+class Change:
+    """One class: its number of test videos, and the share that is right, seeds averaged (0 to 1)."""
+
+    name: str
+    videos: int
+    before: float
+    after: float
+
+    @property
+    def points(self) -> float:
+        """Change of the share, above 0 for a gain."""
+        return round(self.after - self.before, DIGITS)  # equal shares may be unequal sums
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The classes of one benchmark for one variant, the largest gain first."""
+
+    benchmark: str
+    label: str
+    baseline: str
+    classes: list[Change]
+
+    @property
+    def gains(self) -> list[Change]:
+        """The largest gains, the largest first."""
+        return [change for change in self.classes if change.points > 0][:SHOWN]
+
+    @property
+    def losses(self) -> list[Change]:
+        """The largest losses, the largest last."""
+        return [change for change in self.classes if change.points < 0][-SHOWN:]
+
+
+def changes(rows: list[Row]) -> list[Changes]:
+    """Return the changes of every variant on every benchmark, as far as the runs' predictions allow."""
+    found = []
+    for benchmark in benchmarks(rows):
+        known = {id(base): _by_class(base.cells[benchmark]) for base in baselines(rows)}
+        for row in rows:
+            base = baseline_of(row, rows)
+            before = known[id(base)] if base else {}
+            after = _by_class(row.cells[benchmark]) if before else {}
+            if not base or not before or before.keys() != after.keys():
+                continue
+            classes = [
+                Change(name, videos, share, after[name][1]) for name, (videos, share) in before.items()
+            ]
+            classes.sort(key=lambda change: (-change.points, change.name))
+            found.append(Changes(benchmark, row.label, base.label, classes))
+    return found
+
+
+def classes_csv(found: list[Changes]) -> str:
+    """Return every class of every variant as CSV, shares from 0 to 1."""
+    lines = [["benchmark", "variant", "baseline", "class", "videos", "before", "after", "change"]]
+    for entry in found:
+        for change in entry.classes:
+            shares = (round(value, DIGITS) for value in (change.before, change.after, change.points))
+            lines.append([entry.benchmark, entry.label, entry.baseline, change.name, change.videos, *shares])
+    return to_csv(lines)
+
+
+def classes_tex(found: list[Changes]) -> str:
+    """Return the largest gains and losses of every variant for LaTeX with booktabs, in percent."""
+    header = ["class", "variant", "benchmark", "videos", "before", "after", "change"]
+    lines = [
+        [
+            *(change.name, entry.label, entry.benchmark, str(change.videos)),
+            *(percent(change.before), percent(change.after), f"{100 * change.points:+.1f}"),
+        ]
+        for entry in found
+        for change in [*entry.gains, *entry.losses]
+    ]
+    note = (
+        f"The {SHOWN} largest gains and losses in top-1, seeds averaged, in %. Single classes are not tested."
+    )
+    return latex.tabular(header, lines, note)
+
+
+def _by_class(cell: Cell) -> dict[str, tuple[int, float]]:
+    """Return class -> (test videos, share that is right); nothing where a run does not say."""
+    known = [entry for entry in map(predictions, cell.runs.values()) if entry]
+    if not known or len(known) < len(cell.runs) or len({entry.classes for entry in known}) > 1:
+        return {}
+    names, place, videos = np.unique(known[0].classes, return_inverse=True, return_counts=True)
+    right = np.bincount(place, np.mean([entry.right for entry in known], axis=0)) / videos
+    return {str(name): (int(n), float(share)) for name, n, share in zip(names, videos, right, strict=True)}

@@ -1,0 +1,98 @@
+"""Comparing the variants of a study with their baselines, on the test videos both were asked about."""
+
+import csv
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+import numpy as np
+
+from kinefract.report.results import Cell, Row, Run, baseline_of, baselines
+from kinefract.report.statistics import Difference, holm, paired_bootstrap, verdict
+from kinefract.schema import digest_of
+
+PREDICTIONS = "predictions.csv"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A variant against its baseline on one benchmark.
+
+    ``points`` is the difference of the mean top-1 (a share). ``difference`` tests it, ``adjusted`` is its
+    p-value after Holm's correction over the study's comparisons on this benchmark. Both are None where
+    nothing can be tested; ``verdict`` then says why, in words that begin with ``not tested``.
+    """
+
+    points: float
+    difference: Difference | None
+    adjusted: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one run said of the test videos: their paths and classes, and whether it was right, bool."""
+
+    paths: tuple[str, ...]
+    classes: tuple[str, ...]
+    right: np.ndarray
+
+
+def judged(rows: list[Row], digest: str) -> list[Row]:
+    """Return the rows with each cell compared with that of the variant's baseline (``baseline_of``).
+
+    Args:
+        rows: The study's rows.
+        digest: The study's digest, which seeds the bootstrap.
+    """
+    cells = {id(row): dict(row.cells) for row in rows}
+    for benchmark in rows[0].cells:
+        tested: list[tuple[Row, Comparison]] = []
+        said = {id(base): _said(base.cells[benchmark]) for base in baselines(rows)}
+        for number, row in enumerate(rows):
+            base = baseline_of(row, rows)
+            if base is None or not row.cells[benchmark].runs or not base.cells[benchmark].runs:
+                continue
+            seed = digest_of([digest, benchmark, number])
+            comparison = _compared(row.cells[benchmark], base.cells[benchmark], said[id(base)], seed)
+            if comparison.difference:
+                tested.append((row, comparison))
+            cells[id(row)][benchmark] = replace(row.cells[benchmark], comparison=comparison)
+        adjusted = holm([comparison.difference.p for _, comparison in tested if comparison.difference])
+        for (row, comparison), p in zip(tested, adjusted, strict=True):
+            words = verdict(comparison.points, p)
+            done = replace(comparison, adjusted=p, verdict=words)
+            cells[id(row)][benchmark] = replace(row.cells[benchmark], comparison=done)
+    return [replace(row, cells=cells[id(row)]) for row in rows]
+
+
+def _said(cell: Cell) -> list[Predictions | None]:
+    return [predictions(run) for run in cell.runs.values()]
+
+
+def _compared(cell: Cell, reference: Cell, said: list[Predictions | None], seed: str) -> Comparison:
+    """Return a comparison with a reference and what its runs said, its p-value not yet corrected."""
+    points = cell.top1.mean - reference.top1.mean
+    if min(cell.top1.n, reference.top1.n) < 2:
+        return Comparison(points, None, None, "not tested, one seed")
+    sides = [_said(cell), said]
+    known = [[entry for entry in side if entry] for side in sides]
+    if [len(side) for side in known] != [len(side) for side in sides]:
+        return Comparison(points, None, None, "not tested, a run lacks its predictions")
+    if len({entry.paths for side in known for entry in side}) > 1:
+        return Comparison(points, None, None, "not tested, the test videos differ")
+    variant, base = (np.array([entry.right for entry in side]) for side in known)
+    return Comparison(points, paired_bootstrap(variant, base, seed), None, "")
+
+
+def predictions(run: Run) -> Predictions | None:
+    """Return what a run said of the test videos; None where its ``predictions.csv`` cannot be used."""
+    try:
+        with (run.folder / PREDICTIONS).open(newline="", encoding="utf-8") as stream:
+            head, *lines = csv.reader(stream)
+            places = [head.index(column) for column in ("path", "class", "correct")]
+            paths, classes, correct = zip(*map(itemgetter(*places), lines), strict=True)
+    except (OSError, IndexError, ValueError, csv.Error):
+        return None
+    if not set(correct) <= {"0", "1"}:
+        return None
+    return Predictions(paths, classes, np.array(correct) == "1")

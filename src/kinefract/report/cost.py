@@ -1,0 +1,90 @@
+"""How long the variants of a study were trained, in clips and steps, and whether that was equal."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from kinefract.errors import UserError
+from kinefract.report.results import Cell, Row
+from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec
+
+
+def counted(root: Path, rows: list[Row]) -> list[Row]:
+    """Return the rows with what each was trained on counted, and set against the cheapest pre-trained one.
+
+    Counted are clips times epochs of pre-training and the optimiser's steps of fine-tuning; what a clip or
+    step costs with another network, size or number of frames is not.
+
+    Args:
+        root: The project's folder, for the number of training videos of a benchmark.
+        rows: The study's rows.
+    """
+    clips = [_clips(row) for row in rows]
+    fewest = min((count for count in clips if count), default=None)
+    pretrained = any(not row.scratch for row in rows)
+    done = []
+    for row, count in zip(rows, clips, strict=True):
+        cells = {name: replace(cell, steps=_steps(root, cell)) for name, cell in row.cells.items()}
+        factor = count / fewest if count and fewest else None
+        done.append(replace(row, cells=cells, clips=count, clips_factor=factor))
+    for name in rows[0].cells:
+        steps = [row.cells[name].steps for row in done if not (pretrained and row.scratch)]
+        least = min((count for count in steps if count), default=None)
+        for row in done:
+            cell = row.cells[name]
+            factor = cell.steps / least if cell.steps and least else None
+            row.cells[name] = replace(cell, steps_factor=factor)
+    return done
+
+
+def in_words(row: Row, cell: Cell) -> str:
+    """Return how a variant's training compares with that of the cheapest pre-trained one, in a few words.
+
+    Pre-training first, as in ``pretraining``; fine-tuning follows where its steps are not known to be those
+    of the others.
+    """
+    if cell.steps_factor == 1:
+        return pretraining(row)
+    return f"{pretraining(row)}, fine-tuning {times(cell.steps_factor)}"
+
+
+def pretraining(row: Row) -> str:
+    """Return how long a variant was pre-trained: ``none``, ``published`` where others did, else ``1.0x``."""
+    return "none" if row.scratch else "published" if row.weights else times(row.clips_factor)
+
+
+def unequal(rows: list[Row]) -> bool:
+    """Return whether the pre-trained variants are known to have been trained for unequal lengths."""
+    factors = [row.clips_factor for row in rows if row.pretrain]
+    factors += [cell.steps_factor for row in rows for cell in row.cells.values()]
+    return any(factor not in (None, 1) for factor in factors)
+
+
+def times(factor: float | None) -> str:
+    """Return ``1.0x`` of a factor; more decimals where it would look equal and is not."""
+    if factor is None:
+        return "unknown"
+    return f"{factor:.1f}x" if factor == 1 or f"{factor:.1f}" != "1.0" else f"{factor:.3g}x"
+
+
+def _clips(row: Row) -> int | None:
+    if row.pretrain is None:
+        return 0 if row.scratch else None
+    try:
+        spec = PretrainSpec.read(row.pretrain.folder / SPEC_FILE)
+    except UserError:
+        return None
+    return spec.dataset.recipe.clips * spec.recipe.epochs
+
+
+def _steps(root: Path, cell: Cell) -> int | None:
+    """Return the steps of one fine-tuning, of which a last batch that is not full is none."""
+    run = next(iter(cell.runs.values()), None)
+    if run is None:
+        return None
+    try:
+        spec = FinetuneSpec.read(run.folder / SPEC_FILE)
+        summary = json.loads((root / spec.benchmark.folder / "summary.json").read_text(encoding="utf-8"))
+        return spec.recipe.epochs * (int(summary["videos"]["train"]) // spec.recipe.batch_size)
+    except (UserError, OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,70 @@
+"""What the pages of reports share: their templates, figures and files inside a page, numbers for people."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from kinefract.report import figures
+
+LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is named instead
+THEMED = {
+    figures.INK: "var(--ink)",
+    figures.MUTED: "var(--muted)",
+    figures.GRID: "var(--line)",
+    figures.PAPER: "none",
+}
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a template's HTML; what it is given is escaped, and what it lacks an error."""
+    environment = Environment(
+        loader=PackageLoader("kinefract", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def inlined(svg: str, prefix: str, description: str) -> Markup:
+    """Return an SVG file as an element of a page: described, coloured by the page, its ids its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    for colour, variable in THEMED.items():
+        svg = svg.replace(colour, variable)
+    return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(description), 1))
+
+
+def data_uri(path: Path, kind: str) -> str | None:
+    """Return a file as ``data:``, or None where it is missing or too large for a page."""
+    if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
+        return None
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON file's mapping; an empty one where there is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def duration(seconds: float) -> str:
+    """Return ``42 s``, ``3 min 20 s`` or ``5 h 12 min``."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"

@@ -1,0 +1,127 @@
+"""How a study was made: what each phase took, its runs, and the versions and specs that made them."""
+
+from pathlib import Path
+
+from kinefract.report.html import duration
+from kinefract.report.results import Row, Run
+from kinefract.report.table import percent
+from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
+
+
+def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:
+    """Return phase -> (what it is, run), each run once."""
+    pretrains = {
+        row.pretrain.id: (row.label, row.pretrain)
+        for row in reversed(rows)
+        if row.pretrain and row.pretrain.result
+    }
+    finetunes = {
+        run.id: (f"{row.label} on {benchmark}, seed {seed}", run)
+        for row in rows
+        for benchmark, cell in row.cells.items()
+        for seed, run in cell.runs.items()
+    }
+    return {"Pre-training": list(pretrains.values())[::-1], "Fine-tuning": list(finetunes.values())}
+
+
+def phases(root: Path, spec: StudySpec, rows: list[Row]) -> list[dict[str, str]]:
+    """Return what each phase took: jobs, time, clips per second, machine.
+
+    The time to make clips and indexes is what Snakemake wrote down; jobs run by hand have none.
+    """
+    jobs = [
+        ("Datasets", [("shard", f"{dataset}-*") for dataset in spec.datasets]),
+        ("Benchmarks", [("index", index) for index in spec.benchmarks.values()]),
+    ]
+    phases = []
+    for name, patterns in jobs:
+        seconds = [value for rule, pattern in patterns for value in _seconds_noted(root, rule, pattern)]
+        if seconds:
+            phases.append(_phase(name, seconds))
+    for name, runs in _all_runs(rows).items():
+        if not runs:
+            continue
+        speeds = [
+            float(run.result["clips_per_second"]) for _, run in runs if run.result.get("clips_per_second")
+        ]
+        sizes = {int(run.result["parameters"]) for _, run in runs if run.result.get("parameters")}
+        phases.append(
+            _phase(name, [run.seconds for _, run in runs])
+            | {
+                "speed": f"{sum(speeds) / len(speeds):.0f}" if speeds else "unknown",
+                "parameters": ", ".join(f"{size / 1e6:.2f} M" for size in sorted(sizes)) or "unknown",
+                "machine": "; ".join(_distinct(runs, "machine")) or "unknown",
+            }
+        )
+    return phases
+
+
+def _phase(name: str, seconds: list[float]) -> dict[str, str]:
+    return {
+        "name": name,
+        "runs": str(len(seconds)),
+        "time": duration(sum(seconds)),
+        "each": duration(sum(seconds) / len(seconds)),
+        "speed": "",
+        "parameters": "",
+        "machine": "",
+    }
+
+
+def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
+    """Return the seconds of a rule's jobs, from the files of its ``benchmark:``."""
+    noted = []
+    for path in sorted((root / "results/benchmarks" / rule).glob(f"{pattern}.tsv")):
+        header, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+        noted += [float(line[header.index("s")]) for line in lines]
+    return noted
+
+
+def runs(rows: list[Row]) -> list[dict[str, str]]:
+    """Return a line per run, for the list that is folded away."""
+    lines = []
+    for name, runs in _all_runs(rows).items():
+        for what, run in runs:
+            top1 = run.result.get("top1")
+            lines.append(
+                {
+                    "phase": name,
+                    "what": what,
+                    "id": run.id,
+                    "epochs": str(run.result.get("epochs", "")),
+                    "top1": percent(top1) if isinstance(top1, int | float) else "",
+                    "time": duration(run.seconds),
+                    "command": f"kinefract {run.phase} results/{run.phase}/{run.id}/{SPEC_FILE}",
+                }
+            )
+    return lines
+
+
+def versions(rows: list[Row]) -> list[tuple[str, str]]:
+    """Return the distinct values of ``made_with``: more than one where runs were made differently."""
+    runs = [entry for entries in _all_runs(rows).values() for entry in entries]
+    keys = dict.fromkeys(key for _, run in runs for key in run.result.get("made_with", {}))
+    return [(key, ", ".join(_distinct(runs, key))) for key in keys if key != "machine"]
+
+
+def _distinct(runs: list[tuple[str, Run]], key: str) -> list[str]:
+    values = (run.result.get("made_with", {}).get(key) for _, run in runs)
+    return list(dict.fromkeys(str(value) for value in values if value is not None))
+
+
+def specs(root: Path, spec: StudySpec, rows: list[Row]) -> list[tuple[str, str]]:
+    """Return (title, text) of every spec; of fine-tuning runs that differ in the seed alone, the first."""
+    shown = [(f"Study: {spec.id}", spec.to_yaml())]
+    folders = [("Dataset", root / DatasetSpec.PARENT / dataset) for dataset in spec.datasets]
+    folders += [("Benchmark", root / BenchmarkSpec.PARENT / index) for index in spec.benchmarks.values()]
+    folders += [("Pre-training", run.folder) for _, run in _all_runs(rows)["Pre-training"]]
+    folders += [
+        ("Fine-tuning", next(iter(cell.runs.values())).folder)
+        for row in rows
+        for cell in row.cells.values()
+        if cell.runs
+    ]
+    for kind, folder in dict.fromkeys(folders):
+        if (folder / SPEC_FILE).exists():
+            shown.append((f"{kind}: {folder.name}", (folder / SPEC_FILE).read_text(encoding="utf-8")))
+    return shown

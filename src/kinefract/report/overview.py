@@ -1,0 +1,123 @@
+"""The page over all studies: what each asks, what it found, how far it is, and where its page lies."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from kinefract.files import write_text
+from kinefract.report import figures, related, results
+from kinefract.report.answer import name_of
+from kinefract.report.html import read_json, rendered
+from kinefract.report.results import Found, Row
+from kinefract.report.study import ANSWER, PARTIAL
+from kinefract.report.table import interval_of, seeds_in_words
+from kinefract.specs import StudySpec
+
+DONE, UNDER_WAY, NOT_BEGUN = "done", "under way", "not begun"
+PAGE = "index.html"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a small chart; numbers in percent. ``low`` and ``high`` are None for one seed."""
+
+    label: str
+    colour: str
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One study: ``progress`` in words, its answer and what that rests on, the address of its page if any."""
+
+    name: str
+    question: str
+    state: str
+    progress: str
+    answer: list[str]
+    rests_on: str
+    link: str | None
+    charts: list[tuple[str, list[Bar]]]
+
+
+def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) -> None:
+    """Write the page over all studies.
+
+    Only what lies in the folders is read, nothing is computed anew: the answer is that of the study's last
+    report, of the whole study or of its finished part.
+
+    Args:
+        root: The project's folder.
+        plan_studies: Name -> study, in the order of the page.
+        out: The HTML file, usually ``results/index.html``; links to the studies' pages are relative to it.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    entries = [_entry(root, name, spec, out.parent) for name, spec in plan_studies.items()]
+    states = Counter(entry.state for entry in entries)
+    html = rendered(
+        "overview.html.jinja",
+        entries=entries,
+        states=[(state, states[state]) for state in (DONE, UNDER_WAY, NOT_BEGUN) if states[state]],
+        related=related.RELATED,
+        related_benchmarks=related.BENCHMARKS,
+        related_note=related.NOTE,
+    )
+    write_text(out, html)
+
+
+def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
+    found = results.look(root, spec)
+    folder = root / spec.folder
+    if found.missing:
+        folder /= PARTIAL
+    page = folder / PAGE
+    state, progress = _state(found, page.exists())
+    written = read_json(folder / ANSWER) if page.exists() else {}
+    answered = written.get("finished")
+    return Entry(
+        name=name,
+        question=spec.question,
+        state=state,
+        progress=progress,
+        answer=[str(sentence) for sentence in written.get("answer", [])],
+        rests_on=f"From {answered} of {found.runs} runs." if found.missing and answered is not None else "",
+        link=quote(Path(os.path.relpath(page, start)).as_posix()) if page.exists() else None,
+        charts=_charts(found.rows),
+    )
+
+
+def _state(found: Found, reported: bool) -> tuple[str, str]:
+    """Return the state, and how far the study is in words."""
+    if found.finished == 0:
+        return NOT_BEGUN, f"not begun, {found.runs} runs to make"
+    if found.missing:
+        return UNDER_WAY, f"{found.finished} of {found.runs} runs"
+    if not reported:
+        return UNDER_WAY, f"all {found.runs} runs, but no report yet"
+    return DONE, f"done, {found.runs} runs"
+
+
+def _charts(rows: list[Row]) -> list[tuple[str, list[Bar]]]:
+    """Return a small chart per benchmark that any run has finished on."""
+    shades = figures.colours(rows)
+    return [
+        (
+            name,
+            [_bar(row, name, shade) for row, shade in zip(rows, shades, strict=True) if row.cells[name].runs],
+        )
+        for name in results.benchmarks(rows)
+    ]
+
+
+def _bar(row: Row, benchmark: str, colour: str) -> Bar:
+    score = row.cells[benchmark].top1
+    ends = interval_of(score)
+    low, high = (round(100 * ends.low, 1), round(100 * ends.high, 1)) if ends else (None, None)
+    return Bar(name_of(row), colour, round(100 * score.mean, 1), low, high, seeds_in_words(score.n))

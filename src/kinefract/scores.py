@@ -1,0 +1,81 @@
+"""From scores to figures: top-k, the confusion matrix, and what follows from it for each class."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class ClassRow(NamedTuple):
+    """What became of one class's videos; ``accuracy`` is None where it has none.
+
+    ``confused_with`` is the class most of its wrong videos were taken for, ``confused`` how many; "" and 0
+    where none was wrong. Of classes that tie it is the first.
+    """
+
+    class_name: str
+    videos: int
+    correct: int
+    accuracy: float | None
+    confused_with: str
+    confused: int
+
+
+def best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the ``k`` best classes of each video (all where there are fewer), the best first.
+
+    Equal scores rank by class.
+
+    Args:
+        scores: float, (videos, classes) or (classes,) for one video.
+        k: At least 1.
+
+    Returns:
+        int64, the shape of ``scores`` with min(k, classes) last.
+    """
+    return np.argsort(-scores, axis=-1, kind="stable")[..., :k]
+
+
+def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the share (0 to 1) of videos whose label is among the ``k`` best."""
+    return float((best(scores, k) == labels[:, None]).any(1).mean())
+
+
+def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Count videos by class and prediction.
+
+    Args:
+        scores: float, (videos, classes).
+        labels: int, (videos,), 0 to classes - 1.
+
+    Returns:
+        int64, (classes, classes); row i holds the videos of class i, by the class they were taken for.
+    """
+    classes = scores.shape[1]
+    pairs = labels * classes + best(scores, 1)[:, 0]
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def mean_class_accuracy(matrix: np.ndarray) -> float:
+    """Return the mean, over the classes that occur, of the share (0 to 1) of their videos that are right."""
+    videos = matrix.sum(1)
+    return float((matrix.diagonal()[videos > 0] / videos[videos > 0]).mean())
+
+
+def per_class(matrix: np.ndarray, classes: Sequence[str]) -> list[ClassRow]:
+    """Return a row per class, in label order.
+
+    Args:
+        matrix: As ``confusion`` returns it.
+        classes: The names, in label order.
+    """
+    rows = []
+    for label, (name, row) in enumerate(zip(classes, matrix, strict=True)):
+        videos, correct = int(row.sum()), int(row[label])
+        wrong = row.copy()
+        wrong[label] = 0
+        other = int(wrong.argmax())
+        confused = int(wrong[other])
+        accuracy = correct / videos if videos else None
+        rows.append(ClassRow(name, videos, correct, accuracy, classes[other] if confused else "", confused))
+    return rows

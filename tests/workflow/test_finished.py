@@ -1,0 +1,55 @@
+"""What a user does with a finished run: evaluate it on other videos, name actions, see all studies."""
+
+import json
+import shutil
+
+from projects import refused, run
+
+
+def a_run(project):
+    return next(iter(sorted((project / "results/finetune").glob("*-supervised-*"))))
+
+
+def test_evaluated_again_a_run_gives_what_it_gave(project):
+    folder = a_run(project)
+    printed = run(project, "kinefract", "evaluate", folder.name, "--on", "motions").stdout
+    assert "top-1" in printed
+    out = project / f"results/evaluate/{folder.name}-on-motions-test"
+    for name in ("predictions.csv", "per_class.csv", "confusion.svg", "mistakes.png"):
+        assert (out / name).read_bytes() == (folder / name).read_bytes(), name
+    first, again = (json.loads((place / "result.json").read_text()) for place in (folder, out))
+    for key in ("top1", "top5", "mean_class_accuracy", "videos"):
+        assert first[key] == again[key]
+
+
+def test_a_folder_of_class_folders_is_evaluated_as_it_is(project, tmp_path):
+    (videos,) = (project / "data/benchmarks").glob("motions-*/videos/test")
+    mine = tmp_path / "my videos"
+    for name in ("up", "down"):
+        shutil.copytree(videos / name, mine / name)
+    out = tmp_path / "out"
+    folder = a_run(project)
+    run(project, "kinefract", "evaluate", folder, "--on", mine, "--split", "all", "--out", out)
+    rows = (out / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2
+    (mine / "up").rename(mine / "sideways")
+    text = refused(project, "kinefract", "evaluate", folder, "--on", mine, "--split", "all", "--out", out)
+    assert "sideways" in text
+
+
+def test_actions_are_named_in_any_video(project):
+    (video,) = (project / "data/benchmarks").glob("motions-*/videos/test/up/*.mp4")
+    folder = a_run(project)
+    printed = run(project, "kinefract", "predict", folder.name, video, "--top", "3").stdout
+    assert printed.count(" %") == 3
+    found = json.loads(run(project, "kinefract", "predict", folder, video, "--json").stdout)
+    assert [len(entry["classes"]) for entry in found] == [5]
+    assert "cannot" in refused(project, "kinefract", "predict", folder, project / "params.yaml")
+
+
+def test_all_studies_are_on_one_page(project):
+    page = project / "results/index.html"
+    assert "Does the chain hold?" in page.read_text(encoding="utf-8")
+    page.unlink()
+    assert run(project, "kinefract", "overview").stdout.strip().endswith("results/index.html")
+    assert page.stat().st_size < 5_000_000
