@@ -14,14 +14,14 @@ from pathlib import Path
 
 import torch
 
-from kinefract import mlflow_store, models, params, plan, tracking
+from kinefract import models, params, plan, tracking
 from kinefract.files import write_json, write_text
-from kinefract.labels import METRICS, RESULT
-from kinefract.meter import PARTS
 from kinefract.provenance import made_with
 from kinefract.specs import PretrainSpec
-from kinefract.tracking import Tracker
-from kinefract.train import optimizer_for
+from kinefract.tracking import Tracker, store
+from kinefract.tracking.labels import METRICS, RESULT
+from kinefract.training.meter import PARTS
+from kinefract.training.train import optimizer_for
 
 ROOT = Path(__file__).parents[1]
 STUDY = "quickstart"
@@ -60,7 +60,7 @@ def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str,
     (folder / tracking.MODEL).write_bytes(bytes(3_000_000))
 
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    os.environ.update(mlflow_store.SETTINGS)
+    os.environ.update(store.SETTINGS)
     parts = {}
     clock = time.perf_counter()
 

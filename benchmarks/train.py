@@ -13,17 +13,18 @@ from pathlib import Path
 
 import torch
 
-from kinefract import feed, models, objectives
+from kinefract import models, objectives
 from kinefract.augment.recipes import Filmed
-from kinefract.data import TrainingClips
-from kinefract.processes import Processes
 from kinefract.provenance import made_with
 from kinefract.recipes import PretrainRecipe
 from kinefract.specs import DatasetSpec, PretrainSpec
 from kinefract.synth.dataset import join, write_shard
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
-from kinefract.train import Execution, Training, optimizer_for
+from kinefract.training import feed
+from kinefract.training.data import TrainingClips
+from kinefract.training.processes import Processes
+from kinefract.training.train import Execution, Training, optimizer_for
 
 SOURCES = ("shards", "cache", "online")
 

@@ -11,7 +11,7 @@ from kinefract import models, params, plan, runs
 from kinefract.benchmarks import index
 from kinefract.errors import UserError
 from kinefract.files import sha256
-from kinefract.train import Execution
+from kinefract.training.train import Execution
 
 
 @pytest.fixture

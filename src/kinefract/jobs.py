@@ -31,23 +31,26 @@ def check(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     import json
 
-    from kinefract import params, plan, planning
+    from kinefract import params, plan
+    from kinefract.planning import needs
 
     read = params.load()
     names = list(read.studies) if options.all else options.studies or read.run
-    found = planning.figures(Path.cwd(), read, plan.resolve(read), names)
-    print(json.dumps(found, indent=2) if options.json else planning.render(found))
+    found = needs.figures(Path.cwd(), read, plan.resolve(read), names)
+    print(json.dumps(found, indent=2) if options.json else needs.render(found))
 
 
 def studies(options: argparse.Namespace) -> None:
-    from kinefract import params, plan, planning
+    from kinefract import params, plan
+    from kinefract.planning import needs
 
     read = params.load()
-    print(planning.studies(Path.cwd(), read, plan.resolve(read)))
+    print(needs.studies(Path.cwd(), read, plan.resolve(read)))
 
 
 def prune(options: argparse.Namespace) -> None:
-    from kinefract import params, plan, prune
+    from kinefract import params, plan
+    from kinefract.planning import prune
     from kinefract.synth import compiled
 
     resolved = plan.resolve(params.load())
@@ -171,7 +174,7 @@ def finetune(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from kinefract import predict
+    from kinefract.evaluation import predict
     from kinefract.locate import locate_benchmark
 
     folder = locate_benchmark(options.on)
@@ -186,7 +189,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
-    from kinefract import predict
+    from kinefract.evaluation import predict
 
     found = predict.predict_videos(
         options.run, options.videos, options.top, options.workers, options.accelerator
@@ -195,8 +198,8 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _execution(options: argparse.Namespace):
-    from kinefract.checkpoint import Pauses
-    from kinefract.train import Execution
+    from kinefract.training.checkpoint import Pauses
+    from kinefract.training.train import Execution
 
     pauses = Pauses(options.checkpoint_minutes, options.time_limit)
     return Execution(options.workers, options.accelerator, pauses)
@@ -238,7 +241,7 @@ def metrics(options: argparse.Namespace) -> None:
 
 
 def sync(options: argparse.Namespace) -> None:
-    from kinefract.sync import sync
+    from kinefract.tracking.sync import sync
 
     print(sync(Path.cwd(), options.folders or None).text)
 

@@ -14,13 +14,9 @@ import torch
 from kinefract import models, objectives
 from kinefract.benchmarks import index
 from kinefract.benchmarks.recipes import TRAIN, Video
-from kinefract.cached import CachedVideos
-from kinefract.data import ClipSource, Videos
 from kinefract.errors import UserError
-from kinefract.evaluate import evaluate
-from kinefract.feed import CACHES, open_source
+from kinefract.evaluation.evaluate import evaluate
 from kinefract.files import sha256, write_json, write_text
-from kinefract.labels import METRICS, RESULT
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.published import load_published
@@ -31,7 +27,11 @@ from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
 from kinefract.specs import FinetuneSpec, PretrainSpec, project_root
 from kinefract.tracking import FIRST_BATCH, MODEL, Tracker
-from kinefract.train import Execution, Training
+from kinefract.tracking.labels import METRICS, RESULT
+from kinefract.training.cached import CachedVideos
+from kinefract.training.data import ClipSource, Videos
+from kinefract.training.feed import CACHES, open_source
+from kinefract.training.train import Execution, Training
 
 PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.json"
 SHOWN_CLIPS = 8  # of the first batch

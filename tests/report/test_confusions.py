@@ -9,7 +9,7 @@ import pytest
 from madeup import MadeUp, make_up
 
 from kinefract import report
-from kinefract.confusion import confusion_svg
+from kinefract.evaluation.confusion import confusion_svg
 from kinefract.report import confusions, page, results
 
 NAMES = ["fall", "<rise>", "spin & spin", 'zo"om']

@@ -315,7 +315,7 @@ def test_a_folder_that_is_read_only_is_named(name):
 
 
 def test_an_encoder_that_is_missing_leaves_no_shard(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "ENCODER", "libx264_which_is_not_there")
+    monkeypatch.setattr(video.files, "ENCODER", "libx264_which_is_not_there")
     with pytest.raises(
         UserError, match=r"the installed PyAV \(av .*\) has no encoder libx264_which.*pip install"
     ):

@@ -21,7 +21,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from kinefract import pictures
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ChosenRecipe, Listing, leading_to
@@ -30,6 +29,7 @@ from kinefract.benchmarks.summary import printable
 from kinefract.errors import UserError
 from kinefract.progress import say
 from kinefract.schema import DIGEST_LENGTH, digest_of
+from kinefract.video import pictures
 
 SUFFIXES = (
     ".avi",

@@ -1,0 +1,157 @@
+"""The papers' protocol (method, section 5): scores averaged over windows, figures over videos.
+
+Beside ``predictions.csv`` an evaluation leaves ``per_class.csv``, ``confusion.svg`` and ``mistakes.png``.
+"""
+
+import csv
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from kinefract.augment.basic import normalise
+from kinefract.benchmarks.recipes import Video
+from kinefract.errors import UserError
+from kinefract.evaluation.confusion import confusion_svg
+from kinefract.evaluation.mistakes import write_mistakes
+from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
+from kinefract.files import write_text, written_whole
+from kinefract.progress import progress
+from kinefract.recipes import FinetuneRecipe
+from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
+
+PER_CLASS, CONFUSION, MISTAKES = "per_class.csv", "confusion.svg", "mistakes.png"
+
+
+@torch.inference_mode()
+def scores(
+    model: nn.Module,
+    videos: list[Video],
+    recipe: FinetuneRecipe,
+    workers: int,
+    what: str,
+    accelerator: str = "auto",
+    source: ClipSource | None = None,
+) -> np.ndarray:
+    """Return each video's softmax scores averaged over its windows: float32, (videos, classes).
+
+    One video is one batch, so memory does not grow with their number or length. ``source`` gives the same
+    videos from a cache.
+
+    Raises:
+        UserError: a video cannot be read, scores are no numbers, or a GPU is asked for and there is none.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise UserError("a GPU was asked for, but torch sees none; use --accelerator cpu, or auto")
+    torch.set_num_threads(recipe.threads)
+    fabric = Fabric(accelerator=accelerator, devices=1, precision=recipe.precision)
+    model = fabric.setup_module(model).eval()
+    loader = evaluation_loader(EvaluationWindows(source or Videos(videos), recipe), workers)
+    results = []
+    for windows in progress(loader, what, len(videos), "videos"):
+        logits = model(normalise(windows.to(fabric.device)))
+        results.append(logits.float().softmax(1).mean(0).cpu())
+    averaged = torch.stack(results).numpy()
+    bad = np.flatnonzero(~np.isfinite(averaged).all(1))
+    if len(bad):
+        raise UserError(
+            f"{what}: for {len(bad)} of {len(videos)} videos the network's scores are no finite numbers, "
+            f"first {videos[bad[0]].path}; its weights have diverged: lower lr, or use 32-true precision"
+        )
+    return averaged
+
+
+def evaluate(
+    model: nn.Module,
+    videos: list[Video],
+    recipe: FinetuneRecipe,
+    path: Path,
+    root: Path,
+    workers: int,
+    classes: Sequence[str] | None = None,
+    accelerator: str = "auto",
+    source: ClipSource | None = None,
+) -> dict:
+    """Evaluate a model on test videos, write what it did and return the figures.
+
+    Args:
+        model: Maps clips, normalised, to logits.
+        videos: At least one, their labels being those of the model's outputs.
+        recipe: Windows, sizes, precision.
+        path: The CSV of predictions; the other files lie beside it.
+        root: Paths of videos below it are written relative to it.
+        workers: Processes that read videos.
+        classes: Names of the model's outputs; those of the videos' classes where None.
+        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
+        source: The same videos from a cache; their files where None.
+
+    Returns:
+        ``top1``, ``top5`` (of all classes where there are fewer) and ``mean_class_accuracy`` (0 to 1),
+        ``videos``, ``evaluation_seconds``.
+
+    Raises:
+        UserError: as for ``scores``, or a file cannot be written.
+    """
+    start = time.perf_counter()
+    path = Path(path)
+    predicted = scores(model, videos, recipe, workers, "evaluating", accelerator, source)
+    labels = np.array([entry.label for entry in videos])
+    classes = _names(videos, predicted.shape[1]) if classes is None else classes
+    matrix = confusion(predicted, labels)
+    write_predictions(path, videos, predicted, root)
+    write_per_class(path.with_name(PER_CLASS), per_class(matrix, classes))
+    write_text(path.with_name(CONFUSION), confusion_svg(matrix, classes))
+    write_mistakes(path.with_name(MISTAKES), videos, predicted, classes)
+    return {
+        "top1": top_k(predicted, labels, 1),
+        "top5": top_k(predicted, labels, 5),
+        "mean_class_accuracy": mean_class_accuracy(matrix),
+        "videos": len(videos),
+        "evaluation_seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, root: Path) -> None:
+    """Write a row per video: path, label, class, prediction, if it is right, five best labels and scores.
+
+    Paths below ``root`` are written relative to it, so that they are the same in every clone.
+    """
+    rows = []
+    for entry, result in zip(videos, predicted, strict=True):
+        five = best(result, 5)
+        place = Path(entry.path)
+        place = place.relative_to(root) if place.is_relative_to(root) else place
+        top5 = " ".join(f"{label}:{result[label]:.4f}" for label in five)
+        rows.append([place, entry.label, entry.class_name, five[0], int(five[0] == entry.label), top5])
+    _write_csv(path, ["path", "label", "class", "predicted", "correct", "top5"], rows)
+
+
+def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:
+    """Write a row per class: its videos, how many are right, and the class most others were taken for."""
+    header = ["class", "videos", "correct", "accuracy", "most_confused_with", "count"]
+    _write_csv(path, header, [row._replace(accuracy=_share(row.accuracy)) for row in rows])
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _names(videos: list[Video], outputs: int) -> list[str]:
+    """Return the classes' names by label; the label itself where no video is of that class."""
+    names = {entry.label: entry.class_name for entry in videos}
+    return [names.get(label, str(label)) for label in range(outputs)]
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[Sequence]) -> None:
+    # File names are bytes: those that are not UTF-8 pass through as surrogates, as everywhere in Python.
+    with (
+        written_whole(path) as partial,
+        partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+    ):
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,258 @@
+"""Use of a finished network: on the videos of another index, and on single files without a label."""
+
+import difflib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinefract import models, video
+from kinefract.benchmarks import index
+from kinefract.benchmarks.own import in_class_folders
+from kinefract.benchmarks.recipes import TEST, Video
+from kinefract.errors import UserError
+from kinefract.evaluation.confusion import shown
+from kinefract.evaluation.evaluate import evaluate, scores
+from kinefract.evaluation.scores import best
+from kinefract.files import write_json
+from kinefract.models import weights
+from kinefract.models.base import Backbone
+from kinefract.progress import progress
+from kinefract.provenance import made_with
+from kinefract.recipes import FinetuneRecipe
+from kinefract.schema import not_one_of
+from kinefract.specs import SPEC_FILE, FinetuneSpec, project_root
+
+MODEL, CLASSES = "model.safetensors", "classes.json"
+PREDICTIONS, RESULT = "predictions.csv", "result.json"
+PROBLEMS_SHOWN = 10
+BAR = 24  # characters that stand for a probability of 1
+
+Guesses = list[tuple[str, float]]  # class names and probabilities, the best first
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished fine-tuning run: its network, and the names of its classes in the order of outputs."""
+
+    id: str
+    root: Path  # the project's folder
+    recipe: FinetuneRecipe
+    model: Backbone
+    classes: list[str]
+
+
+def load(run: Path | str, root: Path | str = "") -> Finished:
+    """Load a finished fine-tuning run.
+
+    The names of its classes are those of ``classes.json`` in its folder, else in the index it was trained on.
+
+    Args:
+        run: Its folder, or its id below ``results/finetune/`` of the project.
+        root: The project's folder.
+
+    Raises:
+        UserError: no such run, it is not finished, or its files are damaged.
+    """
+    folder = _folder(run, Path(root))
+    spec = FinetuneSpec.read(folder / SPEC_FILE)
+    path = folder / MODEL
+    if not path.exists():
+        raise UserError(f"{folder}: the run is not finished, its {MODEL} is missing")
+    inside = folder.resolve().match(f"{FinetuneSpec.PARENT}/*")
+    root = project_root(folder / SPEC_FILE) if inside else folder.resolve()
+    classes = _classes([folder / CLASSES, root / spec.benchmark.folder / CLASSES])
+    recipe, network = spec.recipe, spec.network
+    # Which weights it starts from does not matter; the generator of the caller is left alone.
+    model = weights.seeded(
+        0, models.build, network.backbone, network.width, recipe.frames, len(classes), recipe.dropout
+    )
+    weights.copy_into(model, weights.read(path), path, classifier=True)
+    return Finished(spec.id, root, recipe, model, classes)
+
+
+def evaluate_run(
+    run: Path | str,
+    on: Path | str | list[Video],
+    out: Path | str,
+    split: str = "test",
+    workers: int = 0,
+    accelerator: str = "auto",
+) -> dict:
+    """Evaluate a finished fine-tuning run on other videos, whose classes it knows by name.
+
+    Args:
+        run: As for ``load``.
+        on: An index folder, or one of class folders (whose videos are for testing unless it has folders for
+            splits), or videos. Their labels do not count: class names say which output is meant.
+        out: The folder for ``predictions.csv``, the files ``evaluate`` puts beside it, and ``result.json``.
+        split: Which videos: one of ``SPLITS``, or ``all``.
+        workers: Processes that read videos.
+        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        The content of ``result.json``: the figures of ``evaluate``, the run's id, the split, versions.
+
+    Raises:
+        UserError: as for ``load``; there are no such videos, or some are of classes the network does not
+            know; ``out`` is the folder of a run.
+    """
+    out = Path(out)
+    if (out / SPEC_FILE).exists():
+        raise UserError(f"{out}: belongs to a run, whose own results would be lost; choose another folder")
+    finished = load(run)
+    listed = on if isinstance(on, list) else _videos(Path(on))
+    videos = [entry for entry in listed if split in ("all", entry.split)]
+    if not videos:
+        there = sorted({entry.split for entry in listed})
+        raise UserError(f"no videos to evaluate on: split {not_one_of(split, ['all', *there])}")
+    videos = _relabelled(videos, finished)
+    path = out / PREDICTIONS
+    figures = evaluate(
+        finished.model, videos, finished.recipe, path, finished.root, workers, finished.classes, accelerator
+    )
+    result = {"run": finished.id, "split": split, **figures, "made_with": made_with(finished.root)}
+    write_json(out / RESULT, result)
+    return result
+
+
+def predict_video(run: Path | str, path: Path | str, top: int = 5) -> Guesses:
+    """Return what a finished network takes a video for: up to ``top`` classes, the most probable first.
+
+    Errors as for ``predict_videos``.
+    """
+    return predict_videos(run, [path], top)[0]
+
+
+def predict_videos(
+    run: Path | str,
+    paths: Sequence[Path | str],
+    top: int = 5,
+    workers: int = 0,
+    accelerator: str = "auto",
+) -> list[Guesses]:
+    """Return the most probable classes of each video, averaged over windows as in the evaluation.
+
+    Args:
+        run: As for ``load``.
+        paths: Video files, in any container.
+        top: Classes to return, at least 1; all of them where there are fewer.
+        workers: Processes that read videos.
+        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        For each path, class names and probabilities (0 to 1), the most probable first.
+
+    Raises:
+        UserError: as for ``load``, or files cannot be read as videos; the message names them.
+    """
+    if top < 1:
+        raise ValueError(f"top: wants at least 1, got {top}")
+    finished = load(run)
+    if not paths:
+        return []
+    videos = _probed(paths)
+    found = scores(finished.model, videos, finished.recipe, workers, "predicting", accelerator)
+    return [[(finished.classes[label], float(row[label])) for label in best(row, top)] for row in found]
+
+
+def text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
+    """Return predictions to read on a terminal: a video's path, then a line and a bar per class."""
+    width = max((len(shown(name)) for guesses in found for name, _ in guesses), default=0)
+    lines = []
+    for path, guesses in zip(paths, found, strict=True):
+        lines.append(shown(str(path)))
+        for name, probability in guesses:
+            bar = "█" * math.floor(BAR * probability + 0.5)
+            lines.append(f"  {shown(name):{width}}  {100 * probability:5.1f} %  {bar}".rstrip())
+    return "\n".join(lines)
+
+
+def json_text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
+    """Return predictions as JSON: per ``video`` its ``classes``, each a ``class`` and a ``probability``."""
+    content = [
+        {
+            "video": str(path),
+            "classes": [{"class": name, "probability": probability} for name, probability in guesses],
+        }
+        for path, guesses in zip(paths, found, strict=True)
+    ]
+    return json.dumps(content, indent=2)
+
+
+def _videos(folder: Path) -> list[Video]:
+    """Return the videos of an index folder, or of a folder of class folders."""
+    if (folder / index.INDEX).exists() or not folder.is_dir():
+        return index.read(folder)
+    listed = in_class_folders(folder)
+    if not listed:
+        raise UserError(f"{folder}: holds no {index.INDEX} of a benchmark, and no videos in class folders")
+    found = _probed([folder / video.path for video in listed])
+    return [
+        item._replace(class_name=video.class_name, split=video.split or TEST)
+        for item, video in zip(found, listed, strict=True)
+    ]
+
+
+def _folder(run: Path | str, root: Path) -> Path:
+    """Return a run's folder: what is there as a folder goes before an id."""
+    for folder in (root / run, root / FinetuneSpec.PARENT / run):
+        if (folder / SPEC_FILE).is_file():
+            return folder
+    there = [spec.parent.name for spec in (root / FinetuneSpec.PARENT).glob(f"*/{SPEC_FILE}")]
+    if not there:
+        raise UserError(f"{run}: no such run, and {root / FinetuneSpec.PARENT} holds none")
+    raise UserError(f"{run}: no such run in {FinetuneSpec.PARENT}, {not_one_of(str(run), there)}")
+
+
+def _classes(places: list[Path]) -> list[str]:
+    """Return the class names that the first of the files that is there holds."""
+    path = next((path for path in places if path.exists()), None)
+    if path is None:
+        raise UserError(f"the names of the run's classes are missing: neither {places[0]} nor {places[1]}")
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}: wants a list of class names")
+    if len(set(names)) != len(names) or not names:
+        raise UserError(f"{path}: wants at least one class name, and each once")
+    return names
+
+
+def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
+    """Return the videos with the labels under which the network knows their classes."""
+    labels = {name: label for label, name in enumerate(finished.classes)}
+    unknown = sorted({entry.class_name for entry in videos} - labels.keys())
+    if unknown:
+        lines = []
+        for name in unknown[:PROBLEMS_SHOWN]:
+            close = difflib.get_close_matches(name, finished.classes, n=1)
+            lines.append(f"  {name!r}" + (f" (it knows {close[0]!r})" if close else ""))
+        if len(unknown) > PROBLEMS_SHOWN:
+            lines.append(f"  ... and {len(unknown) - PROBLEMS_SHOWN} more")
+        raise UserError(
+            f"{len(unknown)} classes of the videos are none of the {len(labels)} that {finished.id} was "
+            "trained on:\n" + "\n".join(lines)
+        )
+    return [entry._replace(label=labels[entry.class_name]) for entry in videos]
+
+
+def _probed(paths: Sequence[Path | str]) -> list[Video]:
+    """Return files as videos without a label, having counted their frames."""
+    videos, problems = [], []
+    for path in progress(paths, "reading videos", len(paths), "files"):
+        try:
+            info = video.probe(path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        entry = {"path": Path(path), "label": 0, "class_name": "", "split": "test", **info._asdict()}
+        videos.append(Video(**entry, start=0, end=info.frames))
+    if problems:
+        more = [f"... and {len(problems) - PROBLEMS_SHOWN} more"] if len(problems) > PROBLEMS_SHOWN else []
+        listed = "\n".join(f"  {line}" for line in (*problems[:PROBLEMS_SHOWN], *more))
+        raise UserError(f"{len(problems)} of {len(paths)} videos cannot be used:\n{listed}")
+    return videos

@@ -1,0 +1,1 @@
+"""What studies need before they are run, and what no study needs any more."""

@@ -1,0 +1,25 @@
+"""MLflow: runs while they train, studies to compare, and both logged later where it could not be reached."""
+
+from kinefract.tracking.store import store_uri
+from kinefract.tracking.tracker import (
+    FIRST_BATCH,
+    LARGEST_ARTIFACT,
+    MODEL,
+    PHASES,
+    Tracker,
+    log_study,
+    prepare,
+    study_files,
+)
+
+__all__ = [
+    "FIRST_BATCH",
+    "LARGEST_ARTIFACT",
+    "MODEL",
+    "PHASES",
+    "Tracker",
+    "log_study",
+    "prepare",
+    "store_uri",
+    "study_files",
+]

@@ -1,0 +1,173 @@
+"""Logging to MLflow afterwards: runs and studies that were made where it could not be had.
+
+What a run left in its folder goes the way it goes while a run trains (``Tracker``, ``log_study``), so MLflow
+holds the same. What it already holds is left alone.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kinefract import tracking
+from kinefract.errors import UserError
+from kinefract.progress import progress
+from kinefract.schema import digest_of
+from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec
+from kinefract.tracking import labels, store
+
+CHECKPOINT, STUDY_METRICS = "checkpoint.pt", "metrics.json"
+LOCK = ".sync.lock"
+KINDS: tuple[type[Spec], ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last: they tag their runs
+
+
+@dataclass
+class Summary:
+    """What ``sync`` did: ids of runs and of studies logged, how many were held, and what was left out.
+
+    ``unfinished`` counts folders of runs and studies that are not done; ``problems`` has a line for each that
+    cannot be read.
+    """
+
+    runs: list[str] = field(default_factory=list)
+    studies: list[str] = field(default_factory=list)
+    held: int = 0
+    unfinished: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """It in one line, and one more for each problem."""
+        line = (
+            f"logged {len(self.runs)} runs and {len(self.studies)} studies; "
+            f"{self.held} were held already, {self.unfinished} are not finished"
+        )
+        return "\n".join([line, *(f"left out: {problem}" for problem in self.problems)])
+
+
+def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summary:
+    """Log every finished run and study that MLflow does not hold as it is.
+
+    A run is finished when ``spec.yaml``, ``metrics.jsonl`` and ``result.json`` are there and no checkpoint
+    after them. One that MLflow holds in part is completed; one made again with another result is replaced. Of
+    the studies of one name the last one reported is logged. A second call logs nothing.
+
+    Args:
+        root: The project's folder.
+        folders: Folders of runs and studies; None for all below ``results``.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UserError: a folder is none of a run or a study, or the store cannot be used.
+    """
+    root = Path(root).resolve()
+    summary = Summary()
+    chosen = _all_folders(root) if folders is None else [Path(folder).resolve() for folder in folders]
+    finished = []
+    for folder in chosen:
+        kind = _kind_of(root, folder)
+        if _is_finished(kind, folder):
+            finished.append((kind, folder))
+        else:
+            summary.unfinished += 1
+    finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
+    with store.locked(root, LOCK):
+        held = _held(root)
+        for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
+            try:
+                spec = kind.read(folder / SPEC_FILE)
+                logged = (
+                    _log_study(root, spec, folder)
+                    if isinstance(spec, StudySpec)
+                    else _log_run(root, spec, folder, held)
+                )
+            except UserError as error:
+                summary.problems.append(" ".join(str(error).split()))
+                continue
+            _usable(root)
+            if not logged:
+                summary.held += 1
+            elif isinstance(spec, StudySpec):
+                summary.studies.append(spec.id)
+            else:
+                summary.runs.append(spec.id)
+    return summary
+
+
+def _log_run(root: Path, spec: Spec, folder: Path, held: dict[str, str | None]) -> bool:
+    """Log a run unless MLflow holds it; return whether it was logged."""
+    _, result = labels.read_run(folder)
+    content = held.get(spec.digest)
+    if content == digest_of(result):
+        return False
+    commit = result.get("made_with", {}).get("commit", "unknown")
+    tracker = tracking.Tracker.of(root, spec, commit, resumed=content is None)
+    tracker.complete(folder)
+    return True
+
+
+def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
+    """Log the variants of a study that MLflow does not hold; return whether there were any."""
+    try:
+        metrics = json.loads((folder / STUDY_METRICS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / STUDY_METRICS}: unreadable, make the report again ({error})") from error
+    return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
+
+
+def _held(root: Path) -> dict[str, str | None]:
+    """Return digest -> what the finished run of MLflow holds: the digest of its result, '' where unknown."""
+
+    def read(client) -> dict[str, str | None]:
+        ids = store.experiments(client, root, tracking.PHASES)
+        return {
+            run.data.tags.get("digest", ""): run.data.tags.get("content", "")
+            for experiment in ids
+            for run in store.runs(client, experiment)
+            if run.info.status == "FINISHED"
+        }
+
+    held = store.attempt(root, read)
+    _usable(root)
+    return held or {}
+
+
+def _usable(root: Path) -> None:
+    if store.given_up(root):
+        raise UserError("MLflow's store cannot be used; run `kinefract sync` again when it can")
+
+
+def _all_folders(root: Path) -> list[Path]:
+    """Return the folders of all runs, and of each study the one whose report is the newest."""
+    runs = [path.parent for kind in KINDS[:2] for path in sorted((root / kind.PARENT).glob(f"*/{SPEC_FILE}"))]
+    newest: dict[str, Path] = {}
+    for path in (root / StudySpec.PARENT).glob(f"*/{SPEC_FILE}"):
+        folder, name = path.parent, path.parent.name.rpartition("-")[0]
+        if folder.is_symlink() or not (folder / STUDY_METRICS).exists():
+            continue
+        if name not in newest or _reported(folder) > _reported(newest[name]):
+            newest[name] = folder
+    return [*runs, *newest.values()]
+
+
+def _reported(folder: Path) -> int:
+    return (folder / STUDY_METRICS).stat().st_mtime_ns
+
+
+def _kind_of(root: Path, folder: Path) -> type[Spec]:
+    for kind in KINDS:
+        if folder.parent == root / kind.PARENT and (folder / SPEC_FILE).exists():
+            return kind
+    raise UserError(f"{folder}: not the folder of a run or a study of this project")
+
+
+def _is_finished(kind: type[Spec], folder: Path) -> bool:
+    if kind is StudySpec:
+        return (folder / STUDY_METRICS).exists()
+    result, checkpoint = folder / labels.RESULT, folder / CHECKPOINT
+    if not result.exists() or not (folder / labels.METRICS).exists():
+        return False
+    # A job that is made again has a newer checkpoint; one killed just before its end left an older one.
+    return not checkpoint.exists() or checkpoint.stat().st_mtime <= result.stat().st_mtime

@@ -1,0 +1,181 @@
+"""Where the clips of pre-training come from: shards, a cache of their decoded frames, or the formulas.
+
+On a GPU the cache is held in its memory where it fits, and fractals are rendered on it.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kinefract.files import written_whole
+from kinefract.progress import progress, say
+from kinefract.specs import PretrainSpec
+from kinefract.synth.dataset import Shards
+from kinefract.synth.families.fractal import FractalRecipe
+from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.render_batch import draw_clips
+from kinefract.training.data import ClipSource
+
+CACHES = "data/cache"
+FRAMES = "frames.bin"
+SHARE_OF_MEMORY = 0.25  # that a cache may take of what is free, for its pages to stay there
+SHARE_OF_GPU = 0.5  # that it may take of a GPU, beside the network
+
+
+def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> ClipSource:
+    """Open the clips of a pre-training run as its recipe says, and say which way was picked.
+
+    ``auto`` takes the cache where the frames fit into a quarter of the free memory and are read more than
+    once, else the shards. Both give the same clips, so what is picked changes no result on a CPU.
+
+    Raises:
+        UserError: the dataset is missing or damaged, or the cache cannot be written.
+    """
+    recipe, dataset = spec.recipe, spec.dataset.recipe
+    gpu = accelerator != "cpu" and torch.cuda.is_available()
+    if recipe.source == "online":
+        on_gpu = gpu and isinstance(dataset, FractalRecipe)
+        say(f"{spec.name}: clips are rendered on {'the GPU' if on_gpu else 'CPUs'}, new ones each epoch")
+        return DeviceRenderedClips(dataset, torch.device("cuda")) if on_gpu else OnlineClips(dataset)
+    shards = Shards(root / spec.dataset.folder)
+    if recipe.source == "shards":
+        return shards
+    size = cache_bytes(shards, dataset.size)
+    folder = root / CACHES / spec.dataset.id
+    fits = size <= SHARE_OF_MEMORY * free_memory()
+    if recipe.source == "auto" and not (recipe.epochs > 1 and fits):
+        say(f"{spec.name}: clips are decoded from shards; their frames would take {size / 1e9:.1f} GB")
+        return shards
+    cached = CachedClips.of(shards, folder)
+    resident = gpu and size <= SHARE_OF_GPU * torch.cuda.mem_get_info()[0]
+    place = "in the GPU's memory" if resident else "mapped into memory"
+    say(f"{spec.name}: clips come from a cache of decoded frames, {size / 1e9:.2f} GB, {place}")
+    return ResidentClips(cached, torch.device("cuda")) if resident else cached
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that are available."""
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def cache_bytes(shards: Shards, size: int) -> int:
+    """Return how large the cache of a dataset of ``size`` px is."""
+    return int((shards.frames * shards.channels).sum()) * size * size
+
+
+class CachedClips:
+    """All frames of a dataset, decoded, in one file that is mapped into memory.
+
+    Attributes:
+        labels: int64 (N,), the class of each clip.
+        frames: int64 (N,), its number of frames.
+    """
+
+    def __init__(self, shards: Shards, path: Path, size: int) -> None:
+        self.labels, self.frames, self.fresh = shards.labels, shards.frames, False
+        self._channels, self._path, self._size = shards.channels, path, size
+        self._starts = np.concatenate([[0], np.cumsum(self.frames * self._channels * size * size)])
+        self._bytes: np.memmap | None = None
+
+    @classmethod
+    def of(cls, shards: Shards, folder: Path) -> "CachedClips":
+        """Open the cache in a folder, made first where it is not there or not of these shards.
+
+        Raises:
+            UserError: it cannot be written, or a shard cannot be read.
+        """
+        size = shards.read(0, [0]).shape[1]
+        cached = cls(shards, folder / FRAMES, size)
+        if not (cached._path.exists() and cached._path.stat().st_size == cached._starts[-1]):
+            cached._make(shards)
+        return cached
+
+    def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
+        """Return frames of a clip: uint8 (T, H, W) if grey, else (T, H, W, 3)."""
+        if self._bytes is None:  # opened by each process for itself
+            self._bytes = np.memmap(self._path, np.uint8, "r")
+        start, shape = self.place(index)
+        return self._bytes[start : start + math.prod(shape)].reshape(shape)[np.asarray(frames)]
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_bytes": None}
+
+    def everything(self) -> np.ndarray:
+        """Return all bytes of all clips, one after the other."""
+        return np.fromfile(self._path, np.uint8)
+
+    def place(self, index: int) -> tuple[int, tuple[int, ...]]:
+        """Return where a clip begins, and its shape."""
+        shape = (int(self.frames[index]), self._size, self._size)
+        return int(self._starts[index]), shape + ((3,) if self._channels[index] == 3 else ())
+
+    def _make(self, shards: Shards) -> None:
+        clips = range(len(shards))
+        # libav releases the interpreter's lock, so threads decode side by side; `map` keeps their order.
+        with (
+            written_whole(self._path) as partial,
+            partial.open("wb") as stream,
+            ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool,
+        ):
+            for frames in progress(pool.map(shards.read, clips), "decoding", len(clips), "clips"):
+                stream.write(np.ascontiguousarray(frames).data)
+
+
+class ResidentClips:
+    """A cache held in the memory of a device: reading a clip is an index."""
+
+    def __init__(self, cached: CachedClips, device: torch.device) -> None:
+        self.labels, self.frames, self.fresh, self.on_device = cached.labels, cached.frames, False, True
+        self._cached = cached
+        self._bytes = torch.from_numpy(cached.everything()).to(device)
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """All clips are ready."""
+
+    def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:
+        """Return frames of a clip: uint8 (T, H, W) if grey, else (T, H, W, 3), on the device."""
+        start, shape = self._cached.place(index)
+        clip = self._bytes[start : start + math.prod(shape)].view(shape)
+        return clip[torch.as_tensor(frames, device=clip.device)]
+
+
+class OnlineClips:
+    """Clips rendered as they are asked for: in every epoch other instances of the same classes."""
+
+    def __init__(self, recipe: DatasetRecipe) -> None:
+        self.fresh = True
+        self._recipe = recipe
+        self.labels = np.arange(recipe.clips) % recipe.classes
+        # A clip's length is known once it is rendered: windows are drawn from the fewest frames.
+        self.frames = np.full(recipe.clips, recipe.frames[0])
+
+    def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
+        """Render clip ``index``, which may be beyond the dataset's, and return frames of it."""
+        return self._recipe.clip(index)[np.asarray(frames)]
+
+
+class DeviceRenderedClips(OnlineClips):
+    """Fractals rendered on a device, a batch at a time."""
+
+    def __init__(self, recipe: FractalRecipe, device: torch.device) -> None:
+        super().__init__(recipe)
+        self.on_device = True
+        self._device = device
+        self._ready: dict[int, torch.Tensor] = {}
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Render these clips; those before are let go."""
+        clips = draw_clips(self._recipe, numbers, self._device)
+        self._ready = {number: frames for number, (frames, _) in zip(numbers, clips, strict=True)}
+
+    def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:
+        """Return frames of a clip of the batch that is ready: uint8 (T, H, W) on the device."""
+        return self._ready[index][torch.as_tensor(frames, device=self._device)]

@@ -1,0 +1,208 @@
+"""The training loop of both phases: steps, schedule, checkpoints.
+
+Everything random is a function of the seed and the step or epoch, so a checkpoint holds no generator, and a
+run that was stopped at any step and resumed ends, on a CPU, with the weights of one that was not.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kinefract.augment.views import augmented
+from kinefract.errors import UserError
+from kinefract.models.dropout import reseed
+from kinefract.objectives.base import Objective
+from kinefract.progress import progress
+from kinefract.recipes import TrainRecipe
+from kinefract.schema import digest_of
+from kinefract.training import checkpoint
+from kinefract.training.checkpoint import Pauses, Stopped
+from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, training_loader
+from kinefract.training.meter import Meter
+from kinefract.training.processes import Processes
+
+REFERENCE_BATCH = 32  # the batch that learning rates in recipes are given for
+AUGMENT, DROPOUT = "augment", "dropout"  # purposes that keep random streams of one step apart
+
+
+def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> float:
+    """Return the learning rate of a step: linear warm-up, then a cosine to the floor (method, section 5).
+
+    Args:
+        step: 0 to ``steps - 1``.
+        steps: Steps of the whole run.
+        warmup_steps: Steps of the warm-up; the peak is reached at this step.
+        recipe: Peak, first and last rate, which scale with the batch size over 32.
+    """
+    scale = recipe.batch_size / REFERENCE_BATCH
+    if step < warmup_steps:
+        return scale * (recipe.warmup_lr + (recipe.lr - recipe.warmup_lr) * step / warmup_steps)
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    floor = min(recipe.min_lr, recipe.lr)
+    return scale * (floor + (recipe.lr - floor) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
+    """Return AdamW with no weight decay on biases and norms, which are the parameters of one dimension."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    decayed = [weight for weight in trained if weight.ndim > 1]
+    spared = [weight for weight in trained if weight.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas)
+
+
+def stream_seed(*key: int | str) -> int:
+    """Return a 48-bit seed for one purpose of one step: equal for equal keys, unrelated for others."""
+    return int(digest_of(list(key)), 16)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is executed. None of it is part of a recipe, since none of it changes a result on a CPU."""
+
+    workers: int = 0  # processes that read clips
+    accelerator: str = "auto"  # or cpu, cuda
+    pauses: Pauses = field(default_factory=Pauses)
+
+
+@dataclass
+class Training:
+    """What one run of the loop needs.
+
+    ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk;
+    ``on_first_batch`` with the first batch that the network sees, float (views, B, T, 3, H, W), normalised.
+    """
+
+    spec_id: str
+    recipe: TrainRecipe
+    seed: int
+    objective: Objective
+    clips: ClipSource
+    checkpoint: Path
+    what: str
+    execution: Execution = field(default_factory=Execution)
+    on_epoch: Callable[[dict], None] = lambda metrics: None
+    on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
+    history: list[dict] = field(default_factory=list)
+
+    def resume(self) -> dict | None:
+        """Return the checkpoint's content, or None where there is none; ``history`` is taken from it.
+
+        Raises:
+            UserError: the checkpoint is damaged or belongs to another spec.
+        """
+        state = checkpoint.read(self.checkpoint, self.spec_id)
+        self.history = state["history"] if state else []
+        return state
+
+    def fit(self, state: dict | None = None) -> None:
+        """Train from ``state`` (a checkpoint, or None for the start) to the last epoch.
+
+        Raises:
+            UserError: the loss is no longer a finite number, or memory of the GPU runs out; the last
+                checkpoint is kept.
+            Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is written.
+        """
+        try:
+            self._fit(state)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"{self.what}: memory of the GPU ran out; lower batch_size (lr scales with it), size, frames "
+                f"or width, or set precision: bf16-mixed ({str(error).splitlines()[0]})"
+            ) from error
+
+    def _fit(self, state: dict | None) -> None:
+        recipe, pauses = self.recipe, self.execution.pauses
+        torch.set_num_threads(recipe.threads)
+        processes = Processes(recipe.precision, self.execution.accelerator)
+        processes.check_batch(recipe.batch_size)
+        fabric, device = processes.fabric, processes.device
+        if recipe.compile:
+            self.objective.compile()
+        self.objective = processes.prepare(self.objective)
+        objective, optimizer = fabric.setup(self.objective, optimizer_for(self.objective, recipe))
+        if state:
+            self.objective.load_state_dict(state["objective"])
+            optimizer.load_state_dict(state["optimizer"])
+            fabric.strategy.precision.load_state_dict(state["precision"])
+        step = state["step"] if state else 0
+        meter = Meter(device, state["meter"] if state else None)
+        share = (processes.rank, processes.size)
+        batches = EpochBatches(
+            len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
+        )
+        clips = TrainingClips(self.clips, recipe, self.seed, objective.VIEWS)
+        loader = training_loader(clips, batches, self.execution.workers)
+        steps = batches.per_epoch * recipe.epochs
+        warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
+
+        def save() -> None:
+            if processes.rank:
+                return
+            content = {
+                "spec": self.spec_id,
+                "history": self.history,
+                "step": step,
+                "meter": meter.state() if step % batches.per_epoch else None,
+                "objective": self.objective.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "precision": fabric.strategy.precision.state_dict(),
+            }
+            checkpoint.write(self.checkpoint, content)
+            pauses.written()
+
+        objective.train()
+        with pauses:
+            for windows, labels, numbers in progress(loader, self.what, len(batches), "steps"):
+                meter.mark()
+                lr = rate_at(step, steps, warmup_steps, recipe)
+                for group in optimizer.param_groups:
+                    group["lr"] = lr
+                generator = torch.Generator().manual_seed(
+                    stream_seed(self.seed, AUGMENT, step, processes.rank)
+                )
+                epochs = step / batches.per_epoch
+                views = augmented(windows.to(device), recipe, epochs, generator)
+                reseed(self.objective, stream_seed(self.seed, DROPOUT, step, processes.rank), device)
+                if step == 0 and processes.rank == 0:
+                    self.on_first_batch(torch.stack(views))
+                meter.mark()
+                loss, correct = objective(views, labels.to(device), numbers.to(device), processes.gather)
+                if not torch.isfinite(loss):
+                    raise UserError(self._not_finite(loss.item(), step, lr, numbers.tolist()))
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                norm = fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_norm)
+                optimizer.step()
+                step += 1
+                self.objective.after_step(step / steps)
+                meter.step_done(loss, correct, norm, len(labels))
+                if step % batches.per_epoch == 0:
+                    metrics = meter.metrics(processes.total)
+                    self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
+                    meter = Meter(device)
+                    save()
+                    if processes.rank == 0:
+                        self.on_epoch(self.history[-1])
+                elif pauses.due():
+                    save()
+                if step < steps and processes.agree(pauses.stop() is not None):
+                    save()
+                    why = pauses.stop() or "stopped"
+                    raise Stopped(
+                        f"{self.what}: {why}, after step {step} of {steps}; run it again to go on from there"
+                    )
+
+    def _not_finite(self, loss: float, step: int, lr: float, clips: list[int]) -> str:
+        shown = ", ".join(map(str, sorted(clips)[:40])) + (", ..." if len(clips) > 40 else "")
+        return (
+            f"{self.what}: the loss is {loss} at step {step} (learning rate {lr:.2g}, clips {shown}); "
+            f"lower lr, or raise warmup_epochs; {self.checkpoint} is the last good checkpoint"
+        )

@@ -1,0 +1,173 @@
+"""Videos in and out: what the rest of the project reads and writes them with.
+
+PyAV (libav in-process) encodes clips and decodes files (``reading``), Pillow reads folders of pictures
+(``pictures``); scikit-video, through the system's ffmpeg, writes the sheets that people look at.
+"""
+
+import io
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from kinefract.errors import UserError
+from kinefract.files import written_whole
+from kinefract.video import pictures, reading
+from kinefract.video.reading import VideoInfo
+
+ENCODER = "libx264"
+# The same bytes from the same library on every machine and at every call: in one thread, and without what
+# x264 picks by processor, since in small pictures its AVX-512 code does not decide the same at every call.
+# Clips are all fine grain: without CABAC, deblocking and B-frames they decode twice as fast, for a tenth more
+# bytes.
+ENCODER_OPTIONS = {
+    "preset": "veryfast",
+    "tune": "fastdecode",
+    "threads": "1",
+    "x264-params": "cpu-independent=1:bframes=0",
+}
+
+
+def encode(frames: np.ndarray, fps: int, crf: int) -> bytes:
+    """Encode frames as H.264 in an mp4 container, in memory.
+
+    Args:
+        frames: uint8, (T, H, W) if grey or (T, H, W, 3) if RGB; H and W even.
+        fps: Frames per second.
+        crf: Quality from 0 (lossless) to 51.
+
+    Returns:
+        The bytes of an mp4 file; the same frames give the same bytes.
+
+    Raises:
+        UserError: PyAV was built without the encoder.
+    """
+    import av
+
+    pixels = "gray" if frames.ndim == 3 else "rgb24"
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        try:
+            stream = container.add_stream(ENCODER, rate=fps, options={**ENCODER_OPTIONS, "crf": str(crf)})
+        except av.codec.codec.UnknownCodecError:
+            raise UserError(
+                f"the installed PyAV (av {av.__version__}) has no encoder {ENCODER}; "
+                "install the wheel of PyPI, which has it: pip install --force-reinstall --only-binary av av"
+            ) from None
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        convert = reading.converter()
+        for image in frames:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
+            container.mux(stream.encode(convert(frame, "yuv420p")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def decode(
+    source: Path | str | bytes, indices: Sequence[int] | None = None, grey: bool = False
+) -> np.ndarray:
+    """Decode frames by their number, counted from 0 in presentation order.
+
+    A number means the same frame in every container and at any frame rate: the one that decoding from the
+    start would come to. Only what the wanted frames need is decoded (see ``reading``). Frames are
+    upright where the file says how to turn them. Sound is ignored.
+
+    Args:
+        source: A file, the bytes of one, or a folder of pictures (see ``kinefract.video.pictures``).
+        indices: The frames wanted, in any order, repeats allowed; all of them if ``None``.
+        grey: Return luma alone.
+
+    Returns:
+        uint8, (len(indices), H, W, 3) in RGB, or (len(indices), H, W) if ``grey``.
+
+    Raises:
+        UserError: the file cannot be read, ends before the last frame wanted, or its frames differ in size.
+    """
+    if not isinstance(source, bytes) and Path(source).is_dir():
+        return pictures.decode(source, indices, grey)
+    return reading.decode(source, indices, grey)
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Count a video's frames by decoding them, since headers and packets miscount, and read its size.
+
+    Args:
+        path: A file, or a folder of pictures, which counts as 25 frames per second.
+
+    Raises:
+        UserError: the file is missing, empty, no video, holds fewer frames than its header says, or its
+            frames differ in size.
+    """
+    return pictures.probe(path) if Path(path).is_dir() else reading.probe(path)
+
+
+def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
+    """Write an H.264 mp4 that browsers and players show, through scikit-video and the system's ffmpeg.
+
+    Args:
+        path: The file, ending in ``.mp4``; written whole or not at all.
+        frames: uint8, (T, H, W, 3) in RGB, H and W even.
+        fps: Frames per second.
+
+    Raises:
+        UserError: ffmpeg is missing, or the file cannot be written.
+    """
+    require_ffmpeg()
+    with scikit_video() as skvideo, written_whole(path) as partial:
+        writer = skvideo.io.FFmpegWriter(
+            str(partial),
+            inputdict={"-r": str(fps)},
+            outputdict={
+                "-r": str(fps),
+                "-c:v": "libx264",
+                "-crf": "20",
+                "-pix_fmt": "yuv420p",
+                "-threads": "1",
+                "-movflags": "+faststart",
+            },
+        )
+        for image in frames:
+            writer.writeFrame(image)
+        writer.close()
+        # The writer does not tell whether ffmpeg got to the end.
+        try:
+            written = probe(partial).frames
+        except UserError:
+            written = 0
+        if written != len(frames):
+            raise UserError(f"cannot write {path}: ffmpeg left {written} of {len(frames)} frames; disk full?")
+
+
+@contextmanager
+def scikit_video() -> Iterator[ModuleType]:
+    """Yield the module ``skvideo`` with its parts ``io``, ``measure`` and ``motion`` loaded.
+
+    Version 1.1.11, the last one, uses the names ``numpy.int`` and ``numpy.float``, which numpy gave up. They
+    are there as long as the block runs.
+    """
+    gone = [kind for kind in (int, float) if not hasattr(np, kind.__name__)]
+    for kind in gone:
+        setattr(np, kind.__name__, kind)
+    try:
+        import skvideo.io
+        import skvideo.measure
+        import skvideo.motion
+
+        yield skvideo
+    finally:
+        for kind in gone:
+            delattr(np, kind.__name__)
+
+
+def require_ffmpeg() -> None:
+    """Raise a UserError unless the programs ffmpeg and ffprobe are on the path."""
+    missing = [program for program in ("ffmpeg", "ffprobe") if shutil.which(program) is None]
+    if missing:
+        raise UserError(
+            f"{' and '.join(missing)} not found: install ffmpeg (on Debian: apt-get install ffmpeg) "
+            "and see that it is on the PATH"
+        )

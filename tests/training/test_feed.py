@@ -1,0 +1,116 @@
+"""Three ways to get clips of pre-training, of which two give the same."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from kinefract.recipes import PretrainRecipe
+from kinefract.specs import DatasetSpec, PretrainSpec
+from kinefract.synth.dataset import Shards, join, write_shard
+from kinefract.synth.families.fractal import FractalRecipe
+from kinefract.synth.recipes import Points
+from kinefract.synth.render_batch import draw_clips
+from kinefract.training import feed
+from kinefract.training.data import EpochBatches, TrainingClips, training_loader
+
+DATASET = FractalRecipe(
+    classes=3,
+    clips_per_class=2,
+    size=32,
+    frames=(5, 7),
+    points=Points(steps=200, discard=20, window_steps=200),
+)
+
+
+def spec_of(source, **settings):
+    recipe = PretrainRecipe(size=32, frames=3, stride=2, source=source, batch_size=2, **settings)
+    return PretrainSpec(recipe=recipe, dataset=DatasetSpec(recipe=DATASET))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    folder = root / DatasetSpec(recipe=DATASET).folder
+    write_shard(DATASET, 0, folder)
+    join(DATASET, folder)
+    return root
+
+
+def test_the_cache_gives_the_clips_of_the_shards(root):
+    shards = feed.open_source(spec_of("shards"), root)
+    cached = pickle.loads(pickle.dumps(feed.open_source(spec_of("cache"), root)))
+    assert isinstance(shards, Shards) and isinstance(cached, feed.CachedClips)
+    np.testing.assert_array_equal(cached.labels, shards.labels)
+    for index in (5, 0, 2):
+        np.testing.assert_array_equal(cached.read(index, [3, 0, 3]), shards.read(index, [3, 0, 3]))
+    recipe = spec_of("cache").recipe
+    for key in ((0, 1), (3, 4)):
+        first, second = (TrainingClips(source, recipe, 1, 2)[key] for source in (shards, cached))
+        assert (first[0] == second[0]).all() and first[1:] == second[1:]
+
+
+def test_a_cache_is_made_once_and_one_cut_short_is_made_again(root, monkeypatch):
+    path = root / feed.CACHES / DatasetSpec(recipe=DATASET).id / feed.FRAMES
+    feed.open_source(spec_of("cache"), root)
+    written, before = path.stat().st_mtime_ns, path.read_bytes()
+    feed.open_source(spec_of("cache"), root)
+    assert path.stat().st_mtime_ns == written
+    path.write_bytes(before[:-1])
+    feed.open_source(spec_of("cache"), root)
+    assert path.read_bytes() == before
+
+
+def test_auto_caches_what_fits_and_says_so(root, monkeypatch, capsys):
+    assert isinstance(feed.open_source(spec_of("auto"), root), feed.CachedClips)
+    assert "come from a cache" in capsys.readouterr().err
+    once = spec_of("auto", epochs=1, warmup_epochs=0)
+    assert isinstance(feed.open_source(once, root), Shards)
+    monkeypatch.setattr(feed, "free_memory", lambda: 1000)
+    assert isinstance(feed.open_source(spec_of("auto"), root), Shards)
+    assert "decoded from shards" in capsys.readouterr().err
+
+
+def test_online_clips_are_those_of_the_recipe_and_new_in_every_epoch(tmp_path):
+    online = feed.open_source(spec_of("online"), tmp_path)
+    np.testing.assert_array_equal(online.read(4, [0, 4]), DATASET.clip(4)[[0, 4]])
+    clips = TrainingClips(online, spec_of("online").recipe, 1)
+    first, label, index = clips[(1, 2)]
+    assert (label, index) == (2, 2)
+    assert DATASET.label(2 + 6) == label
+    assert not (clips[(0, 2)][0] == first).all()
+
+
+def test_what_lies_on_a_device_gives_the_same_clips(root):
+    recipe = spec_of("cache").recipe
+    cached = feed.open_source(spec_of("cache"), root)
+    resident = feed.ResidentClips(cached, torch.device("cpu"))
+    for source in (cached, resident):
+        assert TrainingClips(source, recipe, 1).on_device == (source is resident)
+    batches = [
+        list(training_loader(TrainingClips(source, recipe, 1, 2), EpochBatches(6, 2, 1, 0, 2), 1))
+        for source in (cached, resident)
+    ]
+    for first, second in zip(*batches, strict=True):
+        assert all(torch.equal(one, two) for one, two in zip(first, second, strict=True))
+
+
+def test_clips_rendered_on_a_device_come_a_batch_at_a_time(monkeypatch):
+    asked = []
+
+    def draw(recipe, numbers, device):
+        asked.append(list(numbers))
+        return draw_clips(recipe, numbers, device)
+
+    monkeypatch.setattr(feed, "draw_clips", draw)
+    source = feed.DeviceRenderedClips(DATASET, torch.device("cpu"))
+    clips = TrainingClips(source, spec_of("online").recipe, 1)
+    ((windows, labels, indices),) = training_loader(clips, EpochBatches(6, 6, 1, 1, 2), 2)
+    assert asked == [[6 + index for index in indices.tolist()]]
+    assert windows.shape == (6, 1, 3, 1, 32, 32) and labels.tolist() == [i % 3 for i in indices.tolist()]
+    assert windows.float().std() > 10
+
+
+def test_memory_that_is_free_is_a_plausible_number():
+    assert 10_000_000 < feed.free_memory() < 10**14
