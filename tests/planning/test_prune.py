@@ -239,7 +239,8 @@ def test_a_terminal_is_asked(project, tiny, kernels, answer, removed):
     stale = put(project / "data/synthetic" / STALE / "file").parent
     busy = put(project / "results/finetune/motions-0123456789ab/checkpoint.pt", age=None).parent
     program = (
-        "import sys; from pathlib import Path; from kinefract import plan, params; from kinefract.planning import prune\n"
+        "import sys; from pathlib import Path; from kinefract import plan, params\n"
+        "from kinefract.planning import prune\n"
         "import yaml; resolved = plan.resolve(params.parse(yaml.safe_load(sys.argv[2])))\n"
         "prune.prune(sys.argv[1], resolved, Path(sys.argv[3]))"
     )

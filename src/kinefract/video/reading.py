@@ -63,7 +63,7 @@ def decode(
 
 def probe(path: Path | str) -> VideoInfo:
     """Decode all frames of a file to count them; see ``kinefract.video.probe``."""
-    frames, packets, reached, sizes = 0, 0, 0.0, {}
+    frames, packets, reached, sizes, turned = 0, 0, 0.0, {}, False
     with _opened(path) as (container, stream):
         stated, fps = stream.frames, float(stream.average_rate or stream.guessed_rate or 0)
         # Pictures are not looked at here, so they need no deblocking.
@@ -74,8 +74,9 @@ def probe(path: Path | str) -> VideoInfo:
                 seconds = float((packet.dts - (stream.start_time or 0)) * packet.time_base)
                 reached = max(reached, seconds * fps + 1)
             for frame in packet.decode():
+                turned = turned if frames else _turn(frame)[0]
                 frames += 1
-                sizes[_upright_size(frame)] = None
+                sizes[(frame.height, frame.width) if turned else (frame.width, frame.height)] = None
     if not frames:
         raise UserError(f"cannot read video {path}: it holds no frame")
     if len(sizes) > 1:
@@ -103,12 +104,13 @@ def _pick(
     source: Path | str | bytes, wanted: Collection[int] | None, grey: bool, skip: bool
 ) -> dict[int, np.ndarray]:
     """Return the wanted frames that are there, upright, by number; all frames if ``wanted`` is None."""
-    pixels, convert, found = "gray" if grey else "rgb24", converter(), {}
+    pixels, convert, found, turn = "gray" if grey else "rgb24", converter(), {}, None
     with _opened(source) as (container, stream):
         frames = _skipping(container, stream, sorted(wanted)) if skip else enumerate(container.decode(stream))
         for number, frame in frames:
             if wanted is None or number in wanted:
-                found[number] = _upright(convert(frame, pixels).to_ndarray(), frame)
+                turn = turn or _turn(frame)
+                found[number] = _upright(convert(frame, pixels).to_ndarray(), turn)
                 if wanted is not None and len(found) == len(wanted):
                     break
     return found
@@ -280,7 +282,8 @@ def _turn(frame) -> tuple[bool, bool, bool]:
     """Return how a frame is to be shown: rows and columns swapped, then rows, then columns reversed.
 
     From the display matrix, which cameras write; it maps a pixel to (a x + c y, b x + d y). Turns by angles
-    between the quarters are not followed.
+    between the quarters are not followed. PyAV's side data keep their frame alive until the next collection
+    of garbage, so it is asked of one frame of a file.
     """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
@@ -291,11 +294,7 @@ def _turn(frame) -> tuple[bool, bool, bool]:
     return False, d < 0, a < 0
 
 
-def _upright(image: np.ndarray, frame) -> np.ndarray:
-    swapped, rows, columns = _turn(frame)
+def _upright(image: np.ndarray, turn: tuple[bool, bool, bool]) -> np.ndarray:
+    swapped, rows, columns = turn
     image = image.swapaxes(0, 1) if swapped else image
     return image[:: -1 if rows else 1, :: -1 if columns else 1]
-
-
-def _upright_size(frame) -> tuple[int, int]:
-    return (frame.height, frame.width) if _turn(frame)[0] else (frame.width, frame.height)
