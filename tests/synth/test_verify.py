@@ -177,7 +177,7 @@ def test_a_clip_of_another_build_of_the_encoder_is_no_damage(copy, monkeypatch):
     from kinefract import video
 
     frames = RECIPE.clip(0)
-    monkeypatch.setitem(video.ENCODER_OPTIONS, "preset", "medium")
+    monkeypatch.setitem(video.files.ENCODER_OPTIONS, "preset", "medium")
     other = video.encode(frames, RECIPE.fps, RECIPE.crf)
     monkeypatch.undo()
     assert other != dict(unpack(copy, 0))["000000000.mp4"]

@@ -10,5 +10,5 @@ def test_the_report_holds_the_page_and_the_figures_of_the_study(project):
     study = project / "results/studies/tiny"
     with zipfile.ZipFile(project / "report.zip") as report:
         held = {report.read(name) for name in report.namelist() if "/data/" in name}
-    for name in ("index.html", "table.csv", "top1.svg", "curves.svg"):
+    for name in ("index.html", "table.csv", "top1.svg", "curves.svg", "costs.csv", "classes.csv"):
         assert (study / name).read_bytes() in held, name

@@ -72,3 +72,7 @@ def store_before(run):
 
 def study_inputs(wildcards, phase):
     return ancient(run_files(spec_of(wildcards), phase, "model.safetensors"))
+
+
+def study_of(wildcards):
+    return spec_of(wildcards).study

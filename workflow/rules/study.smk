@@ -4,10 +4,44 @@ rule study:
         pretrained=lambda wildcards: study_inputs(wildcards, "pretrain"),
         finetuned=lambda wildcards: study_inputs(wildcards, "finetune"),
     output:
-        page=report("results/studies/{id}/index.html", caption="../report/study.rst", category="Studies"),
-        table=report("results/studies/{id}/table.csv", caption="../report/table.rst", category="Studies"),
-        chart=report("results/studies/{id}/top1.svg", caption="../report/chart.rst", category="Studies"),
-        curves=report("results/studies/{id}/curves.svg", caption="../report/curves.rst", category="Studies"),
+        page=report(
+            "results/studies/{id}/index.html",
+            caption="../report/study.rst",
+            category=study_of,
+            labels={"what": "page"},
+        ),
+        table=report(
+            "results/studies/{id}/table.csv",
+            caption="../report/table.rst",
+            category=study_of,
+            labels={"what": "table"},
+        ),
+        chart=report(
+            "results/studies/{id}/top1.svg",
+            caption="../report/chart.rst",
+            category=study_of,
+            labels={"what": "top-1 of each variant"},
+        ),
+        curves=report(
+            "results/studies/{id}/curves.svg",
+            caption="../report/curves.rst",
+            category=study_of,
+            labels={"what": "training curves"},
+        ),
+        costs=report(
+            "results/studies/{id}/costs.csv",
+            caption="../report/costs.rst",
+            category=study_of,
+            labels={"what": "cost of each variant"},
+        ),
+        classes=report(
+            "results/studies/{id}/classes.csv",
+            caption="../report/classes.rst",
+            category=study_of,
+            labels={"what": "classes, against the baseline"},
+        ),
+        latex="results/studies/{id}/table.tex",
+        answer="results/studies/{id}/answer.json",
         metrics="results/studies/{id}/metrics.json",
     log:
         "results/logs/study/{id}.log",
