@@ -88,18 +88,16 @@ class CachedVideos:
         index = self._path.with_name(INDEX)
         if self._is_made(index, made_of):
             return
-        with _locked(self._path.with_name(LOCK)):
+        with locked(self._path.with_name(LOCK)):
             if self._is_made(index, made_of):  # by another process, while this one waited
                 return
             index.unlink(missing_ok=True)
             say(f"{self._path}: {len(videos)} videos take {self._starts[-1] / 1e9:.2f} GB")
-            fill(
-                self._path,
-                self._starts,
-                lambda at: _resized(videos[at], self._sizes[at]),
-                "decoding",
-                "videos",
-            )
+
+            def resized(at: int) -> Iterator[np.ndarray]:
+                return _resized(videos[at], self._sizes[at])
+
+            fill(self._path, self._starts, resized, "decoding", "videos")
             sizes = [[int(n), *size] for n, size in zip(self.frames, self._sizes, strict=True)]
             facts = {"made_of": made_of, "side": side, "frames_height_width": sizes}
             write_text(index, json.dumps(facts) + "\n")
@@ -183,7 +181,7 @@ def _stamp(entry: Video) -> list:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock, which ends with the process, while the block runs; wait for it first."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,23 +6,21 @@ On a GPU the cache is held in its memory where it fits, and fractals are rendere
 import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from kinefract.files import written_whole
-from kinefract.progress import progress, say
+from kinefract.progress import say
 from kinefract.specs import PretrainSpec
 from kinefract.synth.dataset import Shards
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.render_batch import draw_clips
+from kinefract.training.cached import FRAMES, LOCK, fill, locked
 from kinefract.training.data import ClipSource
 
 CACHES = "data/cache"
-FRAMES = "frames.bin"
 SHARE_OF_MEMORY = 0.25  # that a cache may take of what is free, for its pages to stay there
 SHARE_OF_GPU = 0.5  # that it may take of a GPU, beside the network
 
@@ -94,7 +92,7 @@ class CachedClips:
         """
         size = shards.read(0, [0]).shape[1]
         cached = cls(shards, folder / FRAMES, size)
-        if not (cached._path.exists() and cached._path.stat().st_size == cached._starts[-1]):
+        if not cached._is_made():
             cached._make(shards)
         return cached
 
@@ -117,16 +115,13 @@ class CachedClips:
         shape = (int(self.frames[index]), self._size, self._size)
         return int(self._starts[index]), shape + ((3,) if self._channels[index] == 3 else ())
 
+    def _is_made(self) -> bool:
+        return self._path.exists() and self._path.stat().st_size == self._starts[-1]
+
     def _make(self, shards: Shards) -> None:
-        clips = range(len(shards))
-        # libav releases the interpreter's lock, so threads decode side by side; `map` keeps their order.
-        with (
-            written_whole(self._path) as partial,
-            partial.open("wb") as stream,
-            ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool,
-        ):
-            for frames in progress(pool.map(shards.read, clips), "decoding", len(clips), "clips"):
-                stream.write(np.ascontiguousarray(frames).data)
+        with locked(self._path.with_name(LOCK)):
+            if not self._is_made():  # by another process, while this one waited
+                fill(self._path, self._starts, lambda clip: [shards.read(clip)], "decoding", "clips")
 
 
 class ResidentClips:
