@@ -1,19 +1,14 @@
 """The confusion matrix as an SVG figure, readable from two classes to more than a hundred."""
 
-import io
-import re
 import unicodedata
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
-from kinefract.report.figures import GRID, INK, MUTED, SERIES, STYLE
+from kinefract.svg import GRID, INK, MUTED, SERIES, svg
 
 RIGHT, WRONG = SERIES[:2]
 FAINTEST = 0.15  # opacity of a cell with few of its row's videos; an empty cell is not drawn
@@ -70,7 +65,7 @@ def confusion_svg(matrix: np.ndarray, classes: Sequence[str]) -> str:
                 text = f"{100 * shares[row, column]:.0f}"
                 axes.text(column, row, text, ha="center", va="center", fontsize=0.9 * points, color=INK)
 
-    return _svg(draw, side)
+    return svg(lambda figure: draw(figure.subplots()), (side, side), "confusion")
 
 
 def _draw_cells(axes: Axes, shares: np.ndarray) -> None:
@@ -87,16 +82,3 @@ def _draw_cells(axes: Axes, shares: np.ndarray) -> None:
 def _width(text: str) -> int:
     """Return how many average letters wide a text is: those of East Asian scripts count twice."""
     return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
-
-
-def _svg(draw: Callable[[Axes], None], side: float) -> str:
-    """Return a square drawing as SVG text, the same bytes for the same drawing."""
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": "confusion"}), warnings.catch_warnings():
-        # The viewer's font draws the letters; that ours lacks one only blurs the layout a little.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = Figure(figsize=(side, side), layout="constrained")
-        draw(figure.subplots())
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", buffer.getvalue().decode("utf-8"), flags=re.DOTALL)
-    return text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")

@@ -1,19 +1,10 @@
-"""A study's figures as SVG: a dot for every seed with mean and interval, and the training curves.
+"""A study's figures as SVG: a dot for every seed with mean and interval, and the training curves."""
 
-The same runs give the same bytes: no date, fixed ids, text as text. Colours are chosen to be told apart by
-colour-blind readers and to stand out from white and from black, since the page has both.
-"""
-
-import io
 import itertools
 import math
-import re
 import textwrap
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,40 +12,9 @@ from matplotlib.lines import Line2D
 from kinefract.report import cost
 from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
 from kinefract.report.table import interval_of, seeds_in_words, verdict_in_words
+from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
-# The page turns these into its own light or dark colours.
-INK, MUTED, GRID, PAPER = "#1c2230", "#646c7b", "#d9dde5", "#ffffff"
-SCRATCH = "#7f8896"
-SERIES = ("#2f7de1", "#d9730d", "#1f9d6b", "#a05ad6", "#d6455d", "#128fa1", "#9a7b1c", "#c2529b")
 WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
-
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "kinefract",
-    "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "figure.facecolor": PAPER,
-    "axes.facecolor": "none",
-    "legend.frameon": False,
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +71,7 @@ def top1_svg(rows: list[Row]) -> str:
             axis.spines["left"].set_visible(False)
         axes[-1].set_xlabel("top-1 on the test videos, %")
 
-    return _svg(draw, (WIDTH, height * max(1, len(names)) + 0.5), "top1")
+    return svg(draw, (WIDTH, height * max(1, len(names)) + 0.5), "top1")
 
 
 def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
@@ -176,7 +136,7 @@ def panels(rows: list[Row]) -> list[Panel]:
 
 def panel_svg(panel: Panel, number: int) -> str:
     """Draw one chart of training curves alone; its title and legend are left to the page."""
-    return _svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
+    return svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
 
 
 def curves_svg(rows: list[Row]) -> str:
@@ -195,7 +155,7 @@ def curves_svg(rows: list[Row]) -> str:
         handles = [Line2D([], [], color=colour, linewidth=2.4) for colour in colours(rows)]
         figure.legend(handles, names, loc="outside lower center", ncols=2 if len(rows) > 2 else len(rows))
 
-    return _svg(draw, (2 * WIDTH, 2.9 * lines + 0.25 * math.ceil(len(rows) / 2)), "curves")
+    return svg(draw, (2 * WIDTH, 2.9 * lines + 0.25 * math.ceil(len(rows) / 2)), "curves")
 
 
 def _draw_curves(axis: Axes, panel: Panel) -> None:
@@ -230,21 +190,6 @@ def _curve(runs: list[Run], key: str) -> tuple[list[int], list[float], list[floa
         for epoch, m in zip(epochs, mean, strict=True)
     ]
     return epochs, mean, std
-
-
-def _svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) -> str:
-    """Return a drawing as SVG text, the same bytes for the same drawing."""
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}), warnings.catch_warnings():
-        # The viewer's font draws the letters; that ours lacks one only blurs the layout a little.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    # Trailing blanks and the list of licences that matplotlib adds say nothing.
-    text = re.sub(r"[ \t]+\n", "\n", buffer.getvalue().decode("utf-8"))
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    return text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
 
 
 def _short(label: str) -> str:

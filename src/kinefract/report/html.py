@@ -9,14 +9,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from kinefract.report import figures
+from kinefract import svg
 
 LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is named instead
 THEMED = {
-    figures.INK: "var(--ink)",
-    figures.MUTED: "var(--muted)",
-    figures.GRID: "var(--line)",
-    figures.PAPER: "none",
+    svg.INK: "var(--ink)",
+    svg.MUTED: "var(--muted)",
+    svg.GRID: "var(--line)",
+    svg.PAPER: "none",
 }
 
 
