@@ -115,7 +115,7 @@ def _shared_by(base: Row, bases: list[Row]) -> str:
 def name_of(row: Row) -> str:
     """Return a label that says what it is a value of, which a bare number does not."""
     keys = list(row.values)
-    if len(keys) != 1 or keys == ["pretraining.objective"]:
+    if len(keys) != 1 or keys[0] in ("init", "pretraining.objective"):
         return row.label
     return _setting(keys[0], row.label)
 
