@@ -56,12 +56,12 @@ def test_the_cache_is_as_large_as_the_clips(family):
 @pytest.mark.parametrize(
     ("settings", "rate", "kilobytes"),
     [
-        ({}, 11.1, 67.5),
-        ({"nonlinear_shapes": 0.0}, 14.8, 58.7),
-        ({"nonlinear_shapes": 1.0}, 9.7, 74.3),
-        ({"nonlinear_shapes": 0.0, "motion": "still"}, 64.0, 11.4),
-        ({"nonlinear_shapes": 0.0, "size": 72, "points": {"steps": 800, "discard": 50}}, 90.8, 9.7),
-        ({"family": "shapes"}, 18.4, 39.0),
+        ({}, 11.9, 73.7),
+        ({"nonlinear_shapes": 0.0}, 17.1, 63.6),
+        ({"nonlinear_shapes": 1.0}, 10.4, 81.5),
+        ({"nonlinear_shapes": 0.0, "motion": "still"}, 59.7, 11.5),
+        ({"nonlinear_shapes": 0.0, "size": 72, "points": {"steps": 800, "discard": 50}}, 88.4, 10.0),
+        ({"family": "shapes"}, 20.0, 44.8),
     ],
 )
 def test_the_model_of_clips_agrees_with_the_table_of_measurements(settings, rate, kilobytes):
