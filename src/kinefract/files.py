@@ -61,3 +61,11 @@ def sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file, as 64 hexadecimal digits."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def in_bytes(count: float) -> str:
+    """Return a number of bytes as people read it: ``512 B``, ``3.4 MB``, ``12.1 GB``."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count:.0f} B"

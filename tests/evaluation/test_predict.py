@@ -14,7 +14,7 @@ from kinefract.augment.basic import normalise
 from kinefract.benchmarks.motions import MotionsRecipe
 from kinefract.benchmarks.recipes import Video
 from kinefract.errors import UserError
-from kinefract.evaluation.predict import evaluate_run, json_text, load, predict_video, predict_videos, text
+from kinefract.evaluation.predict import evaluate_run, json_text, load, predict_videos, text
 from kinefract.files import write_json
 from kinefract.models import weights
 from kinefract.recipes import FinetuneRecipe, NetworkRecipe
@@ -103,7 +103,7 @@ def by_hand(path):
 def test_a_prediction_is_the_mean_over_windows(project, run):
     for number in range(4):
         path = project / f"clips/v{number}.mp4"
-        guesses = predict_video(run, path, top=4)
+        guesses = predict_videos(run, [path], top=4)[0]
         assert [probability for _, probability in guesses] == sorted((p for _, p in guesses), reverse=True)
         expected = dict(zip(CLASSES, by_hand(path).tolist(), strict=True))
         assert dict(guesses) == pytest.approx(expected, abs=1e-4)
@@ -115,7 +115,7 @@ def test_a_run_is_found_by_folder_and_by_id(project, run):
     found = predict_videos(SPEC.id, clips, top=2)
     assert found == predict_videos(SPEC.folder, clips, 2) == predict_videos(run, clips, 2, workers=1)
     assert [len(guesses) for guesses in found] == [2, 2]
-    assert len(predict_video(SPEC.id, clips[0], top=9)) == 4
+    assert len(predict_videos(SPEC.id, clips[:1], top=9)[0]) == 4
     with pytest.raises(UserError, match=rf"did you mean '{SPEC.id}'"):
         load(SPEC.id[:-1])
 
@@ -184,7 +184,7 @@ def test_another_container_with_the_same_pictures_gives_the_same(project, run):
             if packet.dts is not None:
                 packet.stream = stream
                 target.mux(packet)
-    assert predict_video(run, "v0.mkv") == predict_video(run, "clips/v0.mp4")
+    assert predict_videos(run, ["v0.mkv"]) == predict_videos(run, ["clips/v0.mp4"])
 
 
 def test_listings():
@@ -201,7 +201,7 @@ def test_listings():
 
 def taken_for(project, run):
     """Return what the network says of each of the four videos."""
-    return [predict_video(run, project / f"clips/v{number}.mp4", 1)[0][0] for number in range(4)]
+    return [predict_videos(run, [project / f"clips/v{number}.mp4"], 1)[0][0][0] for number in range(4)]
 
 
 def test_labels_are_mapped_by_name_whatever_their_order(project, run):

@@ -11,6 +11,7 @@ import pytest
 
 from kinefract import params, plan
 from kinefract.errors import UserError
+from kinefract.files import in_bytes
 from kinefract.planning import costs, needs, outlook
 from kinefract.planning.costs import Machine
 from kinefract.specs import DatasetSpec
@@ -219,7 +220,7 @@ def test_the_list_of_studies_says_how_far_each_is(project):
 
 
 def test_sizes_for_people():
-    assert [needs.size(n) for n in (0, 999, 1000, 3.44e6, 12.06e9, 2e12)] == [
+    assert [in_bytes(n) for n in (0, 999, 1000, 3.44e6, 12.06e9, 2e12)] == [
         "0 B", "999 B", "1.0 kB", "3.4 MB", "12.1 GB", "2.0 TB",
     ]  # fmt: skip
 

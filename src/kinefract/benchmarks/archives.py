@@ -32,6 +32,7 @@ from kinefract.benchmarks.archive_readers import (
     shown,
 )
 from kinefract.errors import UserError
+from kinefract.files import in_bytes
 from kinefract.progress import progress
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -209,8 +210,8 @@ class _Tree:
             free = shutil.disk_usage(self.root).free
             if self.total - before > free:
                 raise UserError(
-                    f"no room to unpack {name}: it needs {_size(self.total - before)}, and "
-                    f"{_size(free)} are free on the disk of {self.root.parent}"
+                    f"no room to unpack {name}: it needs {in_bytes(self.total - before)}, and "
+                    f"{in_bytes(free)} are free on the disk of {self.root.parent}"
                 )
             return self._write(reader, name, under, files)
 
@@ -259,9 +260,10 @@ class _Tree:
         if member.size < 0:
             return "declares a negative size"
         if self.total > self.limits.total:
-            return f"brings the total to {_size(self.total)}; {_size(self.limits.total)} are allowed"
+            return f"brings the total to {in_bytes(self.total)}; {in_bytes(self.limits.total)} are allowed"
         if self.grown > max(self.limits.ratio_from, self.limits.ratio * self.packed):
-            return f"brings the total to {_size(self.grown)}, from an archive of {_size(self.packed)}: a bomb"
+            packed = in_bytes(self.packed)
+            return f"brings the total to {in_bytes(self.grown)}, from an archive of {packed}: a bomb"
         if member.folder:
             return None
         if path == under:
@@ -332,7 +334,3 @@ def _refuse(archive: Path, member: Member, fault: str) -> NoReturn:
 def _join(under: str, name: str) -> str:
     """Return a member's path relative to the root: parts joined by ``/``, without ``.`` and empty ones."""
     return "/".join(part for part in f"{under}/{name}".split("/") if part not in ("", "."))
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.3g} MB"

@@ -129,7 +129,7 @@ def fetch(kind: str, folder: Path) -> None:
             message names the home page and the page under ``docs/benchmarks``.
     """
     if kind not in SOURCES:
-        raise UserError(f"cannot download {not_one_of(kind, SOURCES)}")
+        raise UserError(f"no benchmark to download: {not_one_of(kind, SOURCES)}")
     source, folder = SOURCES[kind], Path(folder)
     missing = [file for file in source.files if not file.is_in(folder)]
     if not missing:

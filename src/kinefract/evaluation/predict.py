@@ -117,14 +117,6 @@ def evaluate_run(
     return result
 
 
-def predict_video(run: Path | str, path: Path | str, top: int = 5) -> Guesses:
-    """Return what a finished network takes a video for: up to ``top`` classes, the most probable first.
-
-    Errors as for ``predict_videos``.
-    """
-    return predict_videos(run, [path], top)[0]
-
-
 def predict_videos(
     run: Path | str,
     paths: Sequence[Path | str],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kinefract.errors import UserError
+from kinefract.files import in_bytes
 from kinefract.params import Params
 from kinefract.plan import Plan
 from kinefract.planning import costs
@@ -84,14 +85,14 @@ def render(found: dict[str, Any]) -> str:
         rows.append(["all of them", *_cells(found["total"])])
     total, machine = found["total"], found["machine"]
     cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}"
-    parts = ", ".join(f"{what} {size(count)}" for what, count in total["bytes"].items())
+    parts = ", ".join(f"{what} {in_bytes(count)}" for what, count in total["bytes"].items())
     hours = ", ".join(f"{kind} {_number(value)}" for kind, value in total["hours"].items())
     return "\n".join(
         [
             *_aligned(rows),
             "",
             "Runs: done/all. Shared: with other studies of params.yaml. The rest is what is still to come.",
-            f"Disk: {parts}; {size(found['free_bytes'])} are free.",
+            f"Disk: {parts}; {in_bytes(found['free_bytes'])} are free.",
             f"Hours of this machine ({cores}{' and a GPU' * machine['gpu']}), all of it busy: {hours}.",
             "~ scaled from other settings; ? without what is unknown",
             *(_line(basis) for basis in total["basis"]),
@@ -121,14 +122,6 @@ def studies(root: Path | str, params: Params, plan: Plan) -> str:
     return "\n".join([*lines, "", "* under `run:`, what `snakemake` builds; `snakemake <study>` builds one"])
 
 
-def size(count: float) -> str:
-    """Return a number of bytes as people read it: ``512 B``, ``3.4 MB``, ``12.1 GB``."""
-    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.1f} {unit}"
-    return f"{count:.0f} B"
-
-
 def _cells(needs: dict[str, Any]) -> list[str]:
     hows = {basis["how"] for basis in needs["basis"]}
     hours = sum(needs["hours"].values())
@@ -139,7 +132,7 @@ def _cells(needs: dict[str, Any]) -> list[str]:
         *(f"{needs[phase]['done']:,}/{needs[phase]['runs']:,}" for phase in (PRETRAINING, FINETUNING)),
         f"{needs['shared']:,}",
         f"{needs['clips']:,}",
-        size(sum(needs["bytes"].values())),
+        in_bytes(sum(needs["bytes"].values())),
         f"{marks[0]}{_number(hours)}{marks[1]}" if known else "?",
     ]
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from kinefract.benchmarks.listed import ListedRecipe
 from kinefract.benchmarks.tree import UNPACKED
 from kinefract.errors import UserError
+from kinefract.files import in_bytes
 from kinefract.plan import Plan
-from kinefract.planning.needs import size
 from kinefract.planning.outlook import CACHES
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 
@@ -76,7 +76,7 @@ def prune(root: Path | str, plan: Plan, kernels: Path, yes: bool = False, dry_ru
     if not yes:
         if not sys.stdin.isatty():
             raise UserError("nobody to ask whether to remove this; say --yes, or run it in a terminal")
-        if input(f"remove {size(sum(item.bytes for item in chosen))}? [y/N] ").strip().lower() not in (
+        if input(f"remove {in_bytes(sum(item.bytes for item in chosen))}? [y/N] ").strip().lower() not in (
             "y",
             "yes",
         ):
@@ -84,7 +84,7 @@ def prune(root: Path | str, plan: Plan, kernels: Path, yes: bool = False, dry_ru
             return
     for item in chosen:
         remove(item.path)
-    print(f"removed {size(sum(item.bytes for item in chosen))}")
+    print(f"removed {in_bytes(sum(item.bytes for item in chosen))}")
 
 
 def find(root: Path, plan: Plan, kernels: Path) -> list[Stale]:
@@ -129,11 +129,11 @@ def listing(root: Path, found: Sequence[Stale]) -> str:
     lines = [f"{parent}: a link, left alone" for parent in PARENTS if not _is_own(root, parent)]
     for what in dict.fromkeys(item.what for item in found):
         items = [item for item in found if item.what == what]
-        lines.append(f"{what}: {len(items)}, {size(sum(item.bytes for item in items))}")
+        lines.append(f"{what}: {len(items)}, {in_bytes(sum(item.bytes for item in items))}")
         if what != "logs and times of jobs":
-            lines += [f"  {size(item.bytes):>9}  {_shown(root, item)}" for item in items]
+            lines += [f"  {in_bytes(item.bytes):>9}  {_shown(root, item)}" for item in items]
     total = sum(item.bytes for item in found)
-    return "\n".join([*lines, f"{size(total)} that no study of params.yaml refers to"])
+    return "\n".join([*lines, f"{in_bytes(total)} that no study of params.yaml refers to"])
 
 
 def remove(path: Path) -> None:
