@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kinefract.report import confusions, cost, cost_table, figures, making
+from kinefract.report import confusions, cost, cost_table, figures, looks, making, scaling
 from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
 from kinefract.report.compare import Comparison
@@ -61,6 +61,8 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
             )
             for number, panel in enumerate(figures.panels(rows))
         ],
+        "scaling": _scaling(rows),
+        "looks": looks.table(looks.looks(root, rows), rows),
         "shared": len(set(pretrains)) < len(pretrains),
         "changes": _best_first(changes, rows),
         "samples": samples(root, spec, rows),
@@ -73,6 +75,14 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
     without = rendered(TEMPLATE, **values, confusions=[], left_out=0)
     matrices, left_out = confusions.chosen(rows, LARGEST - len(without.encode()))
     return rendered(TEMPLATE, **values, confusions=matrices, left_out=left_out)
+
+
+def _scaling(rows: list[Row]) -> tuple[str, str] | None:
+    found = scaling.scaling(rows)
+    if found is None:
+        return None
+    words = scaling.in_words(found, rows)
+    return found.key, inlined(scaling.scaling_svg(found, rows), "scaling", words)
 
 
 def answers(rows: list[Row]) -> list[str]:

@@ -19,7 +19,8 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     """Write a study's tables, figures and page into its folder, and log its variants to MLflow.
 
     ``table``, ``costs`` and ``classes`` as ``.csv`` and ``.tex``, ``table.md``, ``curves.csv``,
-    ``metrics.json``, ``answer.json``, ``top1.svg``, ``curves.svg`` and, last, ``index.html``.
+    ``metrics.json``, ``answer.json``, ``top1.svg``, ``curves.svg`` and, last, ``index.html``; ``looks.csv``
+    where it has several datasets, ``scaling.svg`` where it varies a number.
 
     Args:
         spec_path: ``results/studies/<id>/spec.yaml``.
@@ -31,7 +32,7 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         UserError: the spec cannot be used, runs are missing, or a file cannot be written.
     """
     # Matplotlib and Jinja take a second to load, which printing a table need not wait for.
-    from kinefract.report import classes, cost_table, figures, page
+    from kinefract.report import classes, cost_table, figures, looks, page, scaling
 
     spec = StudySpec.read(spec_path)
     root, folder = project_root(spec_path), Path(spec_path).parent
@@ -52,6 +53,10 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         "top1.svg": figures.top1_svg(rows),
         "curves.svg": figures.curves_svg(rows),
     }
+    if seen := looks.looks(root, rows):
+        texts["looks.csv"] = looks.looks_csv(seen, rows)
+    if curve := scaling.scaling(rows):
+        texts["scaling.svg"] = scaling.scaling_svg(curve, rows)
     for name, text in texts.items():
         write_text(target / name, text)
     write_json(target / table.METRICS, metrics)

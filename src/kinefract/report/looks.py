@@ -1,0 +1,111 @@
+"""What the clips of a study look like beside what they taught: figures of the data cards, and top-1."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import stats
+
+from kinefract.report.html import read_json
+from kinefract.report.results import Row, benchmarks
+from kinefract.report.samples import dataset_of
+from kinefract.report.table import DIGITS, percent, to_csv
+from kinefract.specs import DatasetSpec
+from kinefract.synth.card import CARD
+from kinefract.synth.measure import FIGURES
+
+LEAST = 4  # variants of which a rank correlation says anything
+
+
+@dataclass(frozen=True)
+class Look:
+    """A variant: the mean of each figure over its dataset's clips, and top-1 (0 to 1) by benchmark."""
+
+    label: str
+    figures: dict[str, float]
+    top1: dict[str, float]
+
+
+def looks(root: Path, rows: list[Row]) -> list[Look]:
+    """Return the pre-trained variants whose datasets have been measured.
+
+    Figures that are equal everywhere are left out. The list is empty where there are fewer than two datasets.
+    """
+    used = [(row, dataset) for row in rows if row.begun and (dataset := dataset_of(row))]
+    means = {dataset: _means(root / DatasetSpec.PARENT / dataset / CARD) for _, dataset in used}
+    known = [entry for entry in means.values() if entry]
+    if len(known) < 2:
+        return []
+    shown = [
+        name
+        for name in FIGURES
+        if all(name in entry for entry in known) and len({entry[name] for entry in known}) > 1
+    ]
+    return [
+        Look(
+            row.label,
+            {name: means[dataset][name] for name in shown},
+            {name: cell.top1.mean for name, cell in row.cells.items() if cell.runs},
+        )
+        for row, dataset in used
+        if means[dataset]
+    ]
+
+
+def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
+    """Return Spearman's rank correlation of each figure with top-1 on a benchmark.
+
+    None where fewer than four variants have both, or either is the same everywhere.
+    """
+    there = [look for look in found if benchmark in look.top1]
+    values: dict[str, float | None] = {}
+    for name in there[0].figures if there else ():
+        figure, top1 = [look.figures[name] for look in there], [look.top1[benchmark] for look in there]
+        varies = len(there) >= LEAST and len(set(figure)) > 1 and len(set(top1)) > 1
+        value = float(stats.spearmanr(figure, top1).statistic) if varies else None
+        values[name] = None if value is None or math.isnan(value) else value
+    return values
+
+
+def table(found: list[Look], rows: list[Row]) -> dict:
+    """Return the table of the page: heads, a line per variant, and lines of correlations, if any."""
+    names = [name for name in benchmarks(rows) if any(name in look.top1 for look in found)]
+    figures = list(found[0].figures) if found else []
+    ranked = {name: correlations(found, name) for name in names}
+    return {
+        "heads": [(FIGURES[name].title, FIGURES[name].says) for name in figures],
+        "benchmarks": names,
+        "lines": [
+            (
+                look.label,
+                [f"{look.figures[name]:.{FIGURES[name].digits}f}" for name in figures],
+                [percent(look.top1[name]) if name in look.top1 else "" for name in names],
+            )
+            for look in found
+        ],
+        "correlations": [
+            (name, ["" if value is None else f"{value:+.2f}" for value in values.values()])
+            for name, values in ranked.items()
+            if any(value is not None for value in values.values())
+        ],
+    }
+
+
+def looks_csv(found: list[Look], rows: list[Row]) -> str:
+    """Return the figures and top-1 (0 to 1) of each variant as CSV, and a line of rank correlations each."""
+    names, figures = benchmarks(rows), list(found[0].figures) if found else []
+    lines = [["variant", *figures, *(f"top1 on {name}" for name in names)]]
+    for look in found:
+        top1 = (round(look.top1[name], DIGITS) if name in look.top1 else "" for name in names)
+        lines.append([look.label, *look.figures.values(), *top1])
+    for name in names:
+        values = correlations(found, name).values()
+        if any(value is not None for value in values):
+            shown = ("" if value is None else round(value, DIGITS) for value in values)
+            lines.append([f"rank correlation with top1 on {name}", *shown, *([""] * len(names))])
+    return to_csv(lines)
+
+
+def _means(card: Path) -> dict[str, float]:
+    figures = read_json(card).get("figures", {})
+    return {name: entry["mean"] for name, entry in figures.items() if entry.get("mean") is not None}

@@ -1,0 +1,128 @@
+"""How accuracy grows with a setting that is a number: the scaling curve of a study that varies one."""
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from kinefract.report.results import START, Row, benchmarks
+from kinefract.report.table import interval_of
+from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
+
+LEAST = 3  # values that make a curve
+WIDE = 4  # times the least value that the largest is, from which the axis is logarithmic
+SIZE = (4.8, 3.2)  # inches of a panel
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A study's variants along one setting: ``lines`` name, in order of value, the rows of each curve.
+
+    ``levels`` are the variants from scratch, which lack the setting.
+    """
+
+    key: str
+    lines: dict[str, list[tuple[float, Row]]]
+    levels: list[Row]
+
+
+def scaling(rows: list[Row]) -> Scaling | None:
+    """Return the curves of a study; None where no setting is varied over three numbers or more.
+
+    The setting is the first such. A line is of the variants that agree in all other settings, but for
+    numbers that go along with it, as epochs do when steps are kept equal.
+    """
+    trained = [row for row in rows if row.begun and not row.scratch]
+    keys = dict.fromkeys(key for row in trained for key in row.values if _number(row.values[key]))
+    for key in keys:
+        with_key = [row for row in trained if _number(row.values.get(key))]
+        if len({row.values[key] for row in with_key}) < LEAST:
+            continue
+        along = [other for other in keys if other != key and _follows(other, key, with_key)]
+        lines: dict[str, list[tuple[float, Row]]] = {}
+        for row in with_key:
+            name = ", ".join(str(value) for other, value in row.values.items() if other not in (key, *along))
+            lines.setdefault(name, []).append((float(row.values[key]), row))
+        for line in lines.values():
+            line.sort(key=lambda point: point[0])
+        if all(len({value for value, _ in line}) == len(line) for line in lines.values()):
+            return Scaling(key, lines, [row for row in rows if row.scratch and row.begun])
+    return None
+
+
+def scaling_svg(found: Scaling, rows: list[Row]) -> str:
+    """Draw top-1 along the setting, a panel per benchmark: dots for seeds, means joined, 95 % intervals.
+
+    Variants from scratch are level lines.
+    """
+    names = benchmarks(rows)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+        for axis, name in zip(axes, names, strict=True):
+            _draw_panel(axis, found, name)
+            axis.set_title(name)
+        axes[-1].set_xlabel(found.key)
+        if len(found.lines) > 1:
+            handles, labels = axes[0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside lower center", ncols=2)
+
+    return svg(draw, (SIZE[0], SIZE[1] * len(names)), "scaling")
+
+
+def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
+    for row in found.levels:
+        if row.cells[benchmark].runs:
+            level = 100 * row.cells[benchmark].top1.mean
+            axis.axhline(level, color=SCRATCH, linewidth=1.4, linestyle=(0, (4, 3)))
+            axis.annotate(
+                row.label,
+                (1, level),
+                (-2, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="right",
+                color=MUTED,
+                fontsize=8,
+            )
+    for (name, line), colour in zip(found.lines.items(), SERIES * len(found.lines), strict=False):
+        points = [(value, row.cells[benchmark].top1) for value, row in line if row.cells[benchmark].runs]
+        means = [100 * score.mean for _, score in points]
+        axis.plot([value for value, _ in points], means, color=colour, linewidth=1.8, label=name)
+        for value, score in points:
+            if ends := interval_of(score):
+                axis.plot([value, value], [100 * ends.low, 100 * ends.high], color=colour, linewidth=1.2)
+            seeds = [100 * share for share in score.by_seed.values()]
+            dots = {"markersize": 4.5, "markeredgecolor": INK, "markeredgewidth": 0.5}
+            axis.plot([value] * len(seeds), seeds, "o", color=colour, **dots)
+    values = sorted({value for line in found.lines.values() for value, _ in line})
+    if values[0] > 0 and values[-1] >= WIDE * values[0]:
+        axis.set_xscale("log")
+    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("top-1, %")
+
+
+def in_words(found: Scaling, rows: list[Row]) -> str:
+    """Return what the figure shows, for those who hear it."""
+    parts = [
+        f"{f'{name}, ' if name else ''}{value:g}: {100 * row.cells[benchmark].top1.mean:.1f} % on {benchmark}"
+        for benchmark in benchmarks(rows)
+        for name, line in found.lines.items()
+        for value, row in line
+        if row.cells[benchmark].runs
+    ]
+    return f"Top-1 by {found.key}: " + "; ".join(parts)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _follows(other: str, key: str, rows: list[Row]) -> bool:
+    """Whether each value of ``key`` goes with one value of ``other``, and a number each time."""
+    pairs = {(row.values[key], row.values.get(other)) for row in rows}
+    return other not in START and len(pairs) == len({value for value, _ in pairs})

@@ -1,0 +1,66 @@
+from madeup import make_up
+
+from kinefract.report import results, scaling
+
+
+def _rows(tmp_path, **study):
+    made = make_up(tmp_path, **study)
+    return results.read(made.root, made.study).rows
+
+
+def test_a_number_varied_over_three_values_makes_one_curve_in_order_of_the_values(tmp_path):
+    rows = _rows(
+        tmp_path,
+        vary={"pretraining.epochs": [16, 4, 8]},
+        top1=[{"here": [0.5, 0.6]}, {"here": [0.1, 0.2]}, {"here": [0.3, 0.4]}],
+    )
+    found = scaling.scaling(rows)
+    assert found.key == "pretraining.epochs"
+    assert [(value, row.label) for value, row in found.lines[""]] == [(4, "4"), (8, "8"), (16, "16")]
+    assert found.levels == []
+
+
+def test_other_settings_make_lines_and_scratch_a_level(tmp_path):
+    rows = _rows(
+        tmp_path,
+        vary={"pretraining.objective": ["scratch", "supervised", "moco"], "pretraining.epochs": [4, 8, 12]},
+        top1=[{"here": [0.1, 0.2]}] * 7,
+    )
+    found = scaling.scaling(rows)
+    assert {name: [value for value, _ in line] for name, line in found.lines.items()} == {
+        "supervised": [4, 8, 12],
+        "moco": [4, 8, 12],
+    }
+    assert [row.label for row in found.levels] == ["scratch"]
+
+
+def test_a_number_that_goes_along_with_the_first_makes_no_lines_of_its_own(tmp_path):
+    variants = {
+        f"{clips} clips": {"dataset.clips_per_class": clips, "pretraining.epochs": 80 // clips}
+        for clips in (5, 10, 20)
+    }
+    rows = _rows(tmp_path, variants=variants, top1=[{"here": [0.1, 0.2]}] * 3)
+    found = scaling.scaling(rows)
+    assert found.key == "dataset.clips_per_class"
+    assert [value for value, _ in found.lines[""]] == [5, 10, 20]
+
+
+def test_two_values_words_and_yes_or_no_make_no_curve(tmp_path):
+    rows = _rows(tmp_path / "a", vary={"pretraining.epochs": [4, 8]}, top1=[{"here": [0.1]}] * 2)
+    assert scaling.scaling(rows) is None
+    rows = _rows(tmp_path / "b", objectives=("scratch", "supervised", "moco"), top1=[{"here": [0.1]}] * 3)
+    assert scaling.scaling(rows) is None
+
+
+def test_the_drawing_has_a_panel_per_benchmark_the_values_and_the_name_of_the_level(tmp_path):
+    rows = _rows(
+        tmp_path,
+        vary={"pretraining.objective": ["scratch", "supervised"], "pretraining.epochs": [4, 12, 48]},
+        top1=[{"here": [0.1, 0.2], "there": [0.5, 0.6]}] * 4,
+    )
+    found = scaling.scaling(rows)
+    drawn = scaling.scaling_svg(found, rows)
+    assert drawn == scaling.scaling_svg(found, rows)
+    for text in ("here", "there", "scratch", "4", "12", "48", "pretraining.epochs"):
+        assert f">{text}</text>" in drawn
+    assert "supervised, 48: 55.0 % on there" in scaling.in_words(found, rows)
