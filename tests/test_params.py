@@ -115,7 +115,7 @@ def test_a_missing_section_and_a_missing_key(tiny):
 
 def test_a_study_may_not_take_the_name_of_a_phase(tiny):
     tiny["studies"]["pretrain"] = tiny["studies"]["tiny"]
-    assert any("studies.pretrain: the name of a phase" in line for line in problems(tiny))
+    assert any("studies.pretrain: the name of a target" in line for line in problems(tiny))
 
 
 @pytest.mark.parametrize("content", [None, [], "run", {"run": "tiny"}, {"datasets": 3}])

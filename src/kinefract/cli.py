@@ -83,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         "say what studies will take before they are run: runs, clips, disk, hours",
         "Hours come from runs that are finished here.",
     )
-    planned.add_argument("studies", nargs="*", metavar="study", help="default: those under `run:`")
+    planned.add_argument(
+        "studies",
+        nargs="*",
+        metavar="study",
+        help="name or pattern, as in '*_small' (default: those under `run:`)",
+    )
     planned.add_argument("--all", action="store_true", help="every study of params.yaml")
     planned.add_argument("--json", action="store_true", help="print JSON")
     add("studies", jobs.studies, "list the studies of params.yaml, and how far each is")

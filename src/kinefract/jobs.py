@@ -29,6 +29,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def plan(options: argparse.Namespace) -> None:
+    import fnmatch
     import json
 
     from kinefract import params, plan
@@ -36,7 +37,10 @@ def plan(options: argparse.Namespace) -> None:
 
     read = params.load()
     names = list(read.studies) if options.all else options.studies or read.run
-    found = needs.figures(Path.cwd(), read, plan.resolve(read), names)
+    names = dict.fromkeys(
+        name for pattern in names for name in fnmatch.filter(read.studies, pattern) or [pattern]
+    )
+    found = needs.figures(Path.cwd(), read, plan.resolve(read), list(names))
     print(json.dumps(found, indent=2) if options.json else needs.render(found))
 
 

@@ -18,7 +18,7 @@ from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 DIFFERENCES = {"vary", "variants"}
-PHASES = ("tracking", "datasets", "pretrain", "finetune", "report")
+TARGETS = ("tracking", "datasets", "pretrain", "finetune", "report", "small")  # of the workflow
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -216,8 +216,8 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
         if name in known["pretraining"]
     ]
     problems += [
-        f"studies.{name}: the name of a phase, choose another"
-        for name in PHASES
+        f"studies.{name}: the name of a target of the workflow, choose another"
+        for name in TARGETS
         if name in sections["studies"]
     ]
     return problems

@@ -1,5 +1,6 @@
 """Plans of studies: what is counted, what is done, and where hours come from."""
 
+import argparse
 import copy
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import params, plan
+from kinefract import jobs, params, plan
 from kinefract.errors import UserError
 from kinefract.files import in_bytes
 from kinefract.planning import costs, needs, outlook
@@ -204,6 +205,14 @@ def test_the_table_has_a_line_per_study_and_a_total(project):
 def test_an_unknown_study_is_named(project):
     with pytest.raises(UserError, match=r"'tinny' is not one of: more, tiny \(did you mean 'tiny'\?\)"):
         project.table("tinny")
+
+
+def test_a_pattern_names_the_studies_that_fit_it_each_once(monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    jobs.plan(argparse.Namespace(studies=["probe_small", "*_small"], all=False, json=True))
+    small = [name for name in params.load().studies if name.endswith("_small")]
+    found = [study["study"] for study in json.loads(capsys.readouterr().out)["studies"]]
+    assert sorted(found) == sorted(small)
 
 
 def test_the_list_of_studies_says_how_far_each_is(project):
