@@ -32,6 +32,7 @@ JOBS = {
     "pretrain": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
     "finetune": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
     "metrics": ["params"],
+    "release": ["run", "name", "--folder"],
     "table": ["study"],
 }
 

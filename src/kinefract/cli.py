@@ -265,6 +265,16 @@ def _parser() -> argparse.ArgumentParser:
         "For runs made while its server could not be reached, or before MLFLOW_TRACKING_URI named another.",
     ).add_argument("folders", nargs="*", help="folders of runs and studies (default: all)")
 
+    release = add(
+        "release",
+        jobs.release,
+        "make a finished pre-training one of the networks that come with kinefract",
+        "Writes its weights, matrices in half precision, and what made them.",
+    )
+    release.add_argument("run", help="results/pretrain/<id>")
+    release.add_argument("name", help="what it is to be called, as fractal-tsm-resnet18")
+    release.add_argument("--folder", type=Path, help="where the files go (default: the package's own)")
+
     table = add("table", jobs.table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")
     return parser

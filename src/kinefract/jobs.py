@@ -177,6 +177,16 @@ def finetune(options: argparse.Namespace) -> None:
     runs.finetune(options.spec, _execution(options))
 
 
+def release(options: argparse.Namespace) -> None:
+    from kinefract import released
+    from kinefract.files import in_bytes
+
+    folder = options.folder or released.FOLDER
+    facts = released.write(options.run, options.name, folder)
+    path = folder / f"{options.name}.safetensors"
+    print(f"{path}: {in_bytes(path.stat().st_size)}, SHA-256 {facts.sha256}")
+
+
 def evaluate(options: argparse.Namespace) -> None:
     from kinefract.evaluation import predict
     from kinefract.locate import locate_benchmark

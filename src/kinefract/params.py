@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing it fills the registry, as above)
+from kinefract import released
 from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe
 from kinefract.errors import UserError
 from kinefract.recipes import FinetuneRecipe, PretrainRecipe, WeightsRecipe
@@ -94,7 +95,7 @@ class Params:
     run: list[str]
     datasets: dict[str, DatasetRecipe]
     pretraining: dict[str, NamedPretraining]
-    weights: dict[str, NamedWeights]
+    weights: dict[str, NamedWeights]  # those that come with kinefract too
     finetuning: dict[str, NamedFinetuning]
     benchmarks: dict[str, BenchmarkRecipe]
     studies: dict[str, Study]
@@ -166,6 +167,8 @@ def parse(data: Any, source: str = "params.yaml") -> Params:
             f"{source}: {len(problems)} problem{'s' * (len(problems) > 1)}\n"
             + "\n".join(f"  {problem}" for problem in problems)
         )
+    ours = {name: NamedWeights(**dict(released.recipe(name))) for name in released.names()}
+    sections["weights"] = ours | sections["weights"]
     return Params(run=run, **sections)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kinefract import models, objectives
+from kinefract import models, objectives, released
 from kinefract.benchmarks import index
 from kinefract.benchmarks.recipes import TRAIN, Video
 from kinefract.errors import UserError
@@ -124,7 +124,9 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
         case PretrainSpec():
             weights.load_backbone(model, root / spec.init.folder / MODEL)
         case WeightsRecipe():
-            path = root / spec.init.file
+            file = spec.init.file
+            ours = file.startswith(released.PREFIX)
+            path = released.path(file.removeprefix(released.PREFIX)) if ours else root / file
             if not path.is_file():
                 raise UserError(f"{path}: no such file; weights that others published are yours to bring")
             found = sha256(path)

@@ -1,0 +1,141 @@
+"""Networks that come with kinefract: pre-trained on clips made from formulas, loaded by name.
+
+    from kinefract import released
+    network = released.load("fractal-tsm-resnet18", classes=10)
+
+Each is three files of this folder: weights (``.safetensors``, matrices in half precision), facts (``.json``),
+and a model card (``.md``). A study starts from one by ``init: <name>``.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, ValidationError
+
+from kinefract.errors import UserError
+from kinefract.files import sha256, write_json, written_whole
+from kinefract.recipes import NetworkRecipe, WeightsRecipe
+from kinefract.schema import not_one_of, problem_lines
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
+
+FOLDER = Path(__file__).parent
+PREFIX = "kinefract:"  # of the `file` of a recipe that means one of these
+
+
+class Facts(NetworkRecipe):
+    """What is known of a released network; ``made_by`` is the whole spec of its pre-training."""
+
+    frames: int = Field(ge=1, description="of a clip")
+    size: int = Field(ge=1, description="pixels of a side in pre-training")
+    run: str = Field(description="id of the pre-training")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the weights file")
+    made_by: dict[str, Any]
+
+
+def names() -> list[str]:
+    """List the networks that there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def facts(name: str) -> Facts:
+    """Return what is known of a network.
+
+    Raises:
+        UserError: there is none of that name, or its facts are damaged.
+    """
+    if name not in names():
+        raise UserError(f"released network: {not_one_of(name, names())}")
+    path = FOLDER / f"{name}.json"
+    try:
+        return Facts.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        reason = "; ".join(problem_lines(error)) if isinstance(error, ValidationError) else error
+        raise UserError(f"{path}: cannot be read as facts of a network: {reason}") from error
+
+
+def recipe(name: str) -> WeightsRecipe:
+    """Return a network as what fine-tuning starts from."""
+    known = facts(name)
+    return WeightsRecipe(
+        backbone=known.backbone, width=known.width, file=f"{PREFIX}{name}", sha256=known.sha256
+    )
+
+
+def path(name: str) -> Path:
+    """Return the file of a network's weights."""
+    return FOLDER / f"{name}.safetensors"
+
+
+def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
+    """Build a network and load its weights, on the CPU, in single precision, in evaluation mode.
+
+    Args:
+        name: One of ``names()``.
+        classes: Outputs of its classifier, which is not part of the weights and starts near zero;
+            ``features(clips)`` needs none.
+        dropout: Probability of dropping a feature before the classifier, in training.
+
+    Returns:
+        A network for clips (B, T, 3, H, W), normalised as ``kinefract.augment`` does it.
+
+    Raises:
+        UserError: there is no such network, or its file is missing, damaged or another than its facts say.
+    """
+    from kinefract import models
+    from kinefract.models import weights
+
+    known = facts(name)
+    if not path(name).is_file() or sha256(path(name)) != known.sha256:
+        raise UserError(f"{path(name)}: missing, or not the weights that {name}.json tells of; install again")
+    network = weights.seeded(0, models.build, known.backbone, known.width, known.frames, classes, dropout)
+    weights.copy_into(network, weights.read(path(name)), path(name), classifier=False)
+    return network.eval()
+
+
+def write(run: Path | str, name: str, folder: Path = FOLDER) -> Facts:
+    """Make a release of a finished pre-training: its weights without the classifier, and its facts.
+
+    Matrices and kernels are stored in half precision, vectors (of norms, whose variances may be small) as
+    they are.
+
+    Args:
+        run: ``results/pretrain/<id>``.
+        name: What it is to be called: lower-case letters, digits and hyphens.
+        folder: Where the files go.
+
+    Raises:
+        UserError: the run is not finished, its weights are damaged, or a file cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from kinefract import models
+    from kinefract.models import weights
+    from kinefract.specs import SPEC_FILE, PretrainSpec
+
+    spec = PretrainSpec.read(Path(run) / SPEC_FILE)
+    state = weights.read(Path(run) / "model.safetensors")
+    settings = spec.recipe
+    network = models.build(settings.backbone, settings.width, settings.frames, 1, 0.0)
+    kept = {
+        key: value.to(torch.float16) if value.ndim > 1 else value
+        for key, value in state.items()
+        if not key.startswith(f"{network.classifier}.") and not key.endswith(".num_batches_tracked")
+    }
+    weights.copy_into(network, kept, Path(run), classifier=False)  # they fit, or it says what does not
+    with written_whole(folder / f"{name}.safetensors") as partial:
+        partial.write_bytes(save(kept, metadata={"kinefract": spec.id}))
+    found = Facts(
+        backbone=settings.backbone,
+        width=settings.width,
+        frames=settings.frames,
+        size=settings.size,
+        run=spec.id,
+        sha256=sha256(folder / f"{name}.safetensors"),
+        made_by=json.loads(spec.model_dump_json()),
+    )
+    write_json(folder / f"{name}.json", found.model_dump(mode="json"))
+    return found

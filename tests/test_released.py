@@ -1,0 +1,105 @@
+"""Networks that come with kinefract: made from a run, loaded by name, begun from in a recipe."""
+
+import pytest
+import torch
+
+from kinefract import cli, models, params, plan, released, runs
+from kinefract.errors import UserError
+from kinefract.models import weights
+from kinefract.specs import FinetuneSpec
+
+NAME = "fractal-tsm-tiny"
+
+
+@pytest.fixture
+def made(tmp_path, tiny, monkeypatch):
+    """Return (the run's folder, its network); the released networks are those of an empty folder."""
+    monkeypatch.setattr(released, "FOLDER", tmp_path / "released")
+    spec = next(iter(plan.resolve(params.parse(tiny)).pretrains.values()))
+    folder = spec.write(tmp_path).parent
+    recipe = spec.recipe
+    network = weights.seeded(5, models.build, recipe.backbone, recipe.width, recipe.frames, 7, 0.0).eval()
+    weights.save(network, folder / "model.safetensors", spec.id)
+    return folder, network
+
+
+def test_a_release_gives_the_features_of_its_run_as_far_as_half_precision_goes(made):
+    folder, network = made
+    released.write(folder, NAME, released.FOLDER)
+    assert released.names() == [NAME]
+    loaded = released.load(NAME, classes=3)
+    clips = torch.randn(2, released.facts(NAME).frames, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.features(clips), network.features(clips), rtol=2e-2, atol=2e-3)
+        assert loaded(clips).shape == (2, 3)
+    own, its = network.state_dict(), loaded.state_dict()
+    for key, value in own.items():
+        if key.startswith(f"{network.classifier}.") or key.endswith("num_batches_tracked"):
+            continue
+        assert its[key].dtype == value.dtype
+        assert torch.equal(its[key], value.half().float() if value.ndim > 1 else value)
+
+
+def test_the_file_is_half_as_large_and_the_same_bytes_each_time(made):
+    folder, _ = made
+    first = released.write(folder, NAME, released.FOLDER)
+    content = released.path(NAME).read_bytes()
+    assert released.write(folder, NAME, released.FOLDER) == first == released.facts(NAME)
+    assert released.path(NAME).read_bytes() == content
+    assert len(content) < 0.6 * (folder / "model.safetensors").stat().st_size
+    assert first.run == folder.name
+    assert first.made_by["dataset"]["recipe"]["family"] == "fractal"
+
+
+def test_a_study_starts_from_it_by_name(made, tiny, tmp_path):
+    folder, _ = made
+    released.write(folder, NAME, released.FOLDER)
+    study = next(iter(tiny["studies"].values()))
+    study.pop("vary", None)
+    study["variants"] = {"scratch": {"init": "scratch"}, "released": {"init": NAME}}
+    found = plan.resolve(params.parse(tiny))
+    spec = next(spec for spec in found.finetunes.values() if spec.init is not None)
+    assert spec.init == released.recipe(NAME)
+    assert FinetuneSpec.read(spec.write(tmp_path)).init == spec.init
+    network = weights.seeded(9, models.build, spec.network.backbone, spec.network.width, 8, 4, 0.0)
+    runs._start(spec, network, tmp_path)
+    loaded = released.load(NAME, classes=4)
+    for key, value in loaded.state_dict().items():
+        if not key.startswith(f"{loaded.classifier}."):
+            assert torch.equal(network.state_dict()[key], value), key
+
+
+def test_another_file_than_the_facts_tell_of_is_refused(made):
+    folder, _ = made
+    released.write(folder, NAME, released.FOLDER)
+    content = bytearray(released.path(NAME).read_bytes())
+    content[-1] ^= 1
+    released.path(NAME).write_bytes(content)
+    with pytest.raises(UserError, match="not the weights"):
+        released.load(NAME)
+    released.path(NAME).unlink()
+    with pytest.raises(UserError, match="missing"):
+        released.load(NAME)
+
+
+def test_bad_names_facts_and_runs_are_named(made, tmp_path):
+    folder, _ = made
+    with pytest.raises(UserError, match="'fractal-tsm-tinny' is not one of: "):
+        released.load("fractal-tsm-tinny")
+    released.write(folder, NAME, released.FOLDER)
+    with pytest.raises(UserError, match=f"did you mean '{NAME}'"):
+        released.facts("fractal-tsm-tinny")
+    (released.FOLDER / f"{NAME}.json").write_text('{"backbone": "tsm_resnet18"}')
+    with pytest.raises(UserError, match=r"frames: missing"):
+        released.facts(NAME)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors"):
+        released.write(folder, NAME, released.FOLDER)
+
+
+def test_the_command_says_what_it_made(made, capsys, tmp_path):
+    folder, _ = made
+    assert cli.main(["release", str(folder), NAME, "--folder", str(tmp_path / "elsewhere")]) == 0
+    said = capsys.readouterr().out
+    assert str(tmp_path / "elsewhere" / f"{NAME}.safetensors") in said
+    assert "SHA-256" in said
