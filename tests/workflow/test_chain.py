@@ -1,5 +1,6 @@
 """Snakemake makes what is missing, all of it, and nothing else; what it cannot make it says in one line."""
 
+import inspect
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from projects import NOTHING, PROGRAMS, edit, environment, jobs, outputs, refused, resolved, run, write
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 
 def test_a_finished_project_has_nothing_to_do_and_a_page_at_a_fixed_place(project):
@@ -85,6 +87,23 @@ def test_a_study_that_is_not_under_run_is_a_target_by_its_name(unbuilt, tiny):
     write(unbuilt, tiny)
     found = jobs(run(unbuilt, "snakemake", "-n", "other").stdout)
     assert (found["finetune_run"], found["study"], found["other"]) == (2, 1, 1)
+
+
+def test_small_is_all_studies_whose_name_says_so(unbuilt, tiny):
+    tiny["studies"] = {
+        "tiny_small": tiny["studies"]["tiny"],
+        "tiny": tiny["studies"]["tiny"] | {"seeds": [7]},
+    }
+    write(unbuilt, tiny)
+    found = jobs(run(unbuilt, "snakemake", "-n", "small").stdout)
+    assert (found["study"], found["small"]) == (1, 1)
+
+
+def test_the_limit_that_the_workflow_switches_off_is_still_what_wakes_the_scheduler():
+    # If it has another name in a new Snakemake, `onstart` in workflow/Snakefile does nothing any more.
+    loop = inspect.getsource(JobScheduler.schedule)
+    assert "if self.job_rate_limiter is not None:" in loop
+    assert "self._schedule_reevalutation(self.job_rate_limiter.timespan)" in loop
 
 
 def test_a_target_that_does_not_exist_is_one_clear_error(unbuilt):
