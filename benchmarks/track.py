@@ -17,7 +17,7 @@ import torch
 from kinefract import models, params, plan, tracking
 from kinefract.files import write_json, write_text
 from kinefract.provenance import made_with
-from kinefract.specs import PretrainSpec
+from kinefract.specs import MODEL, PretrainSpec
 from kinefract.tracking import Tracker, store
 from kinefract.tracking.labels import METRICS, RESULT
 from kinefract.training.meter import PARTS
@@ -57,7 +57,7 @@ def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str,
         folder / RESULT, {"id": spec.id, "phase": "pretrain", "epochs": epochs, "loss": 1.0, "top1": 0.5}
     )
     (folder / tracking.FIRST_BATCH).write_bytes(bytes(100_000))
-    (folder / tracking.MODEL).write_bytes(bytes(3_000_000))
+    (folder / MODEL).write_bytes(bytes(3_000_000))
 
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ.update(store.SETTINGS)

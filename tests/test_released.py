@@ -84,7 +84,7 @@ def test_another_file_than_the_facts_tell_of_is_refused(made):
 
 def test_bad_names_facts_and_runs_are_named(made, tmp_path):
     folder, _ = made
-    with pytest.raises(UserError, match="'fractal-tsm-tinny' is not one of: "):
+    with pytest.raises(UserError, match="'fractal-tsm-tinny', but none comes with this version"):
         released.load("fractal-tsm-tinny")
     released.write(folder, NAME, released.FOLDER)
     with pytest.raises(UserError, match=f"did you mean '{NAME}'"):
@@ -93,8 +93,23 @@ def test_bad_names_facts_and_runs_are_named(made, tmp_path):
     with pytest.raises(UserError, match=r"frames: missing"):
         released.facts(NAME)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"model\.safetensors"):
+    with pytest.raises(UserError, match=r"not finished, its model\.safetensors is missing"):
         released.write(folder, NAME, released.FOLDER)
+
+
+@pytest.mark.parametrize("name", ["../out", "Fractal-tsm", "fractal", "fractal-", "fractal_tsm", ""])
+def test_a_name_is_lower_case_words_with_hyphens(made, name):
+    folder, _ = made
+    with pytest.raises(UserError, match="wants lower-case words with hyphens"):
+        released.write(folder, name, released.FOLDER)
+    assert released.names() == []
+
+
+def test_a_release_draws_nothing_from_the_global_generator(made):
+    folder, _ = made
+    before = torch.get_rng_state()
+    released.write(folder, NAME, released.FOLDER)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_command_says_what_it_made(made, capsys, tmp_path):

@@ -25,8 +25,8 @@ from kinefract.objectives.probe import LinearProbe
 from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
-from kinefract.specs import FinetuneSpec, PretrainSpec, project_root
-from kinefract.tracking import FIRST_BATCH, MODEL, Tracker
+from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root
+from kinefract.tracking import FIRST_BATCH, Tracker
 from kinefract.tracking.labels import METRICS, RESULT
 from kinefract.training.cached import CachedVideos
 from kinefract.training.data import ClipSource, Videos
@@ -124,11 +124,12 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
         case PretrainSpec():
             weights.load_backbone(model, root / spec.init.folder / MODEL)
         case WeightsRecipe():
-            file = spec.init.file
-            ours = file.startswith(released.PREFIX)
-            path = released.path(file.removeprefix(released.PREFIX)) if ours else root / file
+            path = released.file_of(spec.init, root)
             if not path.is_file():
-                raise UserError(f"{path}: no such file; weights that others published are yours to bring")
+                raise UserError(
+                    f"{path}: no such file; weights that others published are yours to bring, "
+                    "kinefract's own come with its installation"
+                )
             found = sha256(path)
             if spec.init.sha256 is None:
                 raise UserError(

@@ -19,7 +19,7 @@ from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, Wei
 from kinefract.schema import Section, digest_of, problem_lines
 from kinefract.synth.recipes import AnyDataset
 
-SPEC_FILE = "spec.yaml"
+SPEC_FILE, MODEL = "spec.yaml", "model.safetensors"  # of a run: what made it, and what was learnt
 
 
 class Spec(Section):

@@ -22,9 +22,9 @@ from kinefract.progress import progress
 from kinefract.provenance import made_with
 from kinefract.recipes import FinetuneRecipe
 from kinefract.schema import not_one_of
-from kinefract.specs import SPEC_FILE, FinetuneSpec, project_root
+from kinefract.specs import MODEL, SPEC_FILE, FinetuneSpec, project_root
 
-MODEL, CLASSES = "model.safetensors", "classes.json"
+CLASSES = "classes.json"
 PREDICTIONS, RESULT = "predictions.csv", "result.json"
 PROBLEMS_SHOWN = 10
 BAR = 24  # characters that stand for a probability of 1

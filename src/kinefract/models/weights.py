@@ -1,5 +1,6 @@
 """Weights as safetensors: saving a model, and starting another from it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,7 +16,12 @@ from kinefract.models.base import Backbone
 
 def save(model: nn.Module, path: Path, spec_id: str) -> None:
     """Write a model's state, with the id of what made it as metadata."""
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    write(model.state_dict(), path, spec_id)
+
+
+def write(state: Mapping[str, torch.Tensor], path: Path, spec_id: str) -> None:
+    """Write tensors by name, with the id of what made them as metadata."""
+    state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with written_whole(path) as partial:
         # One key only: safetensors writes several in random order, and equal weights are to be equal files.
         partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))

@@ -15,9 +15,16 @@ from kinefract.plan import Plan
 from kinefract.planning import costs
 from kinefract.planning.costs import UNKNOWN, Estimate, Machine, Measured, Setting
 from kinefract.recipes import PretrainRecipe
-from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.specs import (
+    MODEL,
+    SPEC_FILE,
+    BenchmarkSpec,
+    DatasetSpec,
+    FinetuneSpec,
+    PretrainSpec,
+    StudySpec,
+)
 
-MODEL = "model.safetensors"
 CACHES, SHARD_TIMES = "data/cache", "results/benchmarks/shard"
 RENDERING, PRETRAINING, FINETUNING, EVALUATION = KINDS = (
     "rendering",

@@ -1,20 +1,21 @@
 """Networks that come with kinefract: pre-trained on clips made from formulas, loaded by name.
 
     from kinefract import released
-    network = released.load("fractal-tsm-resnet18", classes=10)
+    network = released.load(name, classes=10)
 
-Each is three files of this folder: weights (``.safetensors``, matrices in half precision), facts (``.json``),
-and a model card (``.md``). A study starts from one by ``init: <name>``.
+Each is two files of this folder, as ``kinefract release`` writes them: weights (``.safetensors``, matrices in
+half precision) and facts (``.json``). A study starts from one by ``init: <name>``.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
 from kinefract.errors import UserError
-from kinefract.files import sha256, write_json, written_whole
+from kinefract.files import sha256, write_json
 from kinefract.recipes import NetworkRecipe, WeightsRecipe
 from kinefract.schema import not_one_of, problem_lines
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 PREFIX = "kinefract:"  # of the `file` of a recipe that means one of these
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")  # with a hyphen, so that no name in params.yaml is the same
 
 
 class Facts(NetworkRecipe):
@@ -46,8 +48,10 @@ def facts(name: str) -> Facts:
     Raises:
         UserError: there is none of that name, or its facts are damaged.
     """
-    if name not in names():
-        raise UserError(f"released network: {not_one_of(name, names())}")
+    there = names()
+    if name not in there:
+        known = not_one_of(name, there) if there else f"{name!r}, but none comes with this version"
+        raise UserError(f"released network: {known}")
     path = FOLDER / f"{name}.json"
     try:
         return Facts.model_validate_json(path.read_text(encoding="utf-8"))
@@ -67,6 +71,12 @@ def recipe(name: str) -> WeightsRecipe:
 def path(name: str) -> Path:
     """Return the file of a network's weights."""
     return FOLDER / f"{name}.safetensors"
+
+
+def file_of(recipe: WeightsRecipe, root: Path) -> Path:
+    """Return the file that a recipe means: a released network's, or one below the project's folder."""
+    name = recipe.file.removeprefix(PREFIX)
+    return root / recipe.file if name == recipe.file else path(name)
 
 
 def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
@@ -95,7 +105,7 @@ def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
     return network.eval()
 
 
-def write(run: Path | str, name: str, folder: Path = FOLDER) -> Facts:
+def write(run: Path | str, name: str, folder: Path) -> Facts:
     """Make a release of a finished pre-training: its weights without the classifier, and its facts.
 
     Matrices and kernels are stored in half precision, vectors (of norms, whose variances may be small) as
@@ -103,31 +113,31 @@ def write(run: Path | str, name: str, folder: Path = FOLDER) -> Facts:
 
     Args:
         run: ``results/pretrain/<id>``.
-        name: What it is to be called: lower-case letters, digits and hyphens.
+        name: What it is to be called: lower-case words and digits with hyphens between them.
         folder: Where the files go.
 
     Raises:
-        UserError: the run is not finished, its weights are damaged, or a file cannot be written.
+        UserError: the name is none, the run is not finished, its weights are damaged, or a file cannot be
+            written.
     """
-    import torch
-    from safetensors.torch import save
-
     from kinefract import models
     from kinefract.models import weights
-    from kinefract.specs import SPEC_FILE, PretrainSpec
+    from kinefract.specs import MODEL, SPEC_FILE, PretrainSpec
 
+    if not NAME.fullmatch(name):
+        raise UserError(f"{name!r}: wants lower-case words with hyphens, as fractal-tsm-resnet18")
     spec = PretrainSpec.read(Path(run) / SPEC_FILE)
-    state = weights.read(Path(run) / "model.safetensors")
+    if not (Path(run) / MODEL).exists():
+        raise UserError(f"{run}: the run is not finished, its {MODEL} is missing")
     settings = spec.recipe
-    network = models.build(settings.backbone, settings.width, settings.frames, 1, 0.0)
+    network = weights.seeded(0, models.build, settings.backbone, settings.width, settings.frames, 1, 0.0)
     kept = {
-        key: value.to(torch.float16) if value.ndim > 1 else value
-        for key, value in state.items()
+        key: value.half() if value.ndim > 1 else value
+        for key, value in weights.read(Path(run) / MODEL).items()
         if not key.startswith(f"{network.classifier}.") and not key.endswith(".num_batches_tracked")
     }
     weights.copy_into(network, kept, Path(run), classifier=False)  # they fit, or it says what does not
-    with written_whole(folder / f"{name}.safetensors") as partial:
-        partial.write_bytes(save(kept, metadata={"kinefract": spec.id}))
+    weights.write(kept, folder / f"{name}.safetensors", spec.id)
     found = Facts(
         backbone=settings.backbone,
         width=settings.width,

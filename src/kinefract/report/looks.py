@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scipy import stats
 
@@ -67,7 +68,7 @@ def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
     return values
 
 
-def table(found: list[Look], rows: list[Row]) -> dict:
+def table(found: list[Look], rows: list[Row]) -> dict[str, Any]:
     """Return the table of the page: heads, a line per variant, and lines of correlations, if any."""
     names = [name for name in benchmarks(rows) if any(name in look.top1 for look in found)]
     figures = list(found[0].figures) if found else []

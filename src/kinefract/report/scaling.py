@@ -1,18 +1,20 @@
 """How accuracy grows with a setting that is a number: the scaling curve of a study that varies one."""
 
+import itertools
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from kinefract.report.figures import WIDTH
 from kinefract.report.results import START, Row, benchmarks
 from kinefract.report.table import interval_of
 from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
 LEAST = 3  # values that make a curve
 WIDE = 4  # times the least value that the largest is, from which the axis is logarithmic
-SIZE = (4.8, 3.2)  # inches of a panel
+HEIGHT = 3.2  # inches of a panel
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def scaling_svg(found: Scaling, rows: list[Row]) -> str:
             handles, labels = axes[0].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside lower center", ncols=2)
 
-    return svg(draw, (SIZE[0], SIZE[1] * len(names)), "scaling")
+    return svg(draw, (WIDTH, HEIGHT * len(names)), "scaling")
 
 
 def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
@@ -86,7 +88,7 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
                 color=MUTED,
                 fontsize=8,
             )
-    for (name, line), colour in zip(found.lines.items(), SERIES * len(found.lines), strict=False):
+    for (name, line), colour in zip(found.lines.items(), itertools.cycle(SERIES), strict=False):
         points = [(value, row.cells[benchmark].top1) for value, row in line if row.cells[benchmark].runs]
         means = [100 * score.mean for _, score in points]
         axis.plot([value for value, _ in points], means, color=colour, linewidth=1.8, label=name)

@@ -4,7 +4,6 @@ from kinefract.tracking.store import store_uri
 from kinefract.tracking.tracker import (
     FIRST_BATCH,
     LARGEST_ARTIFACT,
-    MODEL,
     PHASES,
     Tracker,
     log_study,
@@ -15,7 +14,6 @@ from kinefract.tracking.tracker import (
 __all__ = [
     "FIRST_BATCH",
     "LARGEST_ARTIFACT",
-    "MODEL",
     "PHASES",
     "Tracker",
     "log_study",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kinefract.files import sha256
 from kinefract.schema import digest_of
-from kinefract.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec
+from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, Spec, StudySpec
 from kinefract.tracking import labels
 from kinefract.tracking.store import attempt, experiments, log, log_input, runs, store_uri, texts
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PHASES", "Tracker", "log_study", "prepare", "store_uri", "study_files"]
 
 PHASES = ("pretrain", "finetune")
-MODEL, FIRST_BATCH = "model.safetensors", "first_batch.png"
+FIRST_BATCH = "first_batch.png"
 PICTURES = (FIRST_BATCH, "confusion.svg", "mistakes.png")  # of a run's folder, where they are there
 LARGEST_ARTIFACT = 5_000_000  # bytes; models and data stay with DVC
 TESTED = {"top1", "top5", "mean_class_accuracy", "videos"}  # of a fine-tuning's result: on the test videos
