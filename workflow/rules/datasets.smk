@@ -20,6 +20,8 @@ rule shard:
         "results/benchmarks/shard/{id}-{shard}.tsv"
     conda:
         "../envs/ffmpeg.yaml"
+    # Pre-training waits for it, and what is not from scratch for that: else runs from scratch would go first.
+    priority: 1
     threads: 1
     shell:
         "kinefract shard {input.spec:q} {wildcards.shard} 2>&1 | tee {log:q}"
@@ -40,6 +42,7 @@ rule dataset:
         "results/logs/dataset/{id}.log",
     benchmark:
         "results/benchmarks/dataset/{id}.tsv"
+    priority: 1
     conda:
         "../envs/ffmpeg.yaml"
     shell:
