@@ -18,10 +18,10 @@ rule shard:
         "results/logs/shard/{id}-{shard}.log",
     benchmark:
         "results/benchmarks/shard/{id}-{shard}.tsv"
-    conda:
-        "../envs/ffmpeg.yaml"
     # Pre-training waits for it, and what is not from scratch for that: else runs from scratch would go first.
     priority: 1
+    conda:
+        "../envs/ffmpeg.yaml"
     threads: 1
     shell:
         "kinefract shard {input.spec:q} {wildcards.shard} 2>&1 | tee {log:q}"
