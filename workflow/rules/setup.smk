@@ -4,6 +4,8 @@ rule spec:
         "{parent}/{id}/spec.yaml",
     log:
         "results/logs/spec/{parent}/{id}.log",
+    # Done at once, and all else waits for it.
+    priority: 2
     localrule: True
     conda:
         "../envs/ffmpeg.yaml"
