@@ -1,0 +1,88 @@
+"""The studies on real video in the project's own params.yaml ask what docs/evidence.md says they ask."""
+
+from pathlib import Path
+
+import pytest
+
+from kinefract import params, plan
+
+ROOT = Path(__file__).parents[1]
+STUDIES = (
+    "evidence",
+    "evidence_formulas",
+    "evidence_settings",
+    "evidence_clips",
+    "evidence_clips_epochs",
+    "evidence_classes",
+)
+
+
+@pytest.fixture(scope="module")
+def planned() -> plan.Plan:
+    return plan.resolve(params.load(ROOT / "params.yaml"))
+
+
+def pretrains(planned: plan.Plan, study: str) -> list:
+    found = [variant.pretrain for variant in planned.study(study).variants if variant.pretrain]
+    return [planned.pretrains[run] for run in dict.fromkeys(found)]
+
+
+def steps(spec) -> int:
+    return spec.dataset.recipe.clips // spec.recipe.batch_size * spec.recipe.epochs
+
+
+def finetunes(planned: plan.Plan, study: str) -> list:
+    runs = [
+        run
+        for variant in planned.study(study).variants
+        for of in variant.runs.values()
+        for run in of.values()
+    ]
+    return [planned.finetunes[run] for run in runs]
+
+
+def test_settings_are_searched_on_held_out_training_clips_alone(planned):
+    assert all(spec.benchmark.recipe.validation > 0 for spec in finetunes(planned, "evidence_search"))
+    for study in STUDIES:
+        assert all(not spec.benchmark.recipe.validation for spec in finetunes(planned, study)), study
+
+
+@pytest.mark.parametrize("study", ["evidence_formulas", "evidence_settings"])
+def test_what_is_compared_saw_as_many_clips_in_as_many_steps(planned, study):
+    found = pretrains(planned, study)
+    assert len(found) >= 4
+    assert {(spec.dataset.recipe.clips, spec.dataset.recipe.classes) for spec in found} == {(2400, 60)}
+    assert {(steps(spec), spec.recipe.batch_size, spec.recipe.size, spec.recipe.seed) for spec in found} == {
+        (3000, 16, 64, 1)
+    }
+
+
+def test_scaling_is_at_equal_steps_and_at_equal_epochs(planned):
+    by_steps, by_epochs = pretrains(planned, "evidence_clips"), pretrains(planned, "evidence_clips_epochs")
+    assert [spec.dataset.recipe.clips for spec in by_steps] == [300, 600, 1200, 2400]
+    assert [spec.dataset.recipe.clips for spec in by_epochs] == [300, 600, 1200, 2400]
+    assert [steps(spec) for spec in by_steps] == pytest.approx([3000] * 4, rel=0.05)
+    assert {spec.recipe.epochs for spec in by_epochs} == {20}
+    shares = {
+        (
+            spec.recipe.warmup_epochs / spec.recipe.epochs,
+            spec.recipe.filmed.curriculum_epochs / spec.recipe.epochs,
+        )
+        for spec in by_steps
+    }
+    assert shares == {(1 / 20, 2 / 20)}
+    by_classes = pretrains(planned, "evidence_classes")
+    assert [spec.dataset.recipe.classes for spec in by_classes] == [15, 30, 60, 120]
+    assert {(spec.dataset.recipe.clips, steps(spec)) for spec in by_classes} == {(2400, 3000)}
+
+
+def test_rows_have_seeds_enough_and_one_way_of_fine_tuning(planned):
+    seeds = {study: {spec.seed for spec in finetunes(planned, study)} for study in STUDIES}
+    assert len(seeds.pop("evidence")) == 5
+    assert all(len(found) == 3 for found in seeds.values())
+    ways = {
+        (spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)
+        for study in STUDIES
+        for spec in finetunes(planned, study)
+    }
+    assert len(ways) == 1
