@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from kinefract import params
 from kinefract.synth.families import FAMILIES
 
-PAGE = Path(__file__).parents[1] / "docs" / "python-api.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "python-api.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "config").glob("*.md"))]
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,3 +33,18 @@ def test_the_snippets_of_the_python_page_run(tmp_path, monkeypatch, families):
         exec(compile(lines + found.group(1), str(PAGE), "exec"), names)
     for name in ("classes.png", "moving.webp", "clip.mp4", "fractals/manifest.csv", "exported/labels.csv"):
         assert (tmp_path / name).stat().st_size
+
+
+def test_every_study_that_a_page_tells_to_build_is_there():
+    """In params.yaml, on the page itself, or a target of the Snakefile."""
+    there = set(params.load(ROOT / "params.yaml").studies)
+    there |= {"datasets", "pretrain", "finetune", "report", "small"}
+    told = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for line in re.findall(r"^snakemake .*$|`snakemake [^`]*`", text, re.MULTILINE):
+            words = line.strip("`").partition("#")[0].split()[1:]
+            for name in (word for word in words if re.fullmatch("[a-z][a-z0-9_]*", word)):
+                told += 1
+                assert name in there or re.search(rf"^ +{name}:", text, re.MULTILINE), f"{page}: {name}"
+    assert told >= 15
