@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[1]
 STUDIES = (
     "evidence",
     "evidence_formulas",
+    "evidence_formulas_probe",
     "evidence_settings",
+    "evidence_settings_probe",
     "evidence_clips",
     "evidence_clips_epochs",
     "evidence_classes",
@@ -76,13 +78,13 @@ def test_scaling_is_at_equal_steps_and_at_equal_epochs(planned):
     assert {(spec.dataset.recipe.clips, steps(spec)) for spec in by_classes} == {(2400, 3000)}
 
 
-def test_rows_have_seeds_enough_and_one_way_of_fine_tuning(planned):
+def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     seeds = {study: {spec.seed for spec in finetunes(planned, study)} for study in STUDIES}
     assert len(seeds.pop("evidence")) == 5
     assert all(len(found) == 3 for found in seeds.values())
     ways = {
-        (spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)
+        (spec.recipe.method, spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)
         for study in STUDIES
         for spec in finetunes(planned, study)
     }
-    assert len(ways) == 1
+    assert len(ways) == 2  # all of it, or the classifier alone
