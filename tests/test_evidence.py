@@ -9,6 +9,7 @@ from kinefract import params, plan
 ROOT = Path(__file__).parents[1]
 STUDIES = (
     "evidence",
+    "evidence_released",
     "evidence_formulas",
     "evidence_formulas_probe",
     "evidence_settings",
@@ -80,7 +81,7 @@ def test_scaling_is_at_equal_steps_and_at_equal_epochs(planned):
 
 def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     seeds = {study: {spec.seed for spec in finetunes(planned, study)} for study in STUDIES}
-    assert len(seeds.pop("evidence")) == 5
+    assert len(seeds.pop("evidence")) == len(seeds.pop("evidence_released")) == 5
     assert all(len(found) == 3 for found in seeds.values())
     ways = {
         (spec.recipe.method, spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)

@@ -1,14 +1,21 @@
 """Networks that come with kinefract: made from a run, loaded by name, begun from in a recipe."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
 from kinefract import cli, models, params, plan, released, runs
+from kinefract.benchmarks import index
 from kinefract.errors import UserError
 from kinefract.models import weights
 from kinefract.specs import FinetuneSpec
+from kinefract.training.train import Execution
 
+ROOT = Path(__file__).parents[1]
 NAME = "fractal-tsm-tiny"
+COMES_WITH_IT = "fractal-tsm-resnet18"
 
 
 @pytest.fixture
@@ -118,3 +125,38 @@ def test_the_command_says_what_it_made(made, capsys, tmp_path):
     said = capsys.readouterr().out
     assert str(tmp_path / "elsewhere" / f"{NAME}.safetensors") in said
     assert "SHA-256" in said
+
+
+def card(name: str) -> str:
+    return released.path(name).with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", released.names())
+def test_each_network_that_comes_with_it_loads_and_has_a_card(name):
+    known = released.facts(name)
+    assert released.path(name).stat().st_size <= 12e6
+    clips = torch.randn(
+        2, known.frames, 3, known.size, known.size, generator=torch.Generator().manual_seed(1)
+    )
+    with torch.no_grad():
+        features = released.load(name, classes=5).features(clips)
+    assert torch.isfinite(features).all()
+    assert features.std() > 0.01
+    assert known.run in card(name)
+    assert known.sha256 in card(name)
+
+
+def test_the_cards_number_comes_out_again(shared, tmp_path):
+    """The linear probe of the card's first seed, on the real clips; on another CPU two of them may differ."""
+    planned = plan.resolve(params.load(ROOT / "params.yaml"))
+    label = f"{COMES_WITH_IT}, linear probe"
+    variant = next(each for each in planned.study("evidence_released").variants if each.label == label)
+    spec = planned.finetunes[next(iter(variant.runs.values()))[1]]
+    (tmp_path / spec.benchmark.recipe.root).parent.mkdir(parents=True)
+    (tmp_path / spec.benchmark.recipe.root).symlink_to(shared / "data/ucf101_10")
+    index.build(spec.benchmark.recipe, tmp_path, spec.benchmark.write(tmp_path).parent)
+    result = runs.finetune(spec.write(tmp_path), Execution(accelerator="cpu"))
+    row = re.search(rf"^\| {label} \|.*\| ([0-9., ]+) \|$", card(COMES_WITH_IT), re.MULTILINE)
+    reported = float(row.group(1).split(",")[0])
+    assert result["videos"] == 212
+    assert 100 * result["top1"] == pytest.approx(reported, abs=100 * 2 / 212 + 0.05)
