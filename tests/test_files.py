@@ -1,11 +1,14 @@
 """Files are whole or absent."""
 
+import fcntl
 import resource
+import threading
+import time
 
 import pytest
 
 from kinefract.errors import UserError
-from kinefract.files import read_json_lines, sha256, write_text, written_whole
+from kinefract.files import locked, read_json_lines, sha256, write_text, written_whole
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -50,3 +53,62 @@ def test_json_lines_and_hashes(tmp_path):
     assert read_json_lines(path) == [{"a": 1}, {"a": 2}]
     write_text(path, "abc")
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+
+
+def test_one_at_a_time_holds_a_lock_and_nothing_is_left(tmp_path):
+    path, inside, most = tmp_path / "deep" / ".lock", [], []
+
+    def work():
+        for _ in range(40):
+            with locked(path):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert most == [1] * 240
+    assert list(path.parent.iterdir()) == []
+
+
+def test_who_waits_for_a_lock_says_so(tmp_path, capsys):
+    path, done = tmp_path / ".lock", []
+
+    def work():
+        with locked(path, "counts"):
+            done.append(1)
+
+    waiter = threading.Thread(target=work)
+    with locked(path, "is never seen"):
+        waiter.start()
+        while "another process counts, waiting for it" not in capsys.readouterr().err:
+            assert waiter.is_alive()
+            time.sleep(0.005)
+        assert not done
+    waiter.join(timeout=60)
+    assert done
+
+
+def test_what_a_killed_process_left_keeps_nobody_out(tmp_path, capsys):
+    path = tmp_path / ".lock"
+    path.touch()
+    with locked(path, "works"), path.open("rb") as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert capsys.readouterr().err == "" and not path.exists()
+
+
+def test_a_block_that_fails_gives_its_lock_back(tmp_path):
+    with pytest.raises(RuntimeError), locked(tmp_path / ".lock"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path):
+    place = tmp_path / ".lock"
+    place.mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*\.lock: Is a directory"), locked(place):
+        pass

@@ -1,14 +1,16 @@
 """Files that are whole or absent: everything is written beside its place and renamed into it."""
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kinefract.errors import UserError
+from kinefract.progress import say
 
 
 @contextmanager
@@ -36,6 +38,50 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(path: Path | str, does: str = "") -> Iterator[None]:
+    """Hold a lock while the block runs; wait first for another process that holds it.
+
+    The lock is on an empty file, which is removed afterwards. It ends with the process: what a killed one
+    left keeps nobody out.
+
+    Args:
+        path: The file; its folder is made where absent.
+        does: What another process that holds it does, to say what is waited for; empty to wait in silence.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = _open_locked(path, does)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with stream:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _open_locked(path: Path, does: str) -> BinaryIO:
+    while True:
+        with ExitStack() as on_failure:
+            stream = on_failure.enter_context(path.open("wb"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if does:
+                    say(f"{path.parent}: another process {does}, waiting for it")
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Who held it has removed the file; a third process may hold one that was made since.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                    on_failure.pop_all()
+                    return stream
 
 
 def write_text(path: Path | str, text: str) -> None:

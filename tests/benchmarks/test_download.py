@@ -39,6 +39,8 @@ class Server:
         self.drops = []  # after how many bytes of a body the connection breaks, for the next requests
         self.headers = {}
         self.asked = []
+        self.answering = threading.Event()  # cleared, requests wait
+        self.answering.set()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -60,6 +62,7 @@ class Server:
     def answer(self, request):
         asked = request.headers.get("Range")
         self.asked.append(asked)
+        self.answering.wait(timeout=60)
         if self.statuses:
             request.send_response(self.statuses.pop(0))
             for item in self.headers.items():
@@ -122,6 +125,23 @@ def test_a_file_arrives_whole_and_alone(server, place):
     assert place.read_bytes() == DATA
     assert alone(place)
     assert server.asked == [None]
+
+
+def test_of_two_that_want_a_file_one_downloads_it(server, place):
+    first = threading.Thread(target=download, args=(server.url(), place))
+    server.answering.clear()
+    first.start()
+    while not server.asked:
+        assert first.is_alive()
+    second = threading.Thread(target=download, args=(server.url(), place))
+    second.start()
+    second.join(timeout=0.2)
+    assert second.is_alive() and len(server.asked) == 1
+    server.answering.set()
+    for thread in (first, second):
+        thread.join(timeout=60)
+    assert place.read_bytes() == DATA and server.asked == [None]
+    assert list(place.parent.iterdir()) == [place]
 
 
 def test_an_empty_file_arrives(server, place):

@@ -157,7 +157,8 @@ def download(
 
     What has arrived lies in ``<name>.partial`` beside the place, and what it is a part of (address, ETag or
     date, length) in ``<name>.partial.json``. The next attempt, or a later call, goes on from there if the
-    server still has that same file, else from the start.
+    server still has that same file, else from the start. Of several processes that want the file one
+    downloads it and the others wait.
 
     Args:
         url: An ``https`` address, whose certificate is checked; it may redirect to others. The one exception
@@ -176,17 +177,20 @@ def download(
         raise UserError(f"{url}: not downloaded, since it is no https address")
     part = _Part(url, place.with_name(f"{place.name}.partial"))
     try:
-        if place.exists():
-            if problem := _difference(place, sha256, size):
-                raise UserError(f"{place} is not the file of {url}: {problem}; remove it to download it anew")
-            return
         place.parent.mkdir(parents=True, exist_ok=True)
-        _receive(part, size, checked=bool(sha256), pauses=pauses)
-        if problem := _difference(part.path, sha256, size):
+        with files.locked(place.with_name(f".{place.name}.lock"), f"downloads {place.name}"):
+            if place.exists():
+                if problem := _difference(place, sha256, size):
+                    raise UserError(
+                        f"{place} is not the file of {url}: {problem}; remove it to download it anew"
+                    )
+                return
+            _receive(part, size, checked=bool(sha256), pauses=pauses)
+            if problem := _difference(part.path, sha256, size):
+                part.remove()
+                raise UserError(f"{url} is not the expected file: {problem}; it was removed")
+            part.path.replace(place)
             part.remove()
-            raise UserError(f"{url} is not the expected file: {problem}; it was removed")
-        part.path.replace(place)
-        part.remove()
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
 

@@ -3,19 +3,19 @@
 The store is SQLite in ``results/mlflow`` unless ``MLFLOW_TRACKING_URI`` names another.
 """
 
-import fcntl
 import json
 import math
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from kinefract.files import locked
 from kinefract.progress import say
 
 if TYPE_CHECKING:
@@ -88,16 +88,6 @@ def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None
 def given_up(root: Path | str) -> bool:
     """Return whether the store failed in this process, so that ``attempt`` does nothing more."""
     return store_uri(root) in _given_up
-
-
-@contextmanager
-def locked(root: Path | str, name: str) -> Iterator[None]:
-    """Hold the lock ``name`` of the project's folder of MLflow; another process waits for it."""
-    folder = _database(root).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) -> list[str]:
@@ -222,7 +212,7 @@ def _make_database(root: Path | str) -> None:
     """
     database = _database(root)
     artifacts = database.parent / "artifacts"
-    with locked(root, ".lock"):
+    with locked(database.with_name(".lock")):
         if database.exists():
             _follow_move(database, artifacts)
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kinefract import tracking
 from kinefract.errors import UserError
+from kinefract.files import locked
 from kinefract.progress import progress
 from kinefract.schema import digest_of
 from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec
@@ -73,7 +74,7 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
         else:
             summary.unfinished += 1
     finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
-    with store.locked(root, LOCK):
+    with locked(root / store.STORE / LOCK):
         held = _held(root)
         for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
             try:

@@ -5,14 +5,12 @@ step. Windows of the cache are those of the files, resized: crops taken from the
 crops of the originals, so whether to use a cache is part of a recipe.
 """
 
-import fcntl
 import json
 import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +19,12 @@ from kinefract import video
 from kinefract.augment.crop import resize
 from kinefract.benchmarks.recipes import Video
 from kinefract.errors import UserError
-from kinefract.files import write_text, written_whole
+from kinefract.files import locked, write_text, written_whole
 from kinefract.progress import progress, say
 from kinefract.schema import digest_of
 
 FRAMES, INDEX, LOCK = "frames.bin", "index.json", ".lock"
+MAKES = "is making this cache"  # who holds the lock
 VERSION = 1  # raised when the same videos give other bytes
 BYTES_AT_ONCE = 1 << 28  # that a thread decodes of a long video
 
@@ -88,7 +87,7 @@ class CachedVideos:
         index = self._path.with_name(INDEX)
         if self._is_made(index, made_of):
             return
-        with locked(self._path.with_name(LOCK)):
+        with locked(self._path.with_name(LOCK), MAKES):
             if self._is_made(index, made_of):  # by another process, while this one waited
                 return
             index.unlink(missing_ok=True)
@@ -178,20 +177,3 @@ def _stamp(entry: Video) -> list:
         raise UserError(f"cannot read video {entry.path}: {error.strerror or error}") from None
     name = os.fsencode(entry.path.name).hex()
     return [name, facts.st_size, facts.st_mtime_ns, entry.start, entry.end, entry.height, entry.width]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock, which ends with the process, while the block runs; wait for it first."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("wb")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"{path.parent}: another process is making this cache, waiting for it")
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

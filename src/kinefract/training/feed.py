@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kinefract.files import locked
 from kinefract.progress import say
 from kinefract.specs import PretrainSpec
 from kinefract.synth.dataset import Shards
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.render_batch import draw_clips
-from kinefract.training.cached import FRAMES, LOCK, fill, locked
+from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
 from kinefract.training.data import ClipSource
 
 CACHES = "data/cache"
@@ -119,7 +120,7 @@ class CachedClips:
         return self._path.exists() and self._path.stat().st_size == self._starts[-1]
 
     def _make(self, shards: Shards) -> None:
-        with locked(self._path.with_name(LOCK)):
+        with locked(self._path.with_name(LOCK), MAKES):
             if not self._is_made():  # by another process, while this one waited
                 fill(self._path, self._starts, lambda clip: [shards.read(clip)], "decoding", "clips")
 
