@@ -98,7 +98,7 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
     columns += sorted(benchmarks, key=lambda column: not column.card["filmed"])
     return Cards(
         columns,
-        root / spec.folder / "datasets.html",
+        Path(root, PAGES, f"{spec.id}.html"),
         eyebrow=f"Datasets of the study {name}",
         title=spec.question,
         lead="What the networks of this study were pre-trained on, beside what they were tested on.",

@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument(
         "--out",
         type=Path,
-        help="the page to write (default: results/cards/<dataset>.html or the study's datasets.html)",
+        help="the page to write (default: results/cards/<dataset or study>.html)",
     )
 
     for name, job, summary in (

@@ -214,7 +214,7 @@ def test_a_study_shows_its_datasets_beside_its_benchmarks(project, folder, monke
     assert cards.of_dataset("fractal", sample=50).columns[0].card["measured"]["clips"] == 12
     assert main(["card", "--study", "tiny"]) == 0
     assert capsys.readouterr().out.split()[:2] == ["fractal", "motions"]
-    (page,) = (project / "results/studies").glob("tiny-*/datasets.html")
+    (page,) = (project / "results/cards").glob("tiny-*.html")
     text = Page(page.read_text(encoding="utf-8")).text
     assert "Does the chain hold?" in text and folder.name in text and "motions" in text
 
