@@ -17,7 +17,7 @@ from kinefract.schema import not_one_of
 from kinefract.specs import BenchmarkSpec, DatasetSpec
 from kinefract.synth import card, card_page
 from kinefract.synth.card_page import Column
-from kinefract.synth.dataset import Shards
+from kinefract.synth.shards import Shards
 
 PAGES = "results/cards"
 

@@ -103,8 +103,8 @@ def verify(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     from kinefract.locate import locate_dataset
-    from kinefract.synth.dataset import Shards
     from kinefract.synth.export import export
+    from kinefract.synth.shards import Shards
 
     spec, folder = locate_dataset(options.dataset)
     shards = Shards(folder)

@@ -18,7 +18,8 @@ import yaml
 from kinefract import params, plan
 from kinefract.benchmarks import download as module
 from kinefract.benchmarks.catalog import BENCHMARKS
-from kinefract.benchmarks.download import SOURCES, download, fetch
+from kinefract.benchmarks.download import download, fetch
+from kinefract.benchmarks.sources import SOURCES, File, Source
 from kinefract.errors import UserError
 
 PAGES = Path(__file__).parents[2] / "docs/benchmarks"
@@ -486,8 +487,8 @@ def test_an_unknown_benchmark_is_named(kind, tmp_path):
 
 
 def test_fetching_brings_each_missing_file(server, tmp_path, monkeypatch):
-    files = [module.File(server.url(f"{name}.zip"), (name,), len(DATA), DIGEST) for name in ("one", "two")]
-    monkeypatch.setitem(SOURCES, "ucf101", module.Source("https://home", tuple(files)))
+    files = [File(server.url(f"{name}.zip"), (name,), len(DATA), DIGEST) for name in ("one", "two")]
+    monkeypatch.setitem(SOURCES, "ucf101", Source("https://home", tuple(files)))
     (tmp_path / "one").mkdir()
     fetch("ucf101", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two.zip"]
@@ -495,8 +496,8 @@ def test_fetching_brings_each_missing_file(server, tmp_path, monkeypatch):
 
 def test_a_failed_fetch_says_what_a_browser_would_do(server, tmp_path, monkeypatch):
     server.statuses = [404]
-    file = module.File(server.url("one.zip"), ("one",))
-    monkeypatch.setitem(SOURCES, "ucf101", module.Source("https://home", (file,)))
+    file = File(server.url("one.zip"), ("one",))
+    monkeypatch.setitem(SOURCES, "ucf101", Source("https://home", (file,)))
     with pytest.raises(UserError, match=r"(?s)answers 404.*https://home.*one.zip.*docs/benchmarks/ucf101.md"):
         fetch("ucf101", tmp_path)
 

@@ -18,7 +18,8 @@ from kinefract.cli import main
 from kinefract.errors import UserError
 from kinefract.specs import BenchmarkSpec, DatasetSpec
 from kinefract.synth import card, card_page, measure
-from kinefract.synth.dataset import Shards, join, shard_files, write_shard
+from kinefract.synth.dataset import join, write_shard
+from kinefract.synth.shards import Shards, shard_files
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (

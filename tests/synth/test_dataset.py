@@ -18,9 +18,10 @@ from PIL import Image
 
 from kinefract import video
 from kinefract.errors import UserError
-from kinefract.synth.dataset import Shards, frames_digest, join, shard_files, write_shard
+from kinefract.synth.dataset import join, write_shard
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
+from kinefract.synth.shards import Shards, frames_digest, shard_files
 
 POINTS = Points(steps=200, discard=20, window_steps=200)
 

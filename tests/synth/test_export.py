@@ -9,10 +9,11 @@ import pytest
 from kinefract import cli, video
 from kinefract.errors import UserError
 from kinefract.specs import DatasetSpec
-from kinefract.synth.dataset import MANIFEST, Shards, shard_files, write_shard
+from kinefract.synth.dataset import write_shard
 from kinefract.synth.export import export
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
+from kinefract.synth.shards import MANIFEST, Shards, shard_files
 
 SPEC = DatasetSpec(
     recipe=FractalRecipe(

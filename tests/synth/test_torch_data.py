@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from kinefract import synth
 from kinefract.errors import UserError
 from kinefract.synth import torch_data
-from kinefract.synth.dataset import MANIFEST, shard_files
+from kinefract.synth.shards import MANIFEST, shard_files
 from kinefract.synth.torch_data import RenderedClips, ShardClips
 
 RECIPE = synth.recipe(

@@ -14,9 +14,10 @@ import pytest
 from kinefract import cli
 from kinefract.errors import UserError
 from kinefract.specs import DatasetSpec
-from kinefract.synth.dataset import COLUMNS, MANIFEST, frames_digest, member, shard_files, write_shard
+from kinefract.synth.dataset import write_shard
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
+from kinefract.synth.shards import COLUMNS, MANIFEST, frames_digest, member, shard_files
 from kinefract.synth.verify import verify
 
 SMALL = {

@@ -8,10 +8,11 @@ import torch
 
 from kinefract.recipes import PretrainRecipe
 from kinefract.specs import DatasetSpec, PretrainSpec
-from kinefract.synth.dataset import Shards, join, write_shard
+from kinefract.synth.dataset import join, write_shard
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
 from kinefract.synth.render_batch import draw_clips
+from kinefract.synth.shards import Shards
 from kinefract.training import feed
 from kinefract.training.data import EpochBatches, TrainingClips, training_loader
 

@@ -19,7 +19,8 @@ from projects import (
     write_spec,
 )
 
-from kinefract.synth.dataset import Shards, shard_files, write_shard
+from kinefract.synth.dataset import write_shard
+from kinefract.synth.shards import Shards, shard_files
 
 
 @pytest.fixture

@@ -6,26 +6,11 @@ from operator import itemgetter
 
 import numpy as np
 
-from kinefract.report.results import Cell, Row, Run, baseline_of, baselines
-from kinefract.report.statistics import Difference, holm, paired_bootstrap, verdict
+from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of, baselines
+from kinefract.report.statistics import holm, paired_bootstrap, verdict
 from kinefract.schema import digest_of
 
 PREDICTIONS = "predictions.csv"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A variant against its baseline on one benchmark.
-
-    ``points`` is the difference of the mean top-1 (a share). ``difference`` tests it, ``adjusted`` is its
-    p-value after Holm's correction over the study's comparisons on this benchmark. Both are None where
-    nothing can be tested; ``verdict`` then says why, in words that begin with ``not tested``.
-    """
-
-    points: float
-    difference: Difference | None
-    adjusted: float | None
-    verdict: str
 
 
 @dataclass(frozen=True)

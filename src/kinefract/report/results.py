@@ -7,14 +7,12 @@ import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kinefract.errors import UserError
 from kinefract.files import read_json_lines
+from kinefract.report.statistics import Difference
 from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
-
-if TYPE_CHECKING:
-    from kinefract.report.compare import Comparison
 
 RESULT_FILE = "result.json"
 METRICS_FILE = "metrics.jsonl"
@@ -64,6 +62,21 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A variant against its baseline on one benchmark.
+
+    ``points`` is the difference of the mean top-1 (a share). ``difference`` tests it, ``adjusted`` is its
+    p-value after Holm's correction over the study's comparisons on this benchmark. Both are None where
+    nothing can be tested; ``verdict`` then says why, in words that begin with ``not tested``.
+    """
+
+    points: float
+    difference: Difference | None
+    adjusted: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """What one variant reached on one benchmark, by seed; nothing in a half-finished study.
 
@@ -73,7 +86,7 @@ class Cell:
     """
 
     runs: dict[int, Run]
-    comparison: "Comparison | None" = None
+    comparison: Comparison | None = None
     steps: int | None = None
     steps_factor: float | None = None
 

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,8 @@ from kinefract.files import write_json, write_text
 from kinefract.progress import progress
 from kinefract.synth import card_page, measure
 from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.shards import Shards
 from kinefract.synth.streams import stream
-
-if TYPE_CHECKING:
-    from kinefract.synth.dataset import Shards
 
 SAMPLE, LEAST_SAMPLE = 24, 12  # clips that are measured, of a large dataset and of a small one
 DIGITS = 6
@@ -25,7 +23,7 @@ DIGITS = 6
 CARD, CARD_PAGE = "card.json", "card.html"
 
 
-def write(recipe: DatasetRecipe, clips: "Shards", folder: Path) -> None:
+def write(recipe: DatasetRecipe, clips: Shards, folder: Path) -> None:
     """Describe a dataset and write ``card.json`` and, from it and the previews, ``card.html``.
 
     Raises:
@@ -36,9 +34,7 @@ def write(recipe: DatasetRecipe, clips: "Shards", folder: Path) -> None:
     write_text(folder / CARD_PAGE, card_page.html([card_page.Column(recipe.family, folder, card)]))
 
 
-def describe(
-    recipe: DatasetRecipe, clips: "Shards", folder: Path, sample: int | None = None
-) -> dict[str, Any]:
+def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | None = None) -> dict[str, Any]:
     """Return the content of ``card.json``.
 
     Contents are counts, ``bytes`` and ``seconds`` of video; ``redrawn_share`` is the share of clips of which

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from kinefract.errors import UserError
 from kinefract.files import write_json, written_whole
 from kinefract.progress import progress
-from kinefract.synth.dataset import Shards, member_name
+from kinefract.synth.shards import Shards, member_name
 
 LABELS, EXPORT = "labels.csv", "export.json"
 COLUMNS = ("path", "label", "frames")

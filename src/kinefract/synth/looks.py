@@ -11,9 +11,9 @@ from kinefract.errors import UserError
 from kinefract.locate import locate_dataset
 from kinefract.schema import not_one_of, problem_lines
 from kinefract.synth import gallery, preview
-from kinefract.synth.dataset import MANIFEST, Shards
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.shards import MANIFEST, Shards
 
 MOST = 16  # clips side by side
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from kinefract.synth.dataset import MANIFEST, member, padded, tar_size
+from kinefract.synth.shards import MANIFEST, member, padded, tar_size
 
 
 class Member(NamedTuple):

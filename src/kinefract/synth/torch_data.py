@@ -15,8 +15,8 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from kinefract.augment.crop import resize
 from kinefract.errors import UserError
-from kinefract.synth.dataset import Shards
 from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.shards import Shards
 from kinefract.synth.streams import stream
 
 

@@ -24,7 +24,8 @@ import numpy as np
 from kinefract import video
 from kinefract.errors import UserError
 from kinefract.progress import progress
-from kinefract.synth.dataset import (
+from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.shards import (
     COLUMNS,
     MANIFEST,
     frames_digest,
@@ -33,7 +34,6 @@ from kinefract.synth.dataset import (
     shard_clips,
     shard_files,
 )
-from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.tarwalk import Member, walk
 
 SAMPLE = 20  # clips made again

@@ -14,10 +14,10 @@ import torch
 from kinefract.files import locked
 from kinefract.progress import say
 from kinefract.specs import PretrainSpec
-from kinefract.synth.dataset import Shards
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.render_batch import draw_clips
+from kinefract.synth.shards import Shards
 from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
 from kinefract.training.data import ClipSource
 

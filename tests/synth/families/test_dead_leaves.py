@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.dead_leaves import DeadLeavesRecipe, Leaves, class_leaves, paint, vary
 from kinefract.synth.polygons import corners
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SAME = {"dropped": 0.0, "factor": 0.0, "shift": 0.0}
@@ -144,7 +144,7 @@ def test_order_and_process_change_nothing():
     assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
     assert len(set(forth)) == 20
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )

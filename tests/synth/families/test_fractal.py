@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES, fractal
 from kinefract.synth.families.fractal import (
     FractalRecipe,
@@ -20,6 +19,7 @@ from kinefract.synth.families.fractal import (
 )
 from kinefract.synth.recipes import Points
 from kinefract.synth.refuse import is_worth_seeing
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR, METHOD_MIX, VARIATIONS
 
@@ -50,7 +50,7 @@ def test_order_and_other_clips_change_nothing():
 
 def test_another_process_makes_the_same_clip():
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )

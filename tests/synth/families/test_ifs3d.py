@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from kinefract.errors import UserError
 from kinefract.synth import systems3d
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES, ifs3d
 from kinefract.synth.families.fractal import Perturbation
 from kinefract.synth.families.ifs3d import Ifs3dRecipe, class_scene, perturb, render_clip, vary
 from kinefract.synth.recipes import Points
 from kinefract.synth.refuse import is_worth_seeing
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 POINTS = Points(steps=300, discard=50, window_steps=300)
@@ -54,7 +54,7 @@ def test_order_and_other_clips_change_nothing(motion):
 
 def test_another_process_makes_the_same_clip():
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )

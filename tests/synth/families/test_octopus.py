@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 from scipy import ndimage
 
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.octopus import POINTS, OctopusRecipe, class_body, join, paint, vary
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SAME = {"factor": 0.0, "shift": 0.0}
@@ -169,7 +169,7 @@ def test_order_and_process_change_nothing():
     assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
     assert len(set(forth)) == 20
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.perlin import GRADIENTS, PerlinRecipe, class_frequencies, perlin_noise, stretch
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 
@@ -133,7 +133,7 @@ def test_order_and_process_change_nothing():
     assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
     assert len(set(forth)) == 20
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )

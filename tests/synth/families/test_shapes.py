@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.dataset import frames_digest
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.shapes import (
     STEPS,
@@ -22,6 +21,7 @@ from kinefract.synth.families.shapes import (
     vary,
 )
 from kinefract.synth.polygons import corners
+from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SQUARE = 32.0 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
@@ -237,7 +237,7 @@ def test_order_and_other_clips_change_nothing():
 
 def test_another_process_makes_the_same_clip():
     program = (
-        "from kinefract.synth.dataset import frames_digest\n"
+        "from kinefract.synth.shards import frames_digest\n"
         "from kinefract.synth.families import FAMILIES\n"
         f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
     )
