@@ -1,5 +1,6 @@
 """The studies on real video in the project's own params.yaml ask what docs/evidence.md says they ask."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ STUDIES = (
     "evidence_clips_epochs",
     "evidence_classes",
 )
+CARD = ROOT / "src/kinefract/released/fractal-tsm-resnet18.md"
+TABLES = ("evidence", "evidence_released", "evidence_formulas", "evidence_settings")
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +92,22 @@ def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
         for spec in finetunes(planned, study)
     }
     assert len(ways) == 2  # all of it, or the classifier alone
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_pages_show_the_numbers_of_their_tables(name):
+    page = CARD if name == "evidence_released" else ROOT / "docs/evidence.md"
+    lines = page.read_text(encoding="utf-8").replace("**", "").splitlines()
+    with (ROOT / f"docs/evidence/{name}.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        mean, spread = (f"{100 * float(row[key]):.1f}" for key in ("top1", "top1_std"))
+        seeds = ", ".join(f"{100 * float(seed.split(':')[1]):.1f}" for seed in row["top1_by_seed"].split())
+        shown = [line for line in lines if f"| {mean} ± {spread} |" in line and f"| {seeds} |" in line]
+        assert shown, (page.name, row["variant"])
+        if row["difference"] and page != CARD:
+            points, low, high = (
+                100 * float(row[key]) for key in ("difference", "difference_low", "difference_high")
+            )
+            difference = f"{points:+.1f} ({low:.1f} to {high:.1f})"
+            assert any(difference in line for line in shown), row["variant"]
