@@ -90,8 +90,8 @@ def _against(
         return f"{reached}. The runs of {name} have not finished, so there is nothing to compare it with."
     against = f"{percent(before.top1.mean)} % "
     against += f"from {name}" if from_scratch else f"of {name}"
-    # From rounded numbers, so that the sentence adds up to the reader.
-    points = float(percent(after.top1.mean)) - float(percent(before.top1.mean))
+    # The difference as in the table, though the two rounded means may differ by a tenth more or less.
+    points = round(100 * (after.top1.mean - before.top1.mean), 1)
     change = (
         "no change" if points == 0 else f"a {'gain' if points > 0 else 'loss'} of {abs(points):.1f} points"
     )
