@@ -20,7 +20,14 @@ STUDIES = (
     "evidence_classes",
 )
 CARD = ROOT / "src/kinefract/released/fractal-tsm-resnet18.md"
-TABLES = ("evidence", "evidence_released", "evidence_formulas", "evidence_settings")
+TABLES = (
+    "evidence",
+    "evidence_released",
+    "evidence_formulas",
+    "evidence_settings",
+    "evidence_clips",
+    "evidence_clips_epochs",
+)
 
 
 @pytest.fixture(scope="module")
