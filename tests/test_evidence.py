@@ -27,6 +27,7 @@ TABLES = (
     "evidence_settings",
     "evidence_clips",
     "evidence_clips_epochs",
+    "evidence_classes",
 )
 
 
