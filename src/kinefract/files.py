@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written beside its place and renamed into it."""
+"""Files that are whole or absent: everything is written beside its place and renamed into it. And locks."""
 
 import fcntl
 import hashlib

@@ -128,6 +128,14 @@ def test_a_file_arrives_whole_and_alone(server, place):
     assert server.asked == [None]
 
 
+def test_a_file_that_is_there_is_left_where_nothing_can_be_written(server, place):
+    place.parent.mkdir()
+    place.write_bytes(DATA)
+    place.with_name(f".{place.name}.lock").mkdir()  # so that no lock can be had
+    download(server.url(), place, DIGEST)
+    assert not server.asked and place.read_bytes() == DATA
+
+
 def test_of_two_that_want_a_file_one_downloads_it(server, place):
     first = threading.Thread(target=download, args=(server.url(), place))
     server.answering.clear()

@@ -90,13 +90,11 @@ def download(
         raise UserError(f"{url}: not downloaded, since it is no https address")
     part = _Part(url, place.with_name(f"{place.name}.partial"))
     try:
+        if _is_there(place, url, sha256, size):
+            return
         place.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(place.with_name(f".{place.name}.lock"), f"downloads {place.name}"):
-            if place.exists():
-                if problem := _difference(place, sha256, size):
-                    raise UserError(
-                        f"{place} is not the file of {url}: {problem}; remove it to download it anew"
-                    )
+            if _is_there(place, url, sha256, size):  # by another process, while this one waited
                 return
             _receive(part, size, checked=bool(sha256), pauses=pauses)
             if problem := _difference(part.path, sha256, size):
@@ -106,6 +104,14 @@ def download(
             part.remove()
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
+
+
+def _is_there(place: Path, url: str, sha256: str | None, size: int | None) -> bool:
+    if not place.exists():
+        return False
+    if problem := _difference(place, sha256, size):
+        raise UserError(f"{place} is not the file of {url}: {problem}; remove it to download it anew")
+    return True
 
 
 class _Broken(Exception):
