@@ -1,9 +1,5 @@
 """Dead leaves are shapes of their class, in an order and on ways of their instance."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,7 +7,6 @@ from pydantic import ValidationError
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.dead_leaves import DeadLeavesRecipe, Leaves, class_leaves, paint, vary
 from kinefract.synth.polygons import corners
-from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SAME = {"dropped": 0.0, "factor": 0.0, "shift": 0.0}
@@ -136,21 +131,6 @@ def test_a_size_is_a_scale_and_a_seed_another_class():
     frames, twice = recipe().clip(0), recipe(size=64).clip(0)
     shrunk = twice.reshape(len(twice), 32, 2, 32, 2, 3).mean(axis=(2, 4))
     assert np.abs(shrunk - frames).mean() < 3
-
-
-def test_order_and_process_change_nothing():
-    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
-    class_leaves.cache_clear()
-    assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
-    assert len(set(forth)) == 20
-    program = (
-        "from kinefract.synth.shards import frames_digest\n"
-        "from kinefract.synth.families import FAMILIES\n"
-        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == forth[13], done.stderr
 
 
 def test_hardly_a_clip_is_drawn_again():

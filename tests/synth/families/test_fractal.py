@@ -1,14 +1,10 @@
 """A fractal clip is a function of recipe and index alone, and always shows something."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.families import FAMILIES, fractal
+from kinefract.synth.families import fractal
 from kinefract.synth.families.fractal import (
     FractalRecipe,
     Perturbation,
@@ -38,30 +34,6 @@ def test_clips_are_grey_of_the_class_length_and_reach_white():
         assert frames.dtype == np.uint8 and frames.shape[1:] == (32, 32) and 6 <= len(frames) <= 9
         assert frames.max() == 255
         assert len(frames) == len(class_system(recipe(), index).maps) == len(recipe().clip(index + 5))
-
-
-def test_order_and_other_clips_change_nothing():
-    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
-    fractal._class_system.cache_clear()
-    back = [frames_digest(recipe().clip(index)) for index in reversed(range(20))]
-    assert forth == back[::-1]
-    assert len(set(forth)) == 20
-
-
-def test_another_process_makes_the_same_clip():
-    program = (
-        "from kinefract.synth.shards import frames_digest\n"
-        "from kinefract.synth.families import FAMILIES\n"
-        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
-    )
-    path = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.stdout.strip() == frames_digest(recipe().clip(13)), done.stderr
 
 
 def test_last_digits_that_differ_between_processors_change_no_pixel():
@@ -190,19 +162,3 @@ def test_an_unknown_variation_is_named_with_those_there_are():
 def test_impossible_settings_are_rejected(settings):
     with pytest.raises(ValidationError):
         recipe(**settings)
-
-
-def test_families_register_without_importing_numba_scipy_or_torch():
-    program = (
-        "import sys, kinefract.synth.families as f; print(sorted(f.FAMILIES));"
-        "sys.exit(sum(name in sys.modules for name in ('numba', 'scipy', 'torch')))"
-    )
-    path = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.returncode == 0 and "fractal" in done.stdout, done.stderr
-    assert "fractal" in FAMILIES

@@ -1,9 +1,5 @@
 """An octopus is joined limbs that bend, as one body with its polygons, patches and outline."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,7 +7,6 @@ from scipy import ndimage
 
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.octopus import POINTS, OctopusRecipe, class_body, join, paint, vary
-from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SAME = {"factor": 0.0, "shift": 0.0}
@@ -162,20 +157,6 @@ def test_clips_of_a_class_are_more_alike_than_those_of_others():
     same = np.equal.outer(np.arange(20) % 5, np.arange(20) % 5)
     within = likeness[same & ~np.eye(20, dtype=bool)].mean()
     assert within > likeness[~same].mean() + 0.1
-
-
-def test_order_and_process_change_nothing():
-    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
-    assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
-    assert len(set(forth)) == 20
-    program = (
-        "from kinefract.synth.shards import frames_digest\n"
-        "from kinefract.synth.families import FAMILIES\n"
-        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == forth[13], done.stderr
 
 
 def test_seed_changes_every_class_and_size_changes_none():

@@ -1,9 +1,6 @@
 """A Perlin clip is noise of its class's frequencies, another field for every instance."""
 
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +8,6 @@ from pydantic import ValidationError
 
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.perlin import GRADIENTS, PerlinRecipe, class_frequencies, perlin_noise, stretch
-from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 
@@ -126,20 +122,6 @@ def test_fine_noise_is_not_refused_for_moving_within_blocks_only():
     fine = PerlinRecipe(classes=1, clips_per_class=1, size=512, frequencies=(240,), frames=(4, 4))
     frames, redrawn = fine.draw(0)
     assert redrawn == 0 and np.abs(np.diff(frames.astype(int), axis=0)).mean() > 2
-
-
-def test_order_and_process_change_nothing():
-    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
-    assert forth == [frames_digest(recipe().clip(index)) for index in reversed(range(20))][::-1]
-    assert len(set(forth)) == 20
-    program = (
-        "from kinefract.synth.shards import frames_digest\n"
-        "from kinefract.synth.families import FAMILIES\n"
-        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == forth[13], done.stderr
 
 
 def test_more_classes_than_pairs_are_rejected_with_their_number():

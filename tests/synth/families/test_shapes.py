@@ -1,15 +1,11 @@
 """Shapes move, transform and accelerate as they are told, and each step adds one thing to the step before."""
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.shapes import (
     STEPS,
     Perturbation,
@@ -21,7 +17,6 @@ from kinefract.synth.families.shapes import (
     vary,
 )
 from kinefract.synth.polygons import corners
-from kinefract.synth.shards import frames_digest
 from kinefract.synth.streams import stream
 
 SQUARE = 32.0 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
@@ -224,36 +219,6 @@ def test_size_changes_no_more_than_the_sharpness():
     small, large = recipe(size=32).clip(3), recipe(size=128).clip(3)
     shrunk = large.reshape(len(large), 32, 4, 32, 4, 3).mean(axis=(2, 4))
     assert np.abs(shrunk - small).mean() < 1.5
-
-
-def test_order_and_other_clips_change_nothing():
-    forth = [frames_digest(recipe().clip(index)) for index in range(20)]
-    class_scene.cache_clear()
-    back = [frames_digest(recipe().clip(index)) for index in reversed(range(20))]
-    assert forth == back[::-1]
-    assert len(set(forth)) == 20
-    assert frames_digest(recipe(seed=2).clip(0)) != forth[0]
-
-
-def test_another_process_makes_the_same_clip():
-    program = (
-        "from kinefract.synth.shards import frames_digest\n"
-        "from kinefract.synth.families import FAMILIES\n"
-        f"print(frames_digest(FAMILIES.parse({recipe().model_dump(mode='json')!r}).clip(13)))"
-    )
-    path = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.stdout.strip() == frames_digest(recipe().clip(13)), done.stderr
-
-
-def test_examples_are_recipes():
-    for settings in ShapesRecipe.EXAMPLES.values():
-        FAMILIES.parse({"family": "shapes", "classes": 6, "clips_per_class": 1, **settings})
 
 
 @pytest.mark.parametrize(
