@@ -277,6 +277,11 @@ def _parser() -> argparse.ArgumentParser:
 
     table = add("table", jobs.table, "print a finished study's table")
     table.add_argument("study", help="its name in params.yaml, or its folder")
+    table.add_argument(
+        "--against",
+        metavar="VARIANT",
+        help="compare all variants with this one, in place of their baselines, with intervals and p-values",
+    )
     return parser
 
 

@@ -265,4 +265,4 @@ def table(options: argparse.Namespace) -> None:
 
     folder = Path(options.study)
     folder = folder if folder.is_dir() else Path("results/studies") / options.study
-    print(report.text_table(folder))
+    print(report.against_table(folder, options.against) if options.against else report.text_table(folder))

@@ -1,9 +1,10 @@
 """A study's table in the terminal: its words, and columns that stand straight."""
 
+import re
 from pathlib import Path
 
 import pytest
-from madeup import make_up
+from madeup import MadeUp, make_up, read_csv
 
 from kinefract import report
 from kinefract.errors import UserError
@@ -38,6 +39,39 @@ def test_it_says_how_each_compares(folder: Path) -> None:
         "scratch           47.3 ± 3.1               3\n"
         "supervised        61.7 ± 3.1  better       3  scratch\n"
     )
+
+
+def test_against_any_variant(tmp_path: Path) -> None:
+    scores = [[0.20, 0.22], [0.50, 0.53], [0.75, 0.78], [0.52, 0.51]]
+    made = make_up(tmp_path, [{"one": values} for values in scores], vary=VARY, previews=False)
+    head, rule, *lines = report.against_table(made.spec_path.parent, "supervised, method full").splitlines()
+    assert head.split()[:4] == ["against", "supervised,", "method", "full"] and set(rule) == {"-"}
+    assert [line.split("  ")[0] for line in lines] == [
+        "scratch, method linear_probe",
+        "scratch, method full",
+        "supervised, method linear_probe",
+    ]
+    points = [float(re.search(r" ([+-][0-9.]+)  ", line)[1]) for line in lines]
+    assert points == [-30.5, 0.0, 25.0]
+    assert [re.split("  +", line)[-1] for line in lines] == ["worse", "not distinguishable", "better"]
+
+
+def test_against_its_own_baseline_is_what_the_study_says(little: MadeUp, folder: Path) -> None:
+    (row,) = read_csv(folder / "table.csv")[1:]
+    keys = ("difference", "difference_low", "difference_high")
+    label, *numbers, verdict = re.split("  +", report.against_table(folder, "scratch").splitlines()[2])
+    found = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", " ".join(numbers))]
+    assert found[:3] == pytest.approx([100 * float(row[key]) for key in keys], abs=0.051)
+    assert found[3] == pytest.approx(float(row["p_holm"]), abs=0.00051)
+    assert (label, verdict) == ("supervised", "better")
+
+
+def test_against_what_is_not_there(folder: Path, single: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'scrach' is not one of: .*did you mean 'scratch'.*of little"):
+        report.against_table(folder, "scrach")
+    with pytest.raises(UserError, match="no such file"):
+        report.against_table(tmp_path, "scratch")
+    assert "not tested, one seed" in report.against_table(single, "scratch")
 
 
 def test_it_says_why_nothing_was_tested(single: Path) -> None:

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of, baselines
+from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of
 from kinefract.report.statistics import holm, paired_bootstrap, verdict
 from kinefract.schema import digest_of
 
@@ -22,19 +22,22 @@ class Predictions:
     right: np.ndarray
 
 
-def judged(rows: list[Row], digest: str) -> list[Row]:
+def judged(rows: list[Row], digest: str, against: Row | None = None) -> list[Row]:
     """Return the rows with each cell compared with that of the variant's baseline (``baseline_of``).
 
     Args:
         rows: The study's rows.
         digest: The study's digest, which seeds the bootstrap.
+        against: One of the rows, which all others are compared with in place of their baselines.
     """
+    others = [None if row is against else against for row in rows]
+    bases = others if against else [baseline_of(row, rows) for row in rows]
+    different = {id(base): base for base in bases if base}
     cells = {id(row): dict(row.cells) for row in rows}
     for benchmark in rows[0].cells:
         tested: list[tuple[Row, Comparison]] = []
-        said = {id(base): _said(base.cells[benchmark]) for base in baselines(rows)}
-        for number, row in enumerate(rows):
-            base = baseline_of(row, rows)
+        said = {key: _said(base.cells[benchmark]) for key, base in different.items()}
+        for number, (row, base) in enumerate(zip(rows, bases, strict=True)):
             if base is None or not row.cells[benchmark].runs or not base.cells[benchmark].runs:
                 continue
             seed = digest_of([digest, benchmark, number])

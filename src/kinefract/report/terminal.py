@@ -5,7 +5,11 @@ import unicodedata
 from pathlib import Path
 
 from kinefract.errors import UserError
-from kinefract.report.table import COLUMNS, CSV, joined, percent, printable
+from kinefract.report import compare, results
+from kinefract.report.results import Comparison
+from kinefract.report.table import COLUMNS, CSV, joined, p_in_words, percent, printable, range_in_words
+from kinefract.schema import not_one_of
+from kinefract.specs import SPEC_FILE, StudySpec, project_root
 
 
 def text_table(folder: Path | str) -> str:
@@ -38,6 +42,50 @@ def text_table(folder: Path | str) -> str:
     against = [_shared(row, "baseline") for row in rows.values()]
     if any(against):
         columns.append(_column(["against", *against], left=True))
+    return _side_by_side(columns)
+
+
+def against_table(folder: Path | str, label: str) -> str:
+    """Return how the variants of a finished study compare with any one of them, for the terminal.
+
+    For each benchmark the difference of top-1 in points with its 95 % interval, the p-value after Holm's
+    correction over the other variants, and what that says. Read anew from the runs' predictions.
+
+    Args:
+        folder: The study's folder.
+        label: The variant, as the study's table calls it.
+
+    Raises:
+        UserError: no variant is called so, or runs are missing.
+    """
+    spec_path = Path(folder) / SPEC_FILE
+    spec = StudySpec.read(spec_path)
+    rows = results.read(project_root(spec_path), spec).rows
+    other = next((row for row in rows if row.label == label), None)
+    if other is None:
+        raise UserError(not_one_of(label, [row.label for row in rows]) + f" (variants of {spec.study})")
+    compared = [row for row in compare.judged(rows, spec.digest, other) if row.label != label]
+    columns = [_column([f"against {label}", *(row.label for row in compared)], left=True)]
+    for benchmark in rows[0].cells:
+        cells = [_compared(row.cells[benchmark].comparison) for row in compared]
+        columns.append(_column([f"{benchmark} top-1, points", *(points for points, _, _ in cells)]))
+        columns.append(_column(["95 % interval, p", *(tested for _, tested, _ in cells)], left=True))
+        columns.append(_column(["verdict", *(verdict for _, _, verdict in cells)], left=True))
+    return _side_by_side(columns)
+
+
+def _compared(comparison: Comparison | None) -> tuple[str, str, str]:
+    """Return a difference, what is known of it, and what that says."""
+    if comparison is None:
+        return "-", "", ""
+    tested = ""
+    if comparison.difference and comparison.adjusted is not None:
+        ends = range_in_words(comparison.difference.interval)
+        tested = f"{ends}, {p_in_words(comparison.adjusted)}"
+    return f"{100 * comparison.points:+.1f}", tested, comparison.verdict
+
+
+def _side_by_side(columns: list[list[str]]) -> str:
     texts = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
     return "\n".join([texts[0], "-" * max(map(_width, texts)), *texts[1:]]) + "\n"
 
