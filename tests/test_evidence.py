@@ -18,6 +18,8 @@ STUDIES = (
     "evidence_clips",
     "evidence_clips_epochs",
     "evidence_classes",
+    "evidence_long",
+    "evidence_seeds",
 )
 CARD = ROOT / "src/kinefract/released/fractal-tsm-resnet18.md"
 TABLES = (
@@ -92,10 +94,34 @@ def test_scaling_is_at_equal_steps_and_at_equal_epochs(planned):
     assert {(spec.dataset.recipe.clips, steps(spec)) for spec in by_classes} == {(2400, 3000)}
 
 
+def test_long_pre_trainings_differ_from_the_main_one_in_one_thing_each(planned):
+    main, *others = (
+        spec.model_dump(include={"recipe", "dataset"}) for spec in pretrains(planned, "evidence_long")
+    )
+    assert [main] == [
+        spec.model_dump(include={"recipe", "dataset"}) for spec in pretrains(planned, "evidence")
+    ]
+    seed, still, twice, all_effects = others
+    assert [spec["recipe"]["epochs"] for spec in (main, *others)] == [30, 30, 30, 60, 30]
+    main["recipe"]["seed"] = seed["recipe"]["seed"]
+    assert main == seed
+    main["recipe"]["seed"], main["dataset"]["recipe"]["motion"] = 1, "still"
+    assert main == still
+    main["dataset"]["recipe"]["motion"] = "nonlinear"
+    shares = [
+        {key: spec["recipe"][key] for key in ("epochs", "warmup_epochs")}
+        | {"curriculum_epochs": spec["recipe"]["filmed"]["curriculum_epochs"]}
+        for spec in (main, twice)
+    ]
+    assert shares[1] == {key: 2 * value for key, value in shares[0].items()}
+    assert main["recipe"].pop("filmed") != all_effects["recipe"].pop("filmed")
+    assert main == all_effects
+
+
 def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     seeds = {study: {spec.seed for spec in finetunes(planned, study)} for study in STUDIES}
-    assert len(seeds.pop("evidence")) == len(seeds.pop("evidence_released")) == 5
-    assert all(len(found) == 3 for found in seeds.values())
+    main = ("evidence", "evidence_released", "evidence_long", "evidence_seeds")
+    assert all(len(found) == (5 if study in main else 3) for study, found in seeds.items())
     ways = {
         (spec.recipe.method, spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)
         for study in STUDIES
