@@ -32,6 +32,7 @@ TABLES = (
     "evidence_clips",
     "evidence_clips_epochs",
     "evidence_classes",
+    "evidence_long",
 )
 
 
