@@ -42,7 +42,7 @@ def planned() -> plan.Plan:
 
 
 def pretrains(planned: plan.Plan, study: str) -> list:
-    found = [variant.pretrain for variant in planned.study(study).variants if variant.pretrain]
+    found = [run for variant in planned.study(study).variants for run in variant.pretrains.values()]
     return [planned.pretrains[run] for run in dict.fromkeys(found)]
 
 
@@ -117,6 +117,15 @@ def test_long_pre_trainings_differ_from_the_main_one_in_one_thing_each(planned):
     assert shares[1] == {key: 2 * value for key, value in shares[0].items()}
     assert main["recipe"].pop("filmed") != all_effects["recipe"].pop("filmed")
     assert main == all_effects
+
+
+def test_each_seed_of_both_phases_has_the_main_pre_training_but_for_its_seed(planned):
+    (main,) = pretrains(planned, "evidence")
+    found = pretrains(planned, "evidence_seeds")
+    assert [spec.recipe.seed for spec in found] == [1, 2, 3, 4, 5]
+    for spec in found:
+        recipe = spec.recipe.model_copy(update={"seed": main.recipe.seed})
+        assert spec.model_copy(update={"recipe": recipe}) == main
 
 
 def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):

@@ -18,8 +18,33 @@ def test_a_study_is_variants_times_benchmarks_times_seeds(tiny):
     assert [variant.label for variant in study.variants] == ["scratch", "supervised"]
     assert len(resolved.finetunes) == 2 * 1 * 2
     assert len(resolved.pretrains) == len(resolved.datasets) == len(resolved.benchmarks) == 1
-    assert study.variants[0].pretrain is None
-    assert study.variants[1].pretrain in resolved.pretrains
+    assert study.variants[0].pretrains == {}
+    assert set(study.variants[1].pretrains.values()) == set(resolved.pretrains)
+
+
+def test_seeds_of_both_phases_have_a_pre_training_each(tiny):
+    one = resolve(tiny)
+    tiny["studies"]["tiny"]["seeds_of"] = "both"
+    both = resolve(tiny)
+    scratch, supervised = both.study("tiny").variants
+    assert scratch == one.study("tiny").variants[0]
+    seeds = {seed: both.pretrains[run].recipe.seed for seed, run in supervised.pretrains.items()}
+    assert seeds == {1: 1, 2: 2} and len(both.pretrains) == 2
+    for by_seed in supervised.runs.values():
+        for seed, run in by_seed.items():
+            assert both.finetunes[run].init == both.pretrains[supervised.pretrains[seed]]
+            assert both.finetunes[run].seed == seed
+    # The first seed's runs are those of a study with one pre-training, and are shared with it.
+    assert supervised.pretrains[1] in one.pretrains
+    assert {by_seed[1] for by_seed in supervised.runs.values()} <= set(one.finetunes)
+
+
+def test_a_varied_seed_of_pre_training_and_seeds_of_both_contradict(tiny):
+    study = tiny["studies"]["tiny"]
+    study.pop("vary")
+    study |= {"seeds_of": "both", "variants": {"one": {}, "two": {"pretraining.seed": 2}}}
+    with pytest.raises(UserError, match=r"pretraining\.seed: is that of `seeds`, by `seeds_of: both`"):
+        resolve(tiny)
 
 
 def test_runs_shared_by_studies_are_one_run(tiny):
@@ -106,7 +131,7 @@ def with_weights(tiny, **changes):
 def test_a_study_varies_what_networks_start_from(tiny):
     resolved = with_weights(tiny)
     variants = {variant.label: variant for variant in resolved.study("tiny").variants}
-    assert {label: bool(variant.pretrain) for label, variant in variants.items()} == {
+    assert {label: bool(variant.pretrains) for label, variant in variants.items()} == {
         "scratch": False,
         "small": True,
         "other": True,
@@ -174,8 +199,8 @@ def test_variants_are_listed_where_no_product_gives_them(tiny):
     resolved = resolve(tiny)
     variants = {variant.label: variant for variant in resolved.study("tiny").variants}
     assert list(variants) == ["from scratch", "small", "large"]
-    assert variants["from scratch"].pretrain is None
-    assert resolved.pretrains[variants["large"].pretrain].recipe.size == 48
+    assert variants["from scratch"].pretrains == {}
+    assert resolved.pretrains[variants["large"].pretrains[1]].recipe.size == 48
     assert resolved.finetunes[variants["large"].runs["motions"][1]].recipe.size == 48
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -77,6 +77,10 @@ class Study(Section):
     )
     benchmarks: list[Name] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    seeds_of: Literal["finetuning", "both"] = Field(
+        default="finetuning",
+        description="both: each seed has a pre-training of its own; else one serves all seeds of a variant",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -15,6 +15,7 @@ from kinefract.schema import Section, not_one_of, problem_lines
 from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
+SEED = "pretraining.seed"
 NETWORK = ("pretraining.backbone", "pretraining.width")
 VARIED = ("pretraining", "finetuning", "dataset")
 
@@ -92,8 +93,10 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     listed = study.variants or {_label(values): values for values in _combinations(params, study.vary)}
     same: dict[str, str] = {}
     for label, values in listed.items():
+        if study.seeds_of == "both" and SEED in values:
+            raise ValueError(f"{SEED}: is that of `seeds`, by `seeds_of: both`")
         init, network, finetuning = _resolve_variant(params, study, values)
-        pretrained = isinstance(init, PretrainSpec)
+        starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}
         for key, benchmark in benchmarks.items():
             recipe = finetuning(benchmark.recipe.kind)
@@ -101,9 +104,9 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
                 recipe = recipe.model_copy(update={"flip": 0.0})
             runs[key] = {
                 seed: plan.add(
-                    FinetuneSpec(recipe=recipe, network=network, benchmark=benchmark, init=init, seed=seed)
+                    FinetuneSpec(recipe=recipe, network=network, benchmark=benchmark, init=start, seed=seed)
                 )
-                for seed in study.seeds
+                for seed, start in starts.items()
             }
         if (other := same.setdefault(str(runs), label)) != label:
             raise ValueError(f"{other!r} and {label!r} are the same runs: what is varied makes no difference")
@@ -111,12 +114,14 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
             Variant(
                 label=label,
                 values=values,
-                pretrain=init.id if pretrained else None,
+                pretrains={
+                    seed: start.id for seed, start in starts.items() if isinstance(start, PretrainSpec)
+                },
                 weights=init.file if isinstance(init, WeightsRecipe) else None,
                 runs=runs,
             )
         )
-        if pretrained:
+        if isinstance(init, PretrainSpec):
             datasets[init.dataset.id] = None
     plan.add(
         StudySpec(
@@ -127,6 +132,13 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
             datasets=list(datasets),
         )
     )
+
+
+def _reseeded(init: PretrainSpec | WeightsRecipe | None, seed: int) -> PretrainSpec | WeightsRecipe | None:
+    """Return what a fine-tuning of this seed starts from, where each seed has its own pre-training."""
+    if not isinstance(init, PretrainSpec):
+        return init
+    return init.model_copy(update={"recipe": init.recipe.model_copy(update={"seed": seed})})
 
 
 def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:

@@ -181,7 +181,9 @@ class Variant(Section):
 
     label: str
     values: dict[str, str | int | float | bool | list | dict | None]
-    pretrain: str | None = Field(description="id of the pre-training run; None without one")
+    pretrains: dict[Annotated[int, Field(strict=False)], str] = Field(
+        description="seed -> id of the pre-training run that its fine-tunings start from; empty without one"
+    )
     weights: str | None = Field(default=None, description="file of the published weights; None without")
     runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
         description="benchmark name -> seed -> id of the run"
@@ -192,7 +194,7 @@ class StudySpec(Spec):
     """A study: a question and the variants that answer it."""
 
     PARENT: ClassVar[str] = "results/studies"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     kind: Literal["study"] = "study"
     study: str

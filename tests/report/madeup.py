@@ -49,6 +49,7 @@ def make_up(
     previews: bool = True,
     name: str = "little",
     variants: dict | None = None,
+    seeds_of: str = "finetuning",
 ) -> MadeUp:
     """Write the folders of a study.
 
@@ -61,6 +62,7 @@ def make_up(
         previews: Whether datasets and benchmarks have previews.
         name: The study's name.
         variants: The study's ``variants`` section, in place of ``vary``; ``init: published`` are weights.
+        seeds_of: Whether each seed has a pre-training of its own (``both``).
     """
     seeds = range(1, 1 + len(next(iter(top1[0].values()))))
     settings = params.parse(
@@ -83,6 +85,7 @@ def make_up(
                     ),
                     "benchmarks": list(top1[0]),
                     "seeds": list(seeds),
+                    "seeds_of": seeds_of,
                 }
             },
         }

@@ -10,13 +10,13 @@ from kinefract.report.compare import Comparison
 from kinefract.report.results import Cell, Row, Run
 from kinefract.report.statistics import Difference, Interval
 
-PRETRAIN = Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])
+PRETRAIN = {1: Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])}
 
 
 def row(
     label: str,
     top1: list[float],
-    pretrain: Run | None = PRETRAIN,
+    pretrains: dict[int, Run] = PRETRAIN,
     key: str = "pretraining.objective",
     comparison: Comparison | None = None,
     factor: float = 1.0,
@@ -25,10 +25,9 @@ def row(
         seed: Run(f"{label}-{seed}", "finetune", Path(), {"top1": value, "top5": value}, [])
         for seed, value in enumerate(top1, start=1)
     }
-    cell = Cell(runs, comparison, 100, 1.0)
-    return Row(
-        label, {key: label}, pretrain, {"motions": cell}, 80 if pretrain else 0, factor if pretrain else None
-    )
+    cells = {"motions": Cell(runs, comparison, 100, 1.0)}
+    clips, factors = (80, factor) if pretrains else (0, None)
+    return Row(label, {key: label}, pretrains, cells, clips, factors)
 
 
 def as_found(verdict: str, points: float, low: float, high: float, p: float) -> Comparison:
@@ -41,7 +40,7 @@ ONE_SEED = Comparison(0.2, None, None, "not tested, one seed")
 def test_a_gain_the_test_finds() -> None:
     found = as_found("better", 0.132, 0.091, 0.170, 0.0002)
     rows = [
-        row("scratch", [0.46, 0.48, 0.50], None),
+        row("scratch", [0.46, 0.48, 0.50], {}),
         row("supervised", [0.591, 0.612, 0.633], comparison=found),
     ]
     assert answer(rows, {"supervised": "fractal"}) == [
@@ -53,7 +52,7 @@ def test_a_gain_the_test_finds() -> None:
 
 def test_a_gain_the_test_does_not_find_is_not_distinguishable() -> None:
     found = as_found("not distinguishable", 0.02, -0.031, 0.072, 0.41)
-    rows = [row("scratch", [0.40, 0.48, 0.56], None), row("supervised", [0.45, 0.50, 0.55], comparison=found)]
+    rows = [row("scratch", [0.40, 0.48, 0.56], {}), row("supervised", [0.45, 0.50, 0.55], comparison=found)]
     (sentence,) = answer(rows, {"supervised": "fractal"})
     assert "a gain of 2.0 points: not distinguishable from scratch (95 % interval" in sentence
     assert "-3.1 to 7.2 points, p = 0.410" in sentence
@@ -61,12 +60,12 @@ def test_a_gain_the_test_does_not_find_is_not_distinguishable() -> None:
 
 def test_a_loss_is_called_one() -> None:
     found = as_found("worse", -0.2, -0.25, -0.15, 0.001)
-    rows = [row("scratch", [0.50, 0.52], None), row("supervised", [0.30, 0.32], comparison=found)]
+    rows = [row("scratch", [0.50, 0.52], {}), row("supervised", [0.30, 0.32], comparison=found)]
     assert "a loss of 20.0 points: worse than scratch" in answer(rows, {"supervised": "fractal"})[0]
 
 
 def test_one_seed_says_that_chance_may_have_made_it() -> None:
-    rows = [row("scratch", [0.5], None), row("supervised", [0.7], comparison=ONE_SEED)]
+    rows = [row("scratch", [0.5], {}), row("supervised", [0.7], comparison=ONE_SEED)]
     (sentence,) = answer(rows, {})
     assert "(1 seed, compute 1.0x)" in sentence
     assert sentence.endswith(
@@ -78,13 +77,13 @@ def test_one_seed_says_that_chance_may_have_made_it() -> None:
 
 def test_a_reason_for_no_test_is_given() -> None:
     reason = Comparison(0.2, None, None, "not tested, the test videos differ")
-    rows = [row("scratch", [0.5, 0.5], None), row("supervised", [0.7, 0.7], comparison=reason)]
+    rows = [row("scratch", [0.5, 0.5], {}), row("supervised", [0.7, 0.7], comparison=reason)]
     assert answer(rows, {})[0].endswith("a gain of 20.0 points. That was not tested, the test videos differ.")
 
 
 def test_the_best_of_several_is_named_as_such_and_all_are_counted() -> None:
     rows = [
-        row("scratch", [0.4, 0.42], None),
+        row("scratch", [0.4, 0.42], {}),
         row("supervised", [0.5, 0.52], comparison=as_found("not distinguishable", 0.1, -0.01, 0.2, 0.06)),
         row("moco", [0.6, 0.62], comparison=as_found("better", 0.2, 0.1, 0.3, 0.01)),
     ]
@@ -108,7 +107,7 @@ def test_without_scratch_the_first_variant_is_the_baseline_and_numbers_say_of_wh
 
 def test_of_two_from_scratch_the_baseline_is_named() -> None:
     found = as_found("better", 0.1, 0.05, 0.15, 0.02)
-    rows = [row("first", [0.4, 0.42], None), row("second", [0.5, 0.52], None, comparison=found)]
+    rows = [row("first", [0.4, 0.42], {}), row("second", [0.5, 0.52], {}, comparison=found)]
     rows.append(row("third", [0.6, 0.62], comparison=found))
     (sentence,) = answer(rows, {})
     assert "of the baseline, first" in sentence
@@ -118,7 +117,7 @@ def test_of_two_from_scratch_the_baseline_is_named() -> None:
 
 def test_unequal_compute_is_said() -> None:
     rows = [
-        row("scratch", [0.4, 0.42], None),
+        row("scratch", [0.4, 0.42], {}),
         row("supervised", [0.5, 0.52], factor=1.0, comparison=ONE_SEED),
         row("moco", [0.6, 0.62], factor=2.0, comparison=ONE_SEED),
     ]
@@ -128,35 +127,35 @@ def test_unequal_compute_is_said() -> None:
 
 
 def test_a_study_without_a_finished_run_says_so() -> None:
-    assert answer([row("scratch", [], None), row("moco", [])], {}) == ["No fine-tuning has finished yet."]
+    assert answer([row("scratch", [], {}), row("moco", [])], {}) == ["No fine-tuning has finished yet."]
 
 
 def test_a_baseline_that_has_not_finished_is_not_replaced_by_another() -> None:
-    rows = [row("scratch", [], None), row("supervised", [0.5, 0.52]), row("moco", [0.6, 0.62])]
+    rows = [row("scratch", [], {}), row("supervised", [0.5, 0.52]), row("moco", [0.6, 0.62])]
     (sentence,) = answer(rows, {})
     assert "moco, reached 61.0 %" in sentence
     assert sentence.endswith("The runs of scratch have not finished, so there is nothing to compare it with.")
 
 
 def test_a_study_of_one_variant_gives_its_interval() -> None:
-    assert answer([row("scratch", [0.4, 0.5, 0.6], None)], {}) == [
+    assert answer([row("scratch", [0.4, 0.5, 0.6], {})], {}) == [
         "scratch reached 50.0 ± 10.0 % top-1 on motions over 3 seeds, 95 % interval 25.2 to 74.8."
     ]
-    assert answer([row("scratch", [0.4], None)], {})[0].endswith("with one seed, so there is no interval.")
+    assert answer([row("scratch", [0.4], {})], {})[0].endswith("with one seed, so there is no interval.")
 
 
 @pytest.mark.parametrize("before", [0.4004, 0.3996, 0.4444])
 def test_the_difference_is_that_of_the_numbers_shown(before: float) -> None:
-    rows = [row("scratch", [before, before + 0.001], None), row("supervised", [0.5506, 0.5518])]
+    rows = [row("scratch", [before, before + 0.001], {}), row("supervised", [0.5506, 0.5518])]
     after, was, points = map(float, re.findall(r"\d+\.\d(?= )", answer(rows, {})[0])[:3])
     assert points == pytest.approx(after - was)
 
 
 def grouped(values: dict, top1: list[float], comparison: Comparison | None = None) -> Row:
     label = ", ".join(str(value) for value in values.values())
-    pretrain = None if "scratch" in values.values() else PRETRAIN
-    made = row(label, top1, pretrain, comparison=comparison)
-    return Row(label, values, pretrain, made.cells, made.clips, made.clips_factor)
+    pretrains = {} if "scratch" in values.values() else PRETRAIN
+    made = row(label, top1, pretrains, comparison=comparison)
+    return Row(label, values, pretrains, made.cells, made.clips, made.clips_factor)
 
 
 def test_each_of_several_baselines_has_a_sentence_that_says_what_is_shared() -> None:

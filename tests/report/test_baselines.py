@@ -11,14 +11,14 @@ from kinefract.report.results import Cell, Row, Run, baseline_heading, baseline_
 from kinefract.report.statistics import holm
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
-PRETRAIN = Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])
+PRETRAIN = {1: Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])}
 
 
 def row(label: str, scratch: bool = False, weights: str | None = None, **values: object) -> Row:
     named = {key.replace("__", "."): value for key, value in values.items()}
     start = {"init": "scratch"} if scratch else {}
-    pretrain = None if scratch or weights else PRETRAIN
-    return Row(label, start | named, pretrain, {"one": Cell({})}, weights=weights)
+    pretrains = {} if scratch or weights else PRETRAIN
+    return Row(label, start | named, pretrains, {"one": Cell({})}, weights=weights)
 
 
 def pairs(rows: list[Row]) -> dict[str, str | None]:

@@ -52,7 +52,7 @@ def test_what_is_not_known_is_not_called_equal(tmp_path: Path) -> None:
     made = make_up(tmp_path, [{"one": [0.4, 0.5]}] * 2, previews=False)
     for path in tmp_path.glob("data/benchmarks/*/summary.json"):
         path.unlink()
-    (tmp_path / "results/pretrain" / str(made.study.variants[1].pretrain) / "spec.yaml").write_text(
+    (tmp_path / "results/pretrain" / made.study.variants[1].pretrains[1] / "spec.yaml").write_text(
         "id: other"
     )
     rows = rows_of(made)

@@ -60,7 +60,7 @@ def three(tmp_path: Path) -> dict[str, StudySpec]:
     for folder in [bare.finetune_folder(place, "c", 1) for place in (0, 1)]:
         (folder / "result.json").unlink()
     for variant in bare.study.variants:
-        (tmp_path / "results/pretrain" / str(variant.pretrain) / "result.json").unlink()
+        (tmp_path / "results/pretrain" / variant.pretrains[1] / "result.json").unlink()
     return {"whole": whole.study, "half": half.study, "bare": bare.study}
 
 

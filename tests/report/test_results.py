@@ -15,7 +15,7 @@ def test_scores_are_read_by_variant_benchmark_and_seed(tmp_path: Path) -> None:
     made = make_up(tmp_path, top1, previews=False)
     rows = results.read(tmp_path, made.study).rows
     assert [row.label for row in rows] == ["scratch", "supervised"]
-    assert [row.pretrain is None for row in rows] == [True, False]
+    assert [row.pretrains == {} for row in rows] == [True, False]
     found = [{name: list(cell.top1.by_seed.values()) for name, cell in row.cells.items()} for row in rows]
     assert found == top1
     assert list(rows[0].cells["one"].top1.by_seed) == [1, 2]
@@ -37,7 +37,7 @@ def test_every_missing_run_is_named_with_the_command(tmp_path: Path) -> None:
     made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], previews=False)
     gone = made.finetune_folder(0, "motions", 2)
     (gone / "result.json").unlink()
-    stopped = tmp_path / "results/pretrain" / str(made.study.variants[1].pretrain)
+    stopped = tmp_path / "results/pretrain" / made.study.variants[1].pretrains[1]
     (stopped / "result.json").unlink()
     (stopped / "checkpoint.pt").touch()
     with pytest.raises(UserError) as caught:

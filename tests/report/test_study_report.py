@@ -60,7 +60,7 @@ def finish_half(made: MadeUp) -> None:
     last = len(made.study.variants) - 1
     for seed in (1, 2):
         (made.finetune_folder(last, "motions", seed) / "result.json").unlink()
-    (made.root / "results/pretrain" / str(made.study.variants[last].pretrain) / "result.json").unlink()
+    (made.root / "results/pretrain" / made.study.variants[last].pretrains[1] / "result.json").unlink()
     (made.finetune_folder(last - 1, "motions", 2) / "result.json").unlink()
 
 
@@ -81,7 +81,7 @@ def test_half_a_study_names_what_is_missing_and_shows_the_rest(half: MadeUp) -> 
     assert "Without any finished run: moco." in html
     for seed in (1, 2):
         assert f"{half.finetune_folder(2, 'motions', seed).name}: not begun" in html
-    assert str(half.study.variants[2].pretrain) in html
+    assert half.study.variants[2].pretrains[1] in html
     assert "45.0 ± 7.1" in html
     assert "60.0" in html
     assert "One seed, so no interval and no test: supervised on motions." in html
@@ -158,3 +158,31 @@ def test_point_refuses_to_replace_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="move it away"):
         report.point(tmp_path, "little", folder)
     assert not (folder.parent / "little").is_symlink()
+
+
+def test_seeds_with_a_pre_training_each(tmp_path: Path) -> None:
+    scores = [{"one": [0.44, 0.50, 0.48]}, {"one": [0.61, 0.59, 0.65]}]
+    made = make_up(tmp_path, scores, previews=False, seeds_of="both")
+    report.build(made.spec_path)
+    folder = made.spec_path.parent
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Each seed is a pre-training and a fine-tuning of its own." in html
+    pretrains = list(made.study.variants[1].pretrains.values())
+    assert len(set(pretrains)) == 3
+    for seed, run_id in enumerate(pretrains, start=1):
+        assert run_id in html
+        assert f"supervised, seed {seed}" in html
+    curves = [line for line in read_csv(folder / "curves.csv") if line["phase"] == "pretrain"]
+    assert {(line["variant"], line["seed"]) for line in curves} == {
+        ("supervised", str(seed)) for seed in (1, 2, 3)
+    }
+    _, cost = read_csv(folder / "costs.csv")
+    assert float(cost["pretrain_seconds"]) == 3 * 3.5 * 4
+    (made.root / "results/pretrain" / pretrains[1] / "result.json").unlink()
+    with pytest.raises(UserError, match=f"1 of 9 runs are missing:\n  results/pretrain/{pretrains[1]}"):
+        report.build(made.spec_path)
+
+
+def test_seeds_of_fine_tuning_alone_say_so(little: MadeUp) -> None:
+    html = (little.spec_path.parent / "index.html").read_text(encoding="utf-8")
+    assert "Seeds are of fine-tuning; each pre-trained variant has one pre-training." in html

@@ -63,7 +63,7 @@ def test_curves_hold_every_epoch_of_every_run(folder: Path) -> None:
 
 def test_a_label_stays_in_its_markdown_cell(little: MadeUp) -> None:
     rows = results.read(little.root, little.study).rows
-    hostile = results.Row("a | b\n<b>", {}, None, rows[0].cells)
+    hostile = results.Row("a | b\n<b>", {}, {}, rows[0].cells)
     line = table.table_md([hostile]).splitlines()[2]
     assert line.startswith("| a \\| b &lt;b> | 47.3 ± 3.1 | 39.7 to 54.9 |")
 

@@ -250,10 +250,10 @@ def study(question: str = "Does it help?", seed: int = 1) -> StudySpec:
         Variant(
             label=label,
             values={"pretraining.objective": label},
-            pretrain=pretrain,
+            pretrains=pretrains,
             runs={"motions": {seed: f"motions-{label}-{seed}"}},
         )
-        for label, pretrain in (("scratch", None), ("supervised", "fractal-1"))
+        for label, pretrains in (("scratch", {}), ("supervised", {seed: "fractal-1"}))
     ]
     return StudySpec(
         study="quickstart", question=question, variants=variants, benchmarks={"motions": "m-1"}, datasets=[]
@@ -302,7 +302,9 @@ def test_a_study_tags_the_runs_that_variants_share_with_all_their_labels(root: P
     open_run(root)  # fractal-0123456789ab
     other = Tracker.open(root, "finetune", "motions-supervised-1", "x", {}, {}, resumed=False)
     other.finish({})
-    both = [variant.model_copy(update={"pretrain": f"fractal-{DIGEST}"}) for variant in study().variants]
+    both = [
+        variant.model_copy(update={"pretrains": {1: f"fractal-{DIGEST}"}}) for variant in study().variants
+    ]
     tracking.log_study(root, study().model_copy(update={"variants": both}), METRICS, [])
     (shared,), (alone,) = runs(root, "pretrain"), runs(root, "finetune")
     assert shared.data.tags["study.quickstart"] == "scratch, supervised"

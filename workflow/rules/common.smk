@@ -50,7 +50,7 @@ def shard_files(wildcards, suffix):
 def run_files(study, phase, name):
     """Return one file of every run of a phase that a study needs."""
     if phase == "pretrain":
-        ids = {variant.pretrain for variant in study.variants if variant.pretrain}
+        ids = {run for variant in study.variants for run in variant.pretrains.values()}
     else:
         ids = {run for variant in study.variants for runs in variant.runs.values() for run in runs.values()}
     return [f"results/{phase}/{run}/{name}" for run in sorted(ids)]

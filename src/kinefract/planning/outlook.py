@@ -239,7 +239,7 @@ def _clips_of(spec: DatasetSpec, shard: int) -> int:
 
 def run_ids(study: StudySpec) -> list[str]:
     """Return the ids of the runs of a study, pre-training first."""
-    pretrains = [variant.pretrain for variant in study.variants if variant.pretrain]
+    pretrains = [run for variant in study.variants for run in variant.pretrains.values()]
     runs = [
         run for variant in study.variants for by_seed in variant.runs.values() for run in by_seed.values()
     ]

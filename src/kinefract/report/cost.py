@@ -55,7 +55,7 @@ def pretraining(row: Row) -> str:
 
 def unequal(rows: list[Row]) -> bool:
     """Return whether the pre-trained variants are known to have been trained for unequal lengths."""
-    factors = [row.clips_factor for row in rows if row.pretrain]
+    factors = [row.clips_factor for row in rows if row.pretrains]
     factors += [cell.steps_factor for row in rows for cell in row.cells.values()]
     return any(factor not in (None, 1) for factor in factors)
 
@@ -68,10 +68,10 @@ def times(factor: float | None) -> str:
 
 
 def _clips(row: Row) -> int | None:
-    if row.pretrain is None:
+    if not row.pretrains:
         return 0 if row.scratch else None
     try:
-        spec = PretrainSpec.read(row.pretrain.folder / SPEC_FILE)
+        spec = PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE)
     except UserError:
         return None
     return spec.dataset.recipe.clips * spec.recipe.epochs

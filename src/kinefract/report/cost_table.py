@@ -1,5 +1,6 @@
 """What each variant of a study cost, as a table: clips, seconds, parameters, and where it was measured."""
 
+import math
 from typing import Any
 
 from kinefract.report import cost, latex
@@ -18,14 +19,14 @@ def costs(rows: list[Row]) -> list[dict[str, Any]]:
     lines = []
     for row in rows:
         finetunes = [run for cell in row.cells.values() for run in cell.runs.values()]
-        runs = [*([row.pretrain] if row.pretrain else []), *finetunes]
+        runs = [*row.pretrainings, *finetunes]
         machines = [run.result.get("made_with", {}).get("machine") for run in runs]
         lines.append(
             {
                 "variant": row.label,
                 "clips": row.clips,
                 "clips_factor": row.clips_factor,
-                "pretrain_seconds": row.pretrain.seconds if row.pretrain else 0.0,
+                "pretrain_seconds": math.fsum(run.seconds for run in row.pretrainings),
                 "finetune_seconds": sum(run.seconds for run in finetunes),
                 "finetunes": len(finetunes),
                 "parameters": sorted({int(run.result.get("parameters") or 0) for run in finetunes} - {0}),
@@ -47,13 +48,20 @@ def in_words(rows: list[Row]) -> list[dict[str, str]]:
                 "variant": line["variant"],
                 "compute": cost.pretraining(row),
                 "clips": clips,
-                "pretraining": duration(line["pretrain_seconds"]) if row.pretrain else cost.pretraining(row),
+                "pretraining": _pretraining(row, line["pretrain_seconds"]),
                 "finetuning": f"{duration(line['finetune_seconds'])}, {runs}",
                 "parameters": ", ".join(f"{size / 1e6:.2f} M" for size in line["parameters"]) or "unknown",
                 "machine": "; ".join(line["machines"]) or "unknown",
             }
         )
     return lines
+
+
+def _pretraining(row: Row, seconds: float) -> str:
+    if not row.pretrains:
+        return cost.pretraining(row)
+    runs = len(row.pretrainings)
+    return f"{duration(seconds)}, {runs} runs" if runs > 1 else duration(seconds)
 
 
 def costs_csv(rows: list[Row]) -> str:

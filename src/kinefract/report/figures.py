@@ -113,11 +113,12 @@ def _right_end(score: Score) -> float:
 def panels(rows: list[Row]) -> list[Panel]:
     """List the charts of training curves: pre-training, then each benchmark's fine-tuning; loss and top-1."""
     shades = colours(rows)
-    pretrains: dict[str, tuple[list[str], str, Run]] = {}
+    pretrains: dict[tuple[str, ...], tuple[list[str], str, list[Run]]] = {}
     for row, shade in zip(rows, shades, strict=True):
-        if row.pretrain and row.pretrain.result:
-            pretrains.setdefault(row.pretrain.id, ([], shade, row.pretrain))[0].append(row.label)
-    pretrained = [(", ".join(labels), shade, [run]) for labels, shade, run in pretrains.values()]
+        if finished := [run for run in row.pretrainings if run.result]:
+            key = tuple(run.id for run in finished)
+            pretrains.setdefault(key, ([], shade, finished))[0].append(row.label)
+    pretrained = [(", ".join(labels), shade, runs) for labels, shade, runs in pretrains.values()]
     charts = [("Pre-training", pretrained)] if pretrained else []
     for benchmark in benchmarks(rows):
         groups = [

@@ -11,9 +11,10 @@ from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:
     """Return phase -> (what it is, run), each run once."""
     pretrains = {
-        row.pretrain.id: (row.label, row.pretrain)
+        run.id: (row.label if len(row.pretrainings) == 1 else f"{row.label}, seed {seed}", run)
         for row in reversed(rows)
-        if row.pretrain and row.pretrain.result
+        for seed, run in reversed(row.pretrains.items())
+        if run.result
     }
     finetunes = {
         run.id: (f"{row.label} on {benchmark}, seed {seed}", run)

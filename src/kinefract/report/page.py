@@ -38,7 +38,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
     """
     rows = found.rows
     names = benchmarks(rows)
-    pretrains = [row.pretrain.id for row in rows if row.pretrain]
+    pretrains = [run.id for row in rows for run in row.pretrainings]
     values = {
         "spec": spec,
         "answers": answers(rows),
@@ -64,6 +64,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
         "scaling": _scaling(rows),
         "looks": looks.table(looks.looks(root, rows), rows),
         "shared": len(set(pretrains)) < len(pretrains),
+        "seeds_of": _seeds_of(rows),
         "changes": _best_first(changes, rows),
         "samples": samples(root, spec, rows),
         "costs": cost_table.in_words(rows),
@@ -75,6 +76,14 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
     without = rendered(TEMPLATE, **values, confusions=[], left_out=0)
     matrices, left_out = confusions.chosen(rows, LARGEST - len(without.encode()))
     return rendered(TEMPLATE, **values, confusions=matrices, left_out=left_out)
+
+
+def _seeds_of(rows: list[Row]) -> str:
+    """Return what a seed of the study stands for, where any variant is pre-trained."""
+    most = max(len(row.pretrainings) for row in rows)
+    if most > 1:
+        return "Each seed is a pre-training and a fine-tuning of its own."
+    return "Seeds are of fine-tuning; each pre-trained variant has one pre-training." if most else ""
 
 
 def _scaling(rows: list[Row]) -> tuple[str, str] | None:

@@ -113,7 +113,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a study; ``pretrain`` is None without a pre-training of ours.
+    """One variant of a study; ``pretrains`` is its pre-training by seed, empty without one of ours.
+
+    All seeds have the same pre-training unless the study gives each its own.
 
     ``weights`` is the file of published weights that it starts from, if it does.
 
@@ -123,7 +125,7 @@ class Row:
 
     label: str
     values: dict[str, Any]
-    pretrain: Run | None
+    pretrains: dict[int, Run]
     cells: dict[str, Cell]
     clips: int | None = None
     clips_factor: float | None = None
@@ -132,7 +134,12 @@ class Row:
     @property
     def scratch(self) -> bool:
         """Whether it is trained on the benchmark alone."""
-        return self.pretrain is None and self.weights is None
+        return not self.pretrains and self.weights is None
+
+    @property
+    def pretrainings(self) -> list[Run]:
+        """Its pre-trainings, each once."""
+        return list({run.id: run for run in self.pretrains.values()}.values())
 
     @property
     def begun(self) -> bool:
@@ -191,18 +198,19 @@ def look(root: Path | str, spec: StudySpec) -> Found:
 
     rows = []
     for variant in spec.variants:
-        pretrain = None
-        if variant.pretrain:
-            pretrain = run_of(PretrainSpec.PARENT, variant.pretrain, ("loss",))
-            folder = root / PretrainSpec.PARENT / variant.pretrain
-            pretrain = pretrain or Run(variant.pretrain, folder.parent.name, folder, {}, [])
+        pretrains = {}
+        for seed, run_id in variant.pretrains.items():
+            folder = root / PretrainSpec.PARENT / run_id
+            pretrains[seed] = run_of(PretrainSpec.PARENT, run_id, ("loss",)) or Run(
+                run_id, folder.parent.name, folder, {}, []
+            )
         cells = {}
         for benchmark, seeds in variant.runs.items():
             runs = {
                 seed: run_of(FinetuneSpec.PARENT, run_id, ("top1", "top5")) for seed, run_id in seeds.items()
             }
             cells[benchmark] = Cell({seed: run for seed, run in runs.items() if run})
-        rows.append(Row(variant.label, dict(variant.values), pretrain, cells, weights=variant.weights))
+        rows.append(Row(variant.label, dict(variant.values), pretrains, cells, weights=variant.weights))
     return Found(rows, [problem for run, problem in seen.values() if run is None], len(seen))
 
 

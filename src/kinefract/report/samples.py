@@ -22,10 +22,10 @@ class Sample:
 
 def dataset_of(row: Row) -> str | None:
     """Return the id of the dataset a variant was pre-trained on; None from scratch, or where unknown."""
-    if row.pretrain is None:
+    if not row.pretrains:
         return None
     try:
-        return PretrainSpec.read(row.pretrain.folder / SPEC_FILE).dataset.id
+        return PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE).dataset.id
     except UserError:
         return None
 

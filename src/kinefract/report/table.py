@@ -149,7 +149,9 @@ def curves_csv(rows: list[Row]) -> str:
     """Return every epoch of every run as CSV: phase, variant, benchmark, seed, epoch, loss, top1."""
     lines: list[list[Any]] = [["phase", "variant", "benchmark", "seed", "epoch", "loss", "top1"]]
     for row in rows:
-        runs = [("", "", row.pretrain)] if row.pretrain else []
+        several = len(row.pretrainings) > 1
+        runs = [("", seed, run) for seed, run in row.pretrains.items()] if several else []
+        runs = runs or [("", "", run) for run in row.pretrainings]
         runs += [(name, seed, run) for name, cell in row.cells.items() for seed, run in cell.runs.items()]
         for benchmark, seed, run in runs:
             for epoch in run.epochs:

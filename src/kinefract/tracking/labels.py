@@ -56,7 +56,8 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
         "digest": digest_of([variant.label, variant.model_dump(mode="json")["runs"]]),
         "benchmark": ", ".join(variant.runs),
         "seed": ", ".join(sorted({str(seed) for by_seed in variant.runs.values() for seed in by_seed})),
-        "pretrain_run": variant.pretrain or (Path(variant.weights).name if variant.weights else SCRATCH),
+        "pretrain_run": ", ".join(dict.fromkeys(variant.pretrains.values()))
+        or (Path(variant.weights).name if variant.weights else SCRATCH),
         "mlflow.source.name": "kinefract study",
     }
 

@@ -268,8 +268,8 @@ def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
     """Tag the runs of a study with the labels of its variants, since several studies share a run."""
     variants: dict[str, dict[str, list[str]]] = {phase: {} for phase in PHASES}
     for variant in spec.variants:
-        if variant.pretrain:
-            variants["pretrain"].setdefault(variant.pretrain, []).append(variant.label)
+        for run_id in dict.fromkeys(variant.pretrains.values()):
+            variants["pretrain"].setdefault(run_id, []).append(variant.label)
         for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
             variants["finetune"].setdefault(run_id, []).append(variant.label)
     key = f"study.{spec.study}"
