@@ -22,18 +22,7 @@ STUDIES = (
     "evidence_seeds",
 )
 CARD = ROOT / "src/kinefract/released/fractal-tsm-resnet18.md"
-TABLES = (
-    "evidence",
-    "evidence_released",
-    "evidence_formulas",
-    "evidence_formulas_probe",
-    "evidence_settings",
-    "evidence_settings_probe",
-    "evidence_clips",
-    "evidence_clips_epochs",
-    "evidence_classes",
-    "evidence_long",
-)
+TABLES = [study for study in STUDIES if study != "evidence_seeds"]  # which has not been run
 
 
 @pytest.fixture(scope="module")

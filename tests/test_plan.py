@@ -43,7 +43,7 @@ def test_a_varied_seed_of_pre_training_and_seeds_of_both_contradict(tiny):
     study = tiny["studies"]["tiny"]
     study.pop("vary")
     study |= {"seeds_of": "both", "variants": {"one": {}, "two": {"pretraining.seed": 2}}}
-    with pytest.raises(UserError, match=r"pretraining\.seed: is that of `seeds`, by `seeds_of: both`"):
+    with pytest.raises(UserError, match=r"pretraining\.seed: leave it out, by `seeds_of: both` each"):
         resolve(tiny)
 
 

@@ -265,4 +265,7 @@ def table(options: argparse.Namespace) -> None:
 
     folder = Path(options.study)
     folder = folder if folder.is_dir() else Path("results/studies") / options.study
-    print(report.against_table(folder, options.against) if options.against else report.text_table(folder))
+    if options.against is None:
+        print(report.text_table(folder))
+    else:
+        print(report.against_table(folder, options.against))

@@ -94,7 +94,7 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     same: dict[str, str] = {}
     for label, values in listed.items():
         if study.seeds_of == "both" and SEED in values:
-            raise ValueError(f"{SEED}: is that of `seeds`, by `seeds_of: both`")
+            raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
         init, network, finetuning = _resolve_variant(params, study, values)
         starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}

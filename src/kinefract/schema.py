@@ -46,7 +46,8 @@ def problem_lines(error: ValidationError, at: str = "") -> list[str]:
             continue
         elif problem["type"] == "float_type" and _is_number(problem["input"]):
             message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
-        lines.append(f"{path}: {message}, got {_short(problem['input'])}")
+        # What is wrong with a document as a whole has no path, and the document is no value to show.
+        lines.append(f"{path}: {message}, got {_short(problem['input'])}" if path else message)
     return lines
 
 

@@ -37,7 +37,9 @@ class Spec(Section):
             return data
         found = data.get("version", cls.VERSION)
         if found != cls.VERSION:
-            raise ValueError(f"made by version {found} of its code, this is version {cls.VERSION}")
+            raise ValueError(
+                f"made by version {found} of its code, this is version {cls.VERSION}; snakemake makes it anew"
+            )
         return data | {"version": found}
 
     @property

@@ -30,13 +30,15 @@ def judged(rows: list[Row], digest: str, against: Row | None = None) -> list[Row
         digest: The study's digest, which seeds the bootstrap.
         against: One of the rows, which all others are compared with in place of their baselines.
     """
-    others = [None if row is against else against for row in rows]
-    bases = others if against else [baseline_of(row, rows) for row in rows]
-    different = {id(base): base for base in bases if base}
+    if against:
+        bases = [None if row is against else against for row in rows]
+    else:
+        bases = [baseline_of(row, rows) for row in rows]
+    distinct = {id(base): base for base in bases if base}
     cells = {id(row): dict(row.cells) for row in rows}
     for benchmark in rows[0].cells:
         tested: list[tuple[Row, Comparison]] = []
-        said = {key: _said(base.cells[benchmark]) for key, base in different.items()}
+        said = {key: _said(base.cells[benchmark]) for key, base in distinct.items()}
         for number, (row, base) in enumerate(zip(rows, bases, strict=True)):
             if base is None or not row.cells[benchmark].runs or not base.cells[benchmark].runs:
                 continue

@@ -119,8 +119,8 @@ class Row:
 
     ``weights`` is the file of published weights that it starts from, if it does.
 
-    ``clips`` are those seen in pre-training, clips times epochs, 0 from scratch; ``clips_factor`` how many
-    times those of the pre-trained variant with the fewest; None where unknown, as of published weights.
+    ``clips`` are those seen in one pre-training, clips times epochs, 0 from scratch; ``clips_factor`` how
+    many times those of the pre-trained variant with the fewest; None where unknown, as of published weights.
     """
 
     label: str

@@ -149,9 +149,9 @@ def curves_csv(rows: list[Row]) -> str:
     """Return every epoch of every run as CSV: phase, variant, benchmark, seed, epoch, loss, top1."""
     lines: list[list[Any]] = [["phase", "variant", "benchmark", "seed", "epoch", "loss", "top1"]]
     for row in rows:
-        several = len(row.pretrainings) > 1
-        runs = [("", seed, run) for seed, run in row.pretrains.items()] if several else []
-        runs = runs or [("", "", run) for run in row.pretrainings]
+        own = len(row.pretrainings) > 1  # each seed has its own, else one serves all and is of no seed
+        pretrains = row.pretrains.items() if own else [("", run) for run in row.pretrainings]
+        runs = [("", seed, run) for seed, run in pretrains]
         runs += [(name, seed, run) for name, cell in row.cells.items() for seed, run in cell.runs.items()]
         for benchmark, seed, run in runs:
             for epoch in run.epochs:
