@@ -8,14 +8,13 @@ from madeup import MadeUp, make_up
 
 from kinefract.report import compare, results
 from kinefract.report.results import Row
-from kinefract.report.statistics import holm, paired_bootstrap
-from kinefract.schema import digest_of
+from kinefract.report.statistics import holm, paired_difference
 
 THREE = ("scratch", "supervised", "moco")
 
 
 def rows_of(made: MadeUp) -> list[Row]:
-    return compare.judged(results.look(made.root, made.study).rows, made.study.digest)
+    return compare.judged(results.look(made.root, made.study).rows)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +49,23 @@ def test_p_values_are_corrected_for_the_comparisons_of_each_benchmark(three: Mad
         assert [entry.adjusted for entry in compared] == holm([entry.difference.p for entry in compared])
 
 
-def test_it_is_the_bootstrap_of_the_files_seeded_by_the_study(three: MadeUp) -> None:
+def test_it_is_the_test_of_the_files(three: MadeUp) -> None:
     sides = []
     for variant in (2, 0):
         files = [three.finetune_folder(variant, "two", seed) / "predictions.csv" for seed in (1, 2, 3)]
         sides.append(
             np.array([np.genfromtxt(path, delimiter=",", skip_header=1)[:, 4] == 1 for path in files])
         )
-    plain = paired_bootstrap(*sides, digest_of([three.study.digest, "two", 2]))
-    assert rows_of(three)[2].cells["two"].comparison.difference == plain
+    assert rows_of(three)[2].cells["two"].comparison.difference == paired_difference(*sides)
+
+
+def test_file_names_that_are_no_text_are_compared_like_others(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"one": [0.2, 0.3]}, {"one": [0.7, 0.8]}], previews=False)
+    for variant in (0, 1):
+        for seed in (1, 2):
+            path = made.finetune_folder(variant, "one", seed) / "predictions.csv"
+            path.write_bytes(path.read_bytes().replace(b"clips/7.", b"clips/caf\xe9."))
+    assert rows_of(made)[1].cells["one"].comparison.verdict == "better"
 
 
 def test_the_same_predictions_are_not_distinguishable(tmp_path: Path) -> None:
@@ -83,7 +90,7 @@ def test_one_seed_is_not_tested(tmp_path: Path) -> None:
     [
         (lambda path: path.unlink(), "a run lacks its predictions"),
         (lambda path: path.write_text("path,label\na,1\n"), "a run lacks its predictions"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "a run lacks its predictions"),
+        (lambda path: path.write_bytes(b"\0\xff\n1,2,3\n"), "a run lacks its predictions"),
         (lambda path: path.write_text(path.read_text().replace(",1,", ",yes,")), "lacks its predictions"),
         (
             lambda path: path.write_text(path.read_text().replace("clips/7.", "clips/x.")),

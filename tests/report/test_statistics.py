@@ -1,12 +1,10 @@
-"""Statistics against known answers, simulations and a slow bootstrap written anew."""
+"""Statistics against known answers, simulations, and slow or well-known ones of the same."""
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from kinefract.report import statistics as stats
-from kinefract.report.statistics import Interval, holm, interval, paired_bootstrap, verdict
-
-DIGEST = "0123456789ab"
+from kinefract.report.statistics import Difference, Interval, holm, interval, paired_difference, verdict
 
 
 def predictions(rng: np.random.Generator, seeds: int, videos: int, spread: float = 0.0) -> np.ndarray:
@@ -39,99 +37,114 @@ def test_intervals_cover_the_truth_as_often_as_they_say(seeds: int) -> None:
     assert covered == pytest.approx(0.95, abs=0.015)
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_identical_predictions_have_p_1(seeds: int) -> None:
-    right = predictions(np.random.default_rng(1), seeds, 100)
-    found = paired_bootstrap(right, right, DIGEST)
+def test_identical_predictions_have_p_1() -> None:
+    right = predictions(np.random.default_rng(1), 3, 100)
+    found = paired_difference(right, right)
     assert (found.mean, found.p) == (0.0, 1.0)
     assert found.interval.low <= 0 <= found.interval.high
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(1, 1), (3, 3), (4, 2)])
-def test_a_slow_plain_bootstrap_gives_equal_numbers(ours: int, theirs: int) -> None:
+@pytest.mark.parametrize(("ours", "theirs"), [(3, 3), (4, 2)])
+def test_a_slow_analysis_of_variance_by_sums_gives_equal_numbers(ours: int, theirs: int) -> None:
     rng = np.random.default_rng(2)
-    variant, baseline = predictions(rng, ours, 37), predictions(rng, theirs, 37)
-    draws = 300
-    stream = np.random.Generator(np.random.Philox(key=int(DIGEST, 16)))
-    taken = [stream.integers(0, n, (draws, max(1, n - 1))) for n in (ours, theirs)]
-    videos = stream.integers(0, 37, (draws, 37), dtype=np.uint32)
-    differences = []
-    for draw in range(draws):
-        sides = []
-        for right, seeds in ((variant, taken[0][draw]), (baseline, taken[1][draw])):
-            hits = [sum(bool(right[seed, video]) for video in videos[draw]) / 37 for seed in seeds]
-            sides.append(sum(hits) / len(hits))
-        differences.append(sides[0] - sides[1])
-    mean = variant.mean() - baseline.mean()
-    extreme = sum(abs(drawn - mean) >= abs(mean) - 1e-12 for drawn in differences)
-    found = paired_bootstrap(variant, baseline, DIGEST, draws)
+    sides = predictions(rng, ours, 37, 0.2), predictions(rng, theirs, 37, 0.2)
+    seed_parts, left, freedoms = [], [], []
+    for right in sides:
+        n, videos = right.shape
+        hits = [[float(right[seed, video]) for video in range(videos)] for seed in range(n)]
+        of_seed = [sum(row) / videos for row in hits]
+        of_video = [sum(row[video] for row in hits) / n for video in range(videos)]
+        mean = sum(of_seed) / n
+        rest = sum(
+            (hits[seed][video] - of_seed[seed] - of_video[video] + mean) ** 2
+            for seed in range(n)
+            for video in range(videos)
+        )
+        seed_parts.append(sum((score - mean) ** 2 for score in of_seed) / (n - 1) / n)
+        left.append(rest / (n - 1) / (videos - 1) / n / videos)
+        freedoms.append(n - 1)
+    apart = [sum(map(int, sides[0][:, v])) / ours - sum(map(int, sides[1][:, v])) / theirs for v in range(37)]
+    mean = sum(apart) / 37
+    video_part = sum((value - mean) ** 2 for value in apart) / 36 / 37
+    variance = sum(seed_parts) + video_part - sum(left)
+    assert variance > max(sum(seed_parts), video_part)
+    freedom = variance**2 / (
+        sum(part**2 / n for part, n in zip(seed_parts, freedoms, strict=True)) + video_part**2 / 36
+    )
+    found = paired_difference(*sides)
+    student = scipy.stats.t(freedom, scale=variance**0.5)
     assert found.mean == pytest.approx(mean)
-    assert found.p == pytest.approx((1 + extreme) / (1 + draws))
-    low, high = np.percentile(differences, [2.5, 97.5])
-    assert (found.interval.low, found.interval.high) == (pytest.approx(low), pytest.approx(high))
+    assert found.p == pytest.approx(2 * student.sf(abs(mean)))
+    assert found.interval.high - found.mean == pytest.approx(student.ppf(0.975))
+    assert found.mean - found.interval.low == pytest.approx(student.ppf(0.975))
 
 
-def test_how_many_are_drawn_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(3)
-    variant, baseline = predictions(rng, 3, 101), predictions(rng, 3, 101)
-    whole = paired_bootstrap(variant, baseline, DIGEST, 500)
-    monkeypatch.setattr(stats, "AT_ONCE", 1000)
-    assert paired_bootstrap(variant, baseline, DIGEST, 500) == whole
-
-
-def test_the_digest_alone_decides_the_draws() -> None:
-    rng = np.random.default_rng(4)
-    variant, baseline = predictions(rng, 3, 100), predictions(rng, 3, 100)
-    first, again = (paired_bootstrap(variant, baseline, DIGEST) for _ in range(2))
-    other = paired_bootstrap(variant, baseline, "ba9876543210")
-    assert first == again
-    assert other != first
-    assert other.p == pytest.approx(first.p, abs=0.03)
-
-
-def test_one_seed_each_gives_the_interval_of_a_paired_difference() -> None:
+def test_where_seeds_agree_it_is_the_paired_t_test_over_videos() -> None:
     rng = np.random.default_rng(5)
     variant, baseline = predictions(rng, 1, 2000), predictions(rng, 1, 2000)
-    difference = variant[0].astype(float) - baseline[0]
-    half = 1.96 * difference.std() / 2000**0.5
-    found = paired_bootstrap(variant, baseline, DIGEST)
-    assert found.interval.high - found.interval.low == pytest.approx(2 * half, rel=0.04)
+    found = paired_difference(np.repeat(variant, 3, axis=0), np.repeat(baseline, 3, axis=0))
+    plain = scipy.stats.ttest_rel(variant[0].astype(float), baseline[0].astype(float))
+    assert found.p == pytest.approx(plain.pvalue)
+    ends = plain.confidence_interval()
+    assert (found.interval.low, found.interval.high) == pytest.approx((ends.low, ends.high))
 
 
-def test_the_spread_over_seeds_counts_in_full() -> None:
-    # Runs that are right on all videos or on none: only seeds vary, and the variance of a mean is s² / n.
+def test_where_videos_agree_it_is_the_t_test_of_welch_over_seeds() -> None:
+    # Runs that are right on all videos or on none: only seeds vary.
     variant = np.repeat([[True], [False], [True], [True], [False]], 50, axis=1)
-    baseline = np.zeros((5, 50), bool)
-    found = paired_bootstrap(variant, baseline, DIGEST, 4000)
-    drawn = found.interval.high - found.interval.low
-    assert drawn == pytest.approx(2 * 1.96 * (0.3 / 5) ** 0.5, rel=0.15)
+    baseline = np.repeat([[False], [False], [True]], 50, axis=1)
+    found = paired_difference(variant, baseline)
+    plain = scipy.stats.ttest_ind([1.0, 0, 1, 1, 0], [0.0, 0, 1], equal_var=False)
+    ends = plain.confidence_interval()
+    assert found.p == pytest.approx(plain.pvalue)
+    assert (found.interval.low, found.interval.high) == pytest.approx((max(-1, ends.low), min(1, ends.high)))
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.03])
-def test_equal_variants_are_seldom_told_apart(spread: float) -> None:
+def test_where_nothing_varies_the_difference_is_certain() -> None:
+    all_right, none = np.ones((2, 9), bool), np.zeros((3, 9), bool)
+    assert paired_difference(all_right, none) == Difference(1.0, Interval(1.0, 1.0), 0.0)
+    assert paired_difference(none, none) == Difference(0.0, Interval(0.0, 0.0), 1.0)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize(("seeds", "videos"), [(2, 200), (3, 200), (2, 3000), (3, 3000), (5, 3000)])
+def test_equal_variants_are_told_apart_as_seldom_as_said(seeds: int, videos: int, spread: float) -> None:
     rng = np.random.default_rng(6)
-    found = 0
-    for number in range(300):
-        both = predictions(rng, 10, 150, spread)
-        found += paired_bootstrap(both[:5], both[5:], f"{number:x}", 400).p < 0.05
-    assert found / 300 < 0.1
+    both = [predictions(rng, 2 * seeds, videos, spread) for _ in range(400)]
+    found = sum(paired_difference(right[:seeds], right[seeds:]).p < 0.05 for right in both)
+    assert found / 400 < 0.075  # 5 % and 2.3 standard deviations
+    assert not spread or found / 400 > 0.01
+
+
+def test_intervals_cover_the_true_difference() -> None:
+    # Half of the videos are a tenth likelier to be right: 0.05 over all videos that could have been drawn.
+    rng = np.random.default_rng(8)
+    covered = 0
+    for _ in range(400):
+        difficulty = rng.uniform(0.1, 0.8, 300)
+        skill = 0.03 * rng.standard_normal((6, 1))
+        harder, easier = difficulty + skill[:3], difficulty + 0.1 * (rng.random(300) < 0.5) + skill[3:]
+        found = paired_difference(rng.random((3, 300)) < easier, rng.random((3, 300)) < harder)
+        covered += found.interval.low <= 0.05 <= found.interval.high
+    assert covered / 400 == pytest.approx(0.955, abs=0.03)
 
 
 def test_a_clear_difference_is_found_and_has_a_sign() -> None:
     rng = np.random.default_rng(7)
     better = rng.random((3, 200)) < 0.7
     worse = rng.random((3, 200)) < 0.4
-    up, down = paired_bootstrap(better, worse, DIGEST), paired_bootstrap(worse, better, DIGEST)
-    assert up.p == down.p == pytest.approx(1 / 10_001)
-    assert up.mean == -down.mean
+    up, down = paired_difference(better, worse), paired_difference(worse, better)
+    assert up.p == pytest.approx(down.p)
+    assert up.p < 1e-3
+    assert up.mean == pytest.approx(-down.mean)
     assert up.interval.low > 0 > down.interval.high
 
 
-@pytest.mark.parametrize("shapes", [((3, 10), (3, 11)), ((0, 10), (1, 10)), ((1, 0), (1, 0))])
+@pytest.mark.parametrize("shapes", [((3, 10), (3, 11)), ((1, 10), (2, 10)), ((2, 1), (2, 1))])
 def test_what_cannot_be_paired_is_refused(shapes: tuple) -> None:
     variant, baseline = (np.zeros(shape, bool) for shape in shapes)
     with pytest.raises(ValueError, match="cannot pair"):
-        paired_bootstrap(variant, baseline, DIGEST)
+        paired_difference(variant, baseline)
 
 
 @pytest.mark.parametrize(

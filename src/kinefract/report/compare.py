@@ -7,8 +7,7 @@ from operator import itemgetter
 import numpy as np
 
 from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of
-from kinefract.report.statistics import holm, paired_bootstrap, verdict
-from kinefract.schema import digest_of
+from kinefract.report.statistics import holm, paired_difference, verdict
 
 PREDICTIONS = "predictions.csv"
 
@@ -22,12 +21,11 @@ class Predictions:
     right: np.ndarray
 
 
-def judged(rows: list[Row], digest: str, against: Row | None = None) -> list[Row]:
+def judged(rows: list[Row], against: Row | None = None) -> list[Row]:
     """Return the rows with each cell compared with that of the variant's baseline (``baseline_of``).
 
     Args:
         rows: The study's rows.
-        digest: The study's digest, which seeds the bootstrap.
         against: One of the rows, which all others are compared with in place of their baselines.
     """
     if against:
@@ -39,11 +37,10 @@ def judged(rows: list[Row], digest: str, against: Row | None = None) -> list[Row
     for benchmark in rows[0].cells:
         tested: list[tuple[Row, Comparison]] = []
         said = {key: _said(base.cells[benchmark]) for key, base in distinct.items()}
-        for number, (row, base) in enumerate(zip(rows, bases, strict=True)):
+        for row, base in zip(rows, bases, strict=True):
             if base is None or not row.cells[benchmark].runs or not base.cells[benchmark].runs:
                 continue
-            seed = digest_of([digest, benchmark, number])
-            comparison = _compared(row.cells[benchmark], base.cells[benchmark], said[id(base)], seed)
+            comparison = _compared(row.cells[benchmark], base.cells[benchmark], said[id(base)])
             if comparison.difference:
                 tested.append((row, comparison))
             cells[id(row)][benchmark] = replace(row.cells[benchmark], comparison=comparison)
@@ -59,7 +56,7 @@ def _said(cell: Cell) -> list[Predictions | None]:
     return [predictions(run) for run in cell.runs.values()]
 
 
-def _compared(cell: Cell, reference: Cell, said: list[Predictions | None], seed: str) -> Comparison:
+def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Comparison:
     """Return a comparison with a reference and what its runs said, its p-value not yet corrected."""
     points = cell.top1.mean - reference.top1.mean
     if min(cell.top1.n, reference.top1.n) < 2:
@@ -71,13 +68,15 @@ def _compared(cell: Cell, reference: Cell, said: list[Predictions | None], seed:
     if len({entry.paths for side in known for entry in side}) > 1:
         return Comparison(points, None, None, "not tested, the test videos differ")
     variant, base = (np.array([entry.right for entry in side]) for side in known)
-    return Comparison(points, paired_bootstrap(variant, base, seed), None, "")
+    return Comparison(points, paired_difference(variant, base), None, "")
 
 
 def predictions(run: Run) -> Predictions | None:
     """Return what a run said of the test videos; None where its ``predictions.csv`` cannot be used."""
     try:
-        with (run.folder / PREDICTIONS).open(newline="", encoding="utf-8") as stream:
+        with (run.folder / PREDICTIONS).open(
+            newline="", encoding="utf-8", errors="surrogateescape"
+        ) as stream:
             head, *lines = csv.reader(stream)
             places = [head.index(column) for column in ("path", "class", "correct")]
             paths, classes, correct = zip(*map(itemgetter(*places), lines), strict=True)

@@ -21,6 +21,7 @@ from kinefract.report.table import (
 from kinefract.specs import StudySpec
 
 TEMPLATE = "study.html.jinja"
+PUBLISHED = "; of published weights, of fine-tuning alone"
 LARGEST = 3_000_000  # bytes of a page, about; confusion matrices beyond it are left out
 
 
@@ -82,7 +83,8 @@ def _seeds_of(rows: list[Row]) -> str:
     """Return what a seed of the study stands for, where any variant is pre-trained."""
     most = max(len(row.pretrainings) for row in rows)
     if most > 1:
-        return "Each seed is a pre-training and a fine-tuning of its own."
+        published = any(row.weights for row in rows)
+        return f"Each seed is a pre-training and a fine-tuning of its own{PUBLISHED if published else ''}."
     return "Seeds are of fine-tuning; each pre-trained variant has one pre-training." if most else ""
 
 

@@ -12,9 +12,6 @@ import numpy as np
 
 LEVEL = 0.95  # of every interval
 SIGNIFICANT = 0.05  # adjusted p-values below this are a difference
-DRAWS = 10_000  # of the bootstrap
-AT_ONCE = 1 << 16  # videos drawn at a time: what a processor keeps close
-TIE = 1e-12  # differences closer than this are the same; sums are not exact
 
 BETTER, WORSE, SAME = "better", "worse", "not distinguishable"
 
@@ -46,9 +43,7 @@ def interval(values: Sequence[float]) -> Interval | None:
     """
     if len(values) < 2:
         return None
-    from scipy.special import (
-        stdtrit,
-    )  # half a second to load, which naming a study's folder need not wait for
+    from scipy.special import stdtrit  # half a second to load: naming a study's folder need not wait for it
 
     mean = statistics.fmean(values)
     half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * statistics.stdev(values)
@@ -56,67 +51,54 @@ def interval(values: Sequence[float]) -> Interval | None:
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 
-def paired_bootstrap(
-    variant: np.ndarray, baseline: np.ndarray, digest: str, draws: int = DRAWS
-) -> Difference:
-    """Test the difference of two variants on the same videos by resampling videos and seeds.
+def paired_difference(variant: np.ndarray, baseline: np.ndarray) -> Difference:
+    """Test the difference of two variants by an analysis of variance; seeds and videos are samples.
 
-    A draw takes the videos with replacement, the same for both sides, and of each side's n seeds n - 1 with
-    replacement: with n the spread over few seeds would come out too small (Rao and Wu, JASA 1988). The
-    interval is that of percentiles; the p-value is the share of draws at least as far from the difference
-    found as that is from 0 (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 16).
+    The variance of the difference is what seeds add on each side, and what videos add, the same for both
+    sides. Each of these holds the chance of a run on a single video, so what counts twice is taken off once;
+    it is what varies of a side beyond seed and video. Student's t has the degrees of freedom of Satterthwaite
+    (Biometrics Bulletin 1946). So are several readers of the same cases compared in radiology (Hillis,
+    Statistics in Medicine 2007).
 
-    It is cautious where runs of a variant differ from video to video, which resampling both counts twice. Of
-    600 pairs of equal variants, 400 videos, 0 to 4 % were told apart with three seeds at p < 0.05, 0 to 10 %
-    with two, the more the larger the spread of the seeds (0 to 5 points).
+    Of 1500 pairs of equal variants of 2, 3 or 5 seeds, whose accuracies spread by 0 to 8 points, on 150 to
+    3783 videos, 1 to 6.5 % were told apart at p < 0.05.
 
     Args:
         variant: bool, (seeds, videos): whether a run of the variant got a video right.
         baseline: The same of the baseline; its number of seeds may differ.
-        digest: Hexadecimal digits that seed the draws.
-        draws: Number of draws.
 
     Raises:
-        ValueError: the two are not about the same number of videos, or there is nothing to resample.
+        ValueError: the two are not about the same number of videos, or a side has fewer than two seeds or
+            videos.
     """
-    if variant.shape[1] != baseline.shape[1] or not variant.size or not baseline.size:
+    if variant.shape[1] != baseline.shape[1] or min(*variant.shape, *baseline.shape) < 2:
         raise ValueError(f"cannot pair predictions of shapes {variant.shape} and {baseline.shape}")
-    rng = np.random.Generator(np.random.Philox(key=int(digest, 16)))
-    weights = np.hstack([_seed_weights(rng, len(variant), draws), -_seed_weights(rng, len(baseline), draws)])
-    # Videos that the same runs got right count as one kind, of which only the number drawn matters.
-    kinds, kind = np.unique(np.vstack([variant, baseline]), axis=1, return_inverse=True)
-    found = float(variant.mean() - baseline.mean())
-    drawn = np.concatenate(
-        [
-            (_resampled_means(rng, kinds, kind.ravel(), len(part)) * part).sum(axis=1)
-            for part in np.array_split(weights, max(1, draws * kind.size // AT_ONCE))
-        ]
-    )
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    extreme = int((np.abs(drawn - found) >= abs(found) - TIE).sum())
-    return Difference(found, Interval(float(low), float(high)), (1 + extreme) / (1 + draws))
+    from scipy.special import stdtr, stdtrit  # slow to load, see above
+
+    videos = variant.shape[1]
+    by_video = variant.mean(axis=0) - baseline.mean(axis=0)
+    found, of_videos = float(by_video.mean()), float(by_video.var(ddof=1)) / videos
+    sides = (variant, baseline)
+    of_seeds = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
+    twice = sum(_left_over(side) / side.size for side in sides)
+    variance = max(sum(of_seeds) + of_videos - twice, sum(of_seeds), of_videos)
+    if variance == 0:  # no run differs from another, and no video from another
+        return Difference(found, Interval(found, found), float(found == 0))
+    parts = [
+        *(part**2 / (len(side) - 1) for part, side in zip(of_seeds, sides, strict=True)),
+        of_videos**2 / (videos - 1),
+    ]
+    freedom, error = variance**2 / sum(parts), math.sqrt(variance)
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(found) / error))
+    return Difference(found, Interval(max(-1.0, found - half), min(1.0, found + half)), p)
 
 
-def _seed_weights(rng: np.random.Generator, seeds: int, draws: int) -> np.ndarray:
-    """Return how much each seed counts in each draw: float, (draws, seeds), each row's sum 1."""
-    size = max(1, seeds - 1)
-    taken = rng.integers(0, seeds, (draws, size))
-    return (taken[:, :, None] == np.arange(seeds)).sum(axis=1) / size
-
-
-def _resampled_means(rng: np.random.Generator, kinds: np.ndarray, kind: np.ndarray, draws: int) -> np.ndarray:
-    """Return each run's mean over resampled videos: float, (draws, runs).
-
-    Args:
-        rng: The generator.
-        kinds: bool, (runs, kinds): which runs got a kind of video right.
-        kind: int, (videos): the kind of each.
-        draws: Number of draws.
-    """
-    taken = kind[rng.integers(0, kind.size, (draws, kind.size), dtype=np.uint32)]
-    taken += kinds.shape[1] * np.arange(draws)[:, None]
-    counts = np.bincount(taken.ravel(), minlength=draws * kinds.shape[1]).reshape(draws, -1)
-    return counts @ kinds.T.astype(float) / kind.size
+def _left_over(right: np.ndarray) -> float:
+    """Return the variance of predictions, (seeds, videos), beyond what seed and video explain."""
+    of_seed, of_video = right.mean(axis=1, keepdims=True), right.mean(axis=0)
+    rest = right - of_seed - of_video + right.mean()
+    return float((rest**2).sum()) / ((len(right) - 1) * (right.shape[1] - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

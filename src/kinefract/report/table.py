@@ -216,8 +216,8 @@ def table_tex(rows: list[Row]) -> str:
             lines[-1].append(base.label if base else "")
     note = (
         "Mean over seeds [95 % interval, Student's t; none for one seed]. "
-        f"Against {baseline_heading(rows)}, by a paired bootstrap over videos and seeds with Holm's "
-        "correction: + better, - worse, = not distinguishable, ? not tested. "
+        f"Against {baseline_heading(rows)}, by an analysis of variance over videos and seeds with "
+        "Holm's correction: + better, - worse, = not distinguishable, ? not tested. "
         "Compute: clips seen in pre-training, relative to the fewest."
     )
     header = ["variant", *(f"{benchmark} top-1, %" for benchmark in names), "seeds", "compute"]

@@ -64,7 +64,7 @@ def against_table(folder: Path | str, label: str) -> str:
     other = next((row for row in rows if row.label == label), None)
     if other is None:
         raise UserError(not_one_of(label, [row.label for row in rows]) + f" (variants of {spec.study})")
-    compared = [row for row in compare.judged(rows, spec.digest, other) if row.label != label]
+    compared = [row for row in compare.judged(rows, other) if row.label != label]
     columns = [_column([f"against {label}", *(row.label for row in compared)], left=True)]
     for benchmark in rows[0].cells:
         cells = [_compared(row.cells[benchmark].comparison) for row in compared]
