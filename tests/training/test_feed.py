@@ -1,6 +1,7 @@
 """Three ways to get clips of pre-training, of which two give the same."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
 from kinefract.synth.render_batch import draw_clips
 from kinefract.synth.shards import Shards
-from kinefract.training import feed
+from kinefract.training import devices, feed
 from kinefract.training.data import EpochBatches, TrainingClips, training_loader
 
 DATASET = FractalRecipe(
@@ -111,6 +112,29 @@ def test_clips_rendered_on_a_device_come_a_batch_at_a_time(monkeypatch):
     assert asked == [[6 + index for index in indices.tolist()]]
     assert windows.shape == (6, 1, 3, 1, 32, 32) and labels.tolist() == [i % 3 for i in indices.tolist()]
     assert windows.float().std() > 10
+
+
+def test_each_process_has_its_clips_on_its_own_gpu(root, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda gpu: SimpleNamespace(uuid=f"feed-{gpu}"))
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device=None: (asked.append(device), (10**9, 10**9))[1]
+    )
+    monkeypatch.setattr(feed, "ResidentClips", lambda cached, device: device)
+    monkeypatch.setattr(feed, "DeviceRenderedClips", lambda recipe, device: device)
+    monkeypatch.setattr(devices.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    devices._taken.cache_clear()
+    own = torch.device("cuda", 1)
+    try:
+        assert feed.open_source(spec_of("cache"), root) == own
+        assert feed.open_source(spec_of("online"), root) == own
+        assert asked == [own]
+        assert isinstance(feed.open_source(spec_of("cache"), root, "cpu"), feed.CachedClips)
+    finally:
+        devices._taken.cache_clear()
 
 
 def test_memory_that_is_free_is_a_plausible_number():

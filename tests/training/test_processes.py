@@ -12,7 +12,7 @@ from kinefract.errors import UserError
 from kinefract.training.processes import Processes
 
 PROGRAM = """
-import sys
+import os, sys
 from pathlib import Path
 import numpy as np, torch
 import kinefract.augment.views, kinefract.training.train
@@ -20,6 +20,7 @@ sys.path.insert(0, sys.argv[2])
 from networks import Flat
 from kinefract import objectives
 from kinefract.recipes import PretrainRecipe
+from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training
 
 class Clips:
@@ -49,18 +50,26 @@ kinefract.training.train.optimizer_for = lambda module, recipe: torch.optim.SGD(
     [weight for weight in module.parameters() if weight.requires_grad], lr=0.1
 )
 path = Path(sys.argv[1]) / "checkpoint.pt"
-Training("id", recipe, 1, objective, Clips(), path, "test", Execution(accelerator="cpu")).fit()
+# The first process alone is due to write a checkpoint, after each step.
+first = os.environ.get("RANK", "0") == "0"
+pauses = Pauses(minutes=0.0 if first else 10.0, limit=0.0 if "stop" in sys.argv else None)
+execution = Execution(accelerator="cpu", pauses=pauses)
+training = Training("id", recipe, 1, objective, Clips(), path, "test", execution)
+try:
+    training.fit(training.resume())
+except Stopped:
+    pass
 """
 
 
-def trained(folder: Path, objective: str, processes: int) -> dict:
-    folder.mkdir()
+def trained(folder: Path, objective: str, processes: int, *how: str) -> dict:
+    folder.mkdir(exist_ok=True)
     program = folder / "program.py"
     program.write_text(PROGRAM)
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [*(start if processes > 1 else [sys.executable]), str(program), str(folder)]
     done = subprocess.run(
-        [*command, str(Path(__file__).parents[1] / "objectives"), objective],
+        [*command, str(Path(__file__).parents[1] / "objectives"), objective, *how],
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,6 +89,18 @@ def test_two_processes_train_what_one_trains(tmp_path, objective):
     for first, second in zip(one["history"], two["history"], strict=True):
         assert first["loss"] == pytest.approx(second["loss"], abs=1e-5)
         assert first["top1"] == pytest.approx(second["top1"])
+
+
+def test_stopped_in_an_epoch_two_processes_go_on_with_what_they_measured(tmp_path):
+    alone = trained(tmp_path / "one", "supervised", 1)
+    stopped = trained(tmp_path / "two", "supervised", 2, "stop")
+    assert stopped["step"] == 1
+    assert (stopped["meter"]["steps"], stopped["meter"]["clips"]) == (2, 4)  # of both
+    resumed = trained(tmp_path / "two", "supervised", 2)
+    assert resumed["step"] == 6
+    for first, second in zip(alone["history"], resumed["history"], strict=True):
+        for key in ("loss", "top1", "grad_norm"):
+            assert first[key] == pytest.approx(second[key], abs=1e-5), key
 
 
 def test_a_gpu_that_is_not_there_is_one_clear_error(monkeypatch):

@@ -3,15 +3,21 @@
 import math
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from kinefract import models, objectives
 from kinefract.errors import UserError
 from kinefract.models import weights
 from kinefract.recipes import PretrainRecipe
+from kinefract.training import processes
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training, optimizer_for, rate_at, stream_seed
 
@@ -155,6 +161,42 @@ def test_sigterm_writes_a_checkpoint_and_ends(tmp_path):
     assert training(tmp_path, source=Noise(16)).resume()["step"] == 1
 
 
+WITH_WORKERS = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_train import Noise, training
+from kinefract.training.train import Execution
+
+def first_batch(batch):
+    time.sleep(1)  # both workers have begun
+    print("training", flush=True)
+    time.sleep(2)  # the signal finds the run in its first step
+
+run = training(Path(sys.argv[2]), source=Noise(16))
+run.execution = Execution(workers=2)
+run.on_first_batch = first_batch
+run.fit()
+"""
+
+
+def test_sigterm_to_all_processes_of_a_job_writes_a_checkpoint_and_ends_them(tmp_path):
+    job = subprocess.Popen(
+        [sys.executable, "-c", WITH_WORKERS, str(Path(__file__).parent), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert job.stdout.readline() == "training\n"
+    os.killpg(job.pid, signal.SIGTERM)
+    _, said = job.communicate(timeout=120)
+    assert "Stopped: test: stopped by SIGTERM, after step 1 of 16" in said
+    assert training(tmp_path, source=Noise(16)).resume()["step"] == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(job.pid, 0)
+
+
 def test_checkpoints_between_epochs_come_when_they_are_due(tmp_path):
     run = training(tmp_path, source=Noise(16))
     run.execution = Execution(pauses=Pauses(minutes=0.0))
@@ -218,3 +260,47 @@ def test_a_loss_that_is_no_number_stops_with_step_and_rate_and_keeps_the_checkpo
     ):
         run.fit()
     assert len(training(tmp_path).resume()["history"]) == 1
+
+
+def endless(run):
+    """Let the gradient overflow in every step, while the loss stays finite."""
+    run.objective.network.new_fc.weight.register_hook(lambda gradient: torch.full_like(gradient, math.inf))
+    return run
+
+
+def in_half_precision(monkeypatch, **scaling):
+    """Train in 16-mixed, which Fabric offers on GPUs alone, on the CPU."""
+
+    def fabric(**options):
+        plugin = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", **scaling))
+        return Fabric(**options | {"precision": None, "plugins": plugin})
+
+    monkeypatch.setattr(processes, "Fabric", fabric)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_gradient_that_is_not_finite_stops_with_step_and_rate(tmp_path, precision):
+    run = endless(training(tmp_path, recipe=RECIPE.model_copy(update={"precision": precision})))
+    with pytest.raises(
+        UserError, match=r"norm of the gradient is inf at step 0 \(learning rate .*; lower lr"
+    ):
+        run.fit()
+
+
+def test_a_step_that_overflows_in_half_precision_is_left_out(tmp_path, monkeypatch):
+    in_half_precision(monkeypatch, init_scale=2.0**40, backoff_factor=2.0**-30)
+    run = training(tmp_path, recipe=RECIPE.model_copy(update={"epochs": 2, "precision": "16-mixed"}))
+    before = [weight.clone() for weight in run.objective.parameters()]
+    run.fit()
+    state = run.resume()
+    assert state["precision"]["scale"] == 2.0**10
+    assert all(math.isfinite(value) for metrics in run.history for value in metrics.values())
+    assert 0 < run.history[0]["grad_norm"] < 100
+    assert any(not torch.equal(*pair) for pair in zip(before, run.objective.parameters(), strict=True))
+
+
+def test_a_gradient_that_overflows_at_any_scale_stops(tmp_path, monkeypatch):
+    in_half_precision(monkeypatch, init_scale=2.0)
+    run = endless(training(tmp_path, recipe=RECIPE.model_copy(update={"precision": "16-mixed"})))
+    with pytest.raises(UserError, match="norm of the gradient is inf at step 2 "):
+        run.fit()

@@ -23,6 +23,7 @@ from kinefract.files import write_text, written_whole
 from kinefract.progress import progress
 from kinefract.recipes import FinetuneRecipe
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
+from kinefract.training.devices import own_gpu
 
 PER_CLASS, CONFUSION, MISTAKES = "per_class.csv", "confusion.svg", "mistakes.png"
 
@@ -45,10 +46,10 @@ def scores(
     Raises:
         UserError: a video cannot be read, scores are no numbers, or a GPU is asked for and there is none.
     """
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError("a GPU was asked for, but torch sees none; use --accelerator cpu, or auto")
+    gpu = own_gpu(accelerator)
     torch.set_num_threads(recipe.threads)
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=recipe.precision)
+    devices = 1 if gpu is None else [gpu]
+    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
     model = fabric.setup_module(model).eval()
     loader = evaluation_loader(EvaluationWindows(source or Videos(videos), recipe), workers)
     results = []

@@ -1,5 +1,6 @@
 """Clips for training: windows of videos, cropped, in an order that seed and epoch alone decide."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -163,11 +164,22 @@ class EvaluationWindows(Dataset):
         return frames.unflatten(0, (len(starts), recipe.frames))
 
 
+def ignore_sigterm(worker: int) -> None:
+    """Let a worker go on at SIGTERM, which schedulers send to all processes of a job.
+
+    The training process needs its workers to finish its step. It ends them after its checkpoint; where it is
+    killed they end by themselves.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def training_loader(clips: TrainingClips, batches: EpochBatches, workers: int) -> DataLoader:
     """Load batches of (uint8 (B, views, T, C, size, size), labels, indices) in workers (0: in this one)."""
     # What lies on the device can neither pass through a worker nor be pinned.
     workers, pinned = (0, False) if clips.on_device else (workers, torch.cuda.is_available())
-    return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned)
+    return DataLoader(
+        clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned, worker_init_fn=ignore_sigterm
+    )
 
 
 def evaluation_loader(windows: EvaluationWindows, workers: int) -> DataLoader:

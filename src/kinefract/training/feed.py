@@ -20,6 +20,7 @@ from kinefract.synth.render_batch import draw_clips
 from kinefract.synth.shards import Shards
 from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
 from kinefract.training.data import ClipSource
+from kinefract.training.devices import own_gpu
 
 CACHES = "data/cache"
 SHARE_OF_MEMORY = 0.25  # that a cache may take of what is free, for its pages to stay there
@@ -33,14 +34,15 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
     once, else the shards. Both give the same clips, so what is picked changes no result on a CPU.
 
     Raises:
-        UserError: the dataset is missing or damaged, or the cache cannot be written.
+        UserError: the dataset is missing or damaged, the cache cannot be written, or as of ``own_gpu``.
     """
     recipe, dataset = spec.recipe, spec.dataset.recipe
-    gpu = accelerator != "cpu" and torch.cuda.is_available()
+    gpu = own_gpu(accelerator)
+    device = None if gpu is None else torch.device("cuda", gpu)
     if recipe.source == "online":
-        on_gpu = gpu and isinstance(dataset, FractalRecipe)
+        on_gpu = device if isinstance(dataset, FractalRecipe) else None
         say(f"{spec.name}: clips are rendered on {'the GPU' if on_gpu else 'CPUs'}, new ones each epoch")
-        return DeviceRenderedClips(dataset, torch.device("cuda")) if on_gpu else OnlineClips(dataset)
+        return DeviceRenderedClips(dataset, on_gpu) if on_gpu else OnlineClips(dataset)
     shards = Shards(root / spec.dataset.folder)
     if recipe.source == "shards":
         return shards
@@ -51,10 +53,10 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
         say(f"{spec.name}: clips are decoded from shards; their frames would take {size / 1e9:.1f} GB")
         return shards
     cached = CachedClips.of(shards, folder)
-    resident = gpu and size <= SHARE_OF_GPU * torch.cuda.mem_get_info()[0]
+    resident = device is not None and size <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
     place = "in the GPU's memory" if resident else "mapped into memory"
     say(f"{spec.name}: clips come from a cache of decoded frames, {size / 1e9:.2f} GB, {place}")
-    return ResidentClips(cached, torch.device("cuda")) if resident else cached
+    return ResidentClips(cached, device) if resident else cached
 
 
 def free_memory() -> int:

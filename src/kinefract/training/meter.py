@@ -1,5 +1,6 @@
 """What an epoch of training measures: means over its steps, and where its time went."""
 
+import math
 import resource
 import time
 from collections.abc import Callable
@@ -7,18 +8,28 @@ from typing import Any
 
 import torch
 
+COUNTED = ("loss", "correct", "norm", "skipped", "steps", "clips")  # by each process of its share
 PARTS = ("data", "augment", "network")  # of a step, in their order
 
 
 class Meter:
     """Sums over the steps of one epoch. A resumed run goes on with the sums of the one before.
 
+    Of several processes the first goes on with the sums of all, the others from nothing.
+
     On a GPU times are taken there, so that nothing waits for them before the epoch ends.
     """
 
     def __init__(self, device: torch.device, state: dict[str, Any] | None = None) -> None:
         self._device = device
-        self._sums: dict[str, float] = {"loss": 0.0, "correct": 0.0, "norm": 0.0, "steps": 0, "clips": 0}
+        self._sums: dict[str, float] = {
+            "loss": 0.0,
+            "correct": 0.0,
+            "norm": 0.0,
+            "skipped": 0,
+            "steps": 0,
+            "clips": 0,
+        }
         self._sums |= {"seconds": 0.0, **dict.fromkeys(PARTS, 0.0)} | (state or {})
         self._new: list[torch.Tensor] = []
         self._marks: list[list] = []
@@ -32,15 +43,19 @@ class Meter:
     def step_done(
         self, loss: torch.Tensor, correct: torch.Tensor, norm: torch.Tensor | None, clips: int
     ) -> None:
-        """Note the figures of one step, left on the device."""
+        """Note the figures of one step, left on the device; a step whose norm is not finite was skipped."""
         norm = torch.zeros(()) if norm is None else norm
         self._new.append(torch.stack([loss.detach().float(), correct.float(), norm.to(loss.device).float()]))
         self._sums["clips"] += clips
         self.mark()
         self._marks.append([self._marks[-1][-1]])
 
-    def state(self) -> dict[str, float]:
-        """Return the sums so far, as plain numbers."""
+    def state(self, total: Callable[[list[float]], list[float]] = list) -> dict[str, float]:
+        """Return the sums so far, as plain numbers: what is counted of all processes, times of this one.
+
+        Args:
+            total: Adds numbers up over all processes.
+        """
         if self._new:
             if self._device.type == "cuda":
                 torch.cuda.synchronize(self._device)
@@ -48,7 +63,8 @@ class Meter:
             for loss, correct, norm in torch.stack(self._new).double().tolist():
                 self._sums["loss"] += loss
                 self._sums["correct"] += correct
-                self._sums["norm"] += norm
+                self._sums["norm"] += norm if math.isfinite(norm) else 0.0
+                self._sums["skipped"] += not math.isfinite(norm)
             self._sums["steps"] += len(self._new)
             for marks in self._marks[:-1]:
                 for part, begin, end in zip(PARTS, marks[:-1], marks[1:], strict=True):
@@ -57,21 +73,20 @@ class Meter:
         now = time.perf_counter()
         self._sums["seconds"] += now - self._start
         self._start = now
-        return dict(self._sums)
+        counted = total([self._sums[key] for key in COUNTED])
+        return self._sums | dict(zip(COUNTED, counted, strict=True))
 
     def metrics(self, total: Callable[[list[float]], list[float]] = list) -> dict[str, float]:
         """Return loss, top1, grad_norm, clips_per_second, the shares of the time, megabytes and seconds.
 
-        Args:
-            total: Adds numbers up over all processes.
+        ``total`` is as for ``state``.
         """
-        sums = self.state()
-        loss, correct, clips, steps = total([sums[key] for key in ("loss", "correct", "clips", "steps")])
-        seconds = sums["seconds"]
+        sums = self.state(total)
+        clips, seconds = sums["clips"], sums["seconds"]
         return {
-            "loss": loss / steps,
-            "top1": correct / clips,
-            "grad_norm": sums["norm"] / sums["steps"],
+            "loss": sums["loss"] / sums["steps"],
+            "top1": sums["correct"] / clips,
+            "grad_norm": sums["norm"] / max(1, sums["steps"] - sums["skipped"]),
             "clips_per_second": round(clips / seconds, 2),
             **{f"{part}_share": round(sums[part] / seconds, 4) for part in PARTS},
             "megabytes": round(self._megabytes()),

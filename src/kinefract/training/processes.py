@@ -1,12 +1,16 @@
 """Processes that train one network together, one a GPU, started by `torchrun`; usually there is just one."""
 
 import os
+from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from kinefract.errors import UserError
+from kinefract.training.devices import own_gpu
+
+T = TypeVar("T")
 
 
 class Processes:
@@ -22,15 +26,14 @@ class Processes:
         """Join the other processes that `torchrun` started, if it did.
 
         Raises:
-            UserError: a GPU is asked for and there is none.
+            UserError: a GPU is asked for and there is none, or there are fewer than processes.
         """
-        if accelerator == "cuda" and not torch.cuda.is_available():
-            raise UserError("a GPU was asked for, but torch sees none; use --accelerator cpu, or auto")
+        gpu = own_gpu(accelerator)
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(self.size)))
         self.fabric = Fabric(
             accelerator=accelerator,
-            devices=local,
+            devices=local if self.size > 1 or gpu is None else [gpu],
             num_nodes=self.size // local,
             strategy="ddp" if self.size > 1 else "auto",
             precision=precision,
@@ -67,6 +70,6 @@ class Processes:
         own = torch.tensor(values, dtype=torch.float64, device=self.device)
         return self.fabric.all_reduce(own, reduce_op="sum").tolist()
 
-    def agree(self, flag: bool) -> bool:
-        """Tell whether the first process says yes, so that all do the same."""
-        return bool(self.fabric.broadcast(flag)) if self.size > 1 else flag
+    def agree(self, value: T) -> T:
+        """Return what the first process says, so that all do the same."""
+        return self.fabric.broadcast(value) if self.size > 1 else value

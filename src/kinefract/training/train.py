@@ -26,6 +26,7 @@ from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
 
 REFERENCE_BATCH = 32  # the batch that learning rates in recipes are given for
+LEAST_SCALE = 1.0  # of the loss in 16-mixed: a gradient that overflows at less has diverged
 AUGMENT, DROPOUT = "augment", "dropout"  # purposes that keep random streams of one step apart
 
 
@@ -106,7 +107,7 @@ class Training:
         """Train from ``state`` (a checkpoint, or None for the start) to the last epoch.
 
         Raises:
-            UserError: the loss is no longer a finite number, or memory of the GPU runs out; the last
+            UserError: the loss or the gradient is no longer finite, or memory of the GPU runs out; the last
                 checkpoint is kept.
             Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is written.
         """
@@ -124,6 +125,8 @@ class Training:
         processes = Processes(recipe.precision, self.execution.accelerator)
         processes.check_batch(recipe.batch_size)
         fabric, device = processes.fabric, processes.device
+        # In 16-mixed it leaves out a step whose gradient overflows, and halves its scale for the next.
+        scaler = getattr(fabric.strategy.precision, "scaler", None)
         if recipe.compile:
             self.objective.compile()
         self.objective = processes.prepare(self.objective)
@@ -133,7 +136,7 @@ class Training:
             optimizer.load_state_dict(state["optimizer"])
             fabric.strategy.precision.load_state_dict(state["precision"])
         step = state["step"] if state else 0
-        meter = Meter(device, state["meter"] if state else None)
+        meter = Meter(device, state["meter"] if state and processes.rank == 0 else None)
         share = (processes.rank, processes.size)
         batches = EpochBatches(
             len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
@@ -143,14 +146,15 @@ class Training:
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
 
-        def save() -> None:
+        def save() -> None:  # called by all processes, which add up what they measured
+            measured = meter.state(processes.total) if step % batches.per_epoch else None
             if processes.rank:
                 return
             content = {
                 "spec": self.spec_id,
                 "history": self.history,
                 "step": step,
-                "meter": meter.state() if step % batches.per_epoch else None,
+                "meter": measured,
                 "objective": self.objective.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "precision": fabric.strategy.precision.state_dict(),
@@ -175,34 +179,42 @@ class Training:
                     self.on_first_batch(torch.stack(views))
                 meter.mark()
                 loss, correct = objective(views, labels.to(device), numbers.to(device), processes.gather)
-                if not torch.isfinite(loss):
-                    raise UserError(self._not_finite(loss.item(), step, lr, numbers.tolist()))
                 optimizer.zero_grad()
                 fabric.backward(loss)
-                norm = fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_norm)
+                norm = fabric.clip_gradients(
+                    objective, optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
+                )
+                if not torch.isfinite(loss + norm):  # the one wait for the GPU in a step
+                    skipped = scaler and scaler.get_scale() >= LEAST_SCALE and torch.isfinite(loss)
+                    if not skipped:
+                        raise UserError(self._not_finite(loss, norm, step, lr, numbers.tolist()))
                 optimizer.step()
                 step += 1
                 self.objective.after_step(step / steps)
                 meter.step_done(loss, correct, norm, len(labels))
-                if step % batches.per_epoch == 0:
+                ended = step % batches.per_epoch == 0
+                if ended:
                     metrics = meter.metrics(processes.total)
                     self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
                     meter = Meter(device)
                     save()
                     if processes.rank == 0:
                         self.on_epoch(self.history[-1])
-                elif pauses.due():
+                due, why = processes.agree((pauses.due(), pauses.stop()))
+                if (due or why) and not ended:
                     save()
-                if step < steps and processes.agree(pauses.stop() is not None):
-                    save()
-                    why = pauses.stop() or "stopped"
+                if why and step < steps:
                     raise Stopped(
                         f"{self.what}: {why}, after step {step} of {steps}; run it again to go on from there"
                     )
 
-    def _not_finite(self, loss: float, step: int, lr: float, clips: list[int]) -> str:
+    def _not_finite(
+        self, loss: torch.Tensor, norm: torch.Tensor, step: int, lr: float, clips: list[int]
+    ) -> str:
+        what = "norm of the gradient" if torch.isfinite(loss) else "loss"
+        value = (norm if torch.isfinite(loss) else loss).item()
         shown = ", ".join(map(str, sorted(clips)[:40])) + (", ..." if len(clips) > 40 else "")
         return (
-            f"{self.what}: the loss is {loss} at step {step} (learning rate {lr:.2g}, clips {shown}); "
+            f"{self.what}: the {what} is {value} at step {step} (learning rate {lr:.2g}, clips {shown}); "
             f"lower lr, or raise warmup_epochs; {self.checkpoint} is the last good checkpoint"
         )

@@ -1,0 +1,69 @@
+"""Which GPU a process computes on: one that no other job of kinefract on this machine holds."""
+
+import fcntl
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from kinefract.errors import UserError
+
+_held: list[int] = []  # open files, whose locks last as long as the process
+
+
+def own_gpu(accelerator: str = "auto") -> int | None:
+    """Return the number of this process's GPU, the same at each call; None where it computes on a CPU.
+
+    One that `torchrun` started has the GPU of its number on the machine. Another takes the first that is
+    free; where none is, it shares the first rather than wait.
+
+    Raises:
+        UserError: a GPU is asked for and there is none, or there are fewer than processes.
+    """
+    if accelerator == "cpu":
+        return None
+    if torch.cuda.is_available():
+        return _taken()
+    if accelerator == "cuda":
+        raise UserError("a GPU was asked for, but torch sees none; use --accelerator cpu, or auto")
+    return None
+
+
+@cache
+def _taken() -> int:
+    seen, local = torch.cuda.device_count(), os.environ.get("LOCAL_RANK")
+    if local is None:
+        return next(filter(_hold, range(seen)), 0)
+    if int(local) >= seen:
+        raise UserError(f"process {local} has no GPU, torch sees {seen} here; start one process a GPU")
+    _hold(int(local))  # for jobs that choose
+    return int(local)
+
+
+def _hold(gpu: int) -> bool:
+    """Take a GPU as this process's own, if no other has."""
+    name = getattr(torch.cuda.get_device_properties(gpu), "uuid", gpu)
+    path = Path(tempfile.gettempdir()) / f"kinefract-gpu-{name}.lock"
+    try:
+        file = _open(path)
+    except OSError:  # another user's, who lets nobody read it
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return False
+    _held.append(file)
+    return True
+
+
+def _open(path: Path) -> int:
+    """Open a file to be locked; readable is enough, so that users may share it."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        os.fchmod(file, 0o644)  # whatever the umask
+        return file
