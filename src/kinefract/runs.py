@@ -78,6 +78,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict:
     spec = FinetuneSpec.read(spec_path)
     root = project_root(spec_path)
     videos = index.read(root / spec.benchmark.folder)
+    read_from = index.told(root / spec.benchmark.folder, root)
     recipe, network = spec.recipe, spec.network
     names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
     model = weights.seeded(
@@ -91,7 +92,9 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict:
     def finish() -> dict:
         write_json(folder / CLASSES, names)
         workers, accelerator = execution.workers, execution.accelerator
-        return evaluate(model, test, recipe, folder / PREDICTIONS, root, workers, names, accelerator, tested)
+        out = folder / PREDICTIONS
+        figures = evaluate(model, test, recipe, out, root, workers, names, accelerator, tested)
+        return {**figures, "index": read_from}
 
     objective = (
         LinearProbe(model) if recipe.method == "linear_probe" else objectives.build("supervised", model)

@@ -516,9 +516,6 @@ def test_killed_half_way_it_starts_over(program, put, target, tmp_path):
         if (partial / TREE[0].name).exists():
             break
         time.sleep(0.1)
-    with pytest.raises(UserError, match="another process is unpacking"):
-        unpack([archive], target, "test")
-    assert (partial / TREE[0].name).exists()
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not target.exists() and (partial / TREE[0].name).exists()
@@ -528,6 +525,25 @@ def test_killed_half_way_it_starts_over(program, put, target, tmp_path):
     assert contents(target) == expected(TREE)
     assert names(target.parent) == ["bench"]
     assert archive.exists()
+
+
+def test_of_two_processes_one_unpacks_and_the_other_waits(program, put, target, capfd):
+    calls = target.parent.parent / "calls"
+    program(
+        f"pathlib.Path({str(calls)!r}).open('a').write('once\\n'); time.sleep(0.5)\n"
+        f"out.write({b''.join(entry.data for entry in TREE)!r})"
+    )
+    archive = put(compressed(TREE))
+    unpack([archive], target.with_name("alone"), "test")
+    alone = calls.read_text()
+    calls.unlink()
+    code = "import sys; from pathlib import Path; from kinefract.benchmarks.archives import unpack\n"
+    code += "unpack([Path(sys.argv[1])], Path(sys.argv[2]), 'test')"
+    processes = [subprocess.Popen([sys.executable, "-c", code, archive, target]) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert "another process is unpacking test, waiting for it" in capfd.readouterr().err
+    assert calls.read_text() == alone
+    assert contents(target) == expected(TREE) and names(target.parent) == ["alone", "bench"]
 
 
 def test_a_link_in_place_of_the_partial_folder_is_not_followed(put, target, tmp_path):

@@ -103,12 +103,13 @@ def test_every_suffix_of_videos_counts_in_any_case_and_folders_of_pictures(tmp_p
         pictures(tmp_path / "own" / split / "x/pictures.d")
     put(tmp_path / "own/train", "x/notes.txt", "x/more.TXT", "x/noname", "y/.hidden.mp4", ".git/a.mp4")
     put(tmp_path / "own/train/x/deeper", "a.mp4")
+    pictures(tmp_path / "own/train/y/thumbnails and/videos")
     found = listed(FolderRecipe(root="own"), tmp_path)
     assert {name for _, _, name in found} == {*names, "pictures.d"}
     assert len(found) == 4 * len(names) + 2
     said = capsys.readouterr().err
-    assert "4 files and folders are no videos and are passed over" in said
-    for kind in ("1 .txt", "1 .TXT", "1 without suffix", "1 folders"):
+    assert "5 files and folders are no videos and are passed over" in said
+    for kind in ("1 .txt", "1 .TXT", "1 without suffix", "2 folders"):
         assert kind in said
 
 
@@ -117,6 +118,35 @@ def test_a_folder_of_pictures_is_indexed(tmp_path):
         pictures(tmp_path / f"own/{split}/x/$(a) 'b'")
         pictures(tmp_path / f"own/{split}/y/1", 4)
     assert sorted(v.length for v in built(FolderRecipe(root="own"), tmp_path)) == [3, 3, 4, 4]
+
+
+def test_thumbnails_beside_videos_make_no_video_of_their_folder(tmp_path):
+    for split in ("train", "test"):
+        put(tmp_path / "own" / split, "x/1.mp4", "x/2.mp4", "y/1.mp4", data=movie(0))
+        Image.new("RGB", (32, 24)).save(tmp_path / "own" / split / "x/thumbnail.jpg")
+        pictures(tmp_path / "own" / split / "y/2")
+        Image.new("RGB", (32, 24)).save(tmp_path / "own" / split / "y/cover.png")
+    found = listed(FolderRecipe(root="own"), tmp_path)
+    names = [("x", "1.mp4"), ("x", "2.mp4"), ("y", "1.mp4"), ("y", "2")]
+    assert found == sorted((label, split, name) for label, name in names for split in ("train", "test"))
+
+
+@pytest.mark.parametrize("left", ["clip.xyz", "deeper/1.mp4", ".hidden.mp4"])
+def test_a_class_folder_without_videos_is_named(tmp_path, left):
+    for split in ("train", "test"):
+        put(tmp_path / "own" / split, "x/1.mp4", "y/1.mp4", f"lost/{left}")
+    with pytest.raises(UserError, match="folders of classes that hold no video: lost; bring the videos"):
+        listed(FolderRecipe(root="own"), tmp_path)
+    for settings in ({"classes": ("x", "y")}, {"allow_missing": True}):
+        found = listed(FolderRecipe(root="own", **settings), tmp_path)
+        assert {label for label, _, _ in found} == {"x", "y"}
+
+
+@pytest.mark.parametrize("files", [["train/1.mp4", "test/1.mp4"], ["train/x/1.mp4", "test/1.mp4"]])
+def test_a_split_without_class_folders_is_no_class(tmp_path, files):
+    put(tmp_path / "own", *files, data=movie(0))
+    with pytest.raises(UserError, match="holds no folders of classes in test"):
+        listed(FolderRecipe(root="own"), tmp_path)
 
 
 def many(top, classes=("a", "b", "c"), count=200):
@@ -164,7 +194,7 @@ def test_a_class_may_be_named_train(tmp_path):
     [
         ([], "cannot read the folder .*own: No such file"),
         (["a/1.mp4", "a/2.mp4"], "needs videos of two classes, this has a"),
-        (["a/1.txt", "b/2.txt"], "needs videos of two classes, this has none"),
+        (["a/1.txt", "b/2.txt"], "folders of classes that hold no video: a, b"),
         (["1.mp4", "2.mp4"], "needs videos of two classes, this has none"),
         (["a/1.mp4", "a/2.mp4", "b/1.mp4", "c d/1.mp4"], "one to train and one to test: b, c d"),
         (["train/a/1.mp4", "test/a/1.mp4", "val/a/1.mp4"], "are no split: val; rename"),

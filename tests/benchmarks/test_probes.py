@@ -8,6 +8,7 @@ from PIL import Image
 from trees import FRAMES, HEIGHT, WIDTH, movie, write_videos
 
 from kinefract import video
+from kinefract.benchmarks import probes
 from kinefract.benchmarks.probes import PROBES, probe_all
 from kinefract.benchmarks.recipes import Entry
 
@@ -59,6 +60,21 @@ def test_a_file_is_decoded_once_until_it_changes(entries, tmp_path, decoded):
     (tmp_path / "videos/deep/a.mp4").write_bytes(movie(0)[:-100])
     assert "deep/a.mp4" in probed(entries, tmp_path)[1][0]
     assert sorted(decoded) == sorted([NAMES[1], "a.mp4"])
+
+
+def test_what_was_found_is_remembered_while_others_are_read(entries, tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr(probes, "SECONDS_BETWEEN_SAVES", 0)
+    kept = []
+
+    def spy(folder, text, write=probes.write_text):
+        write(folder, text)
+        kept.append(len(list((tmp_path / "project" / PROBES).iterdir())))
+
+    monkeypatch.setattr(probes, "write_text", spy)
+    found = probed(entries, tmp_path)
+    assert len(kept) > 2  # of two folders, so at the end alone there would be two
+    decoded.clear()
+    assert probed(entries, tmp_path) == found and decoded == []
 
 
 def test_what_cannot_be_read_is_tried_again(entries, tmp_path, decoded):

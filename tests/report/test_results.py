@@ -1,11 +1,13 @@
 """Reading a study's runs: scores over seeds, and what is said of runs that are not there."""
 
+import json
 import statistics
 from pathlib import Path
 
 import pytest
 from madeup import make_up
 
+from kinefract.benchmarks.index import told
 from kinefract.errors import UserError
 from kinefract.report import results
 
@@ -57,3 +59,19 @@ def test_a_damaged_result_is_named(tmp_path: Path, content: str, said: str) -> N
     (damaged / "result.json").write_text(content)
     with pytest.raises(UserError, match=rf"{damaged.name}: .*{said}"):
         results.read(tmp_path, made.study)
+
+
+def test_a_run_on_a_benchmark_that_was_indexed_anew_since_is_named(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    folder = made.finetune_folder(1, "motions", 1)
+    listed = tmp_path / "data/benchmarks/motions-0/index.csv"
+    listed.parent.mkdir(parents=True)
+    listed.write_text("a video")
+    facts = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(facts | {"index": told(listed.parent, tmp_path)}))
+    assert not results.look(tmp_path, made.study).missing
+    listed.write_text("another video")
+    with pytest.raises(UserError, match=rf"{folder.name}: .*indexed anew since.*delete its folder"):
+        results.read(tmp_path, made.study)
+    listed.unlink()  # as in a clone that has the results alone
+    assert not results.look(tmp_path, made.study).missing

@@ -135,6 +135,16 @@ def test_other_or_changed_videos_make_it_anew(videos, tmp_path):
         np.testing.assert_array_equal(source.read(1, [2]), decoded(chosen[1], [2], 24))
 
 
+def test_a_picture_that_changes_in_its_folder_makes_it_anew(tmp_path):
+    item = entry(tmp_path / "pictures", 0, 3, 20, 30)
+    item.path.mkdir()
+    for value in (10, 200):
+        for number in range(3):
+            Image.new("RGB", (30, 20), (value,) * 3).save(item.path / f"{number}.png")
+        frames = CachedVideos([item], tmp_path / "cache", 16).read(0, [0, 1, 2])
+        assert (frames == value).all()
+
+
 def test_frames_without_their_index_count_for_nothing(videos, tmp_path, monkeypatch):
     first, second = ([videos[2]._replace(start=start, end=start + 4)] for start in (0, 5))
     CachedVideos(first, tmp_path / "some", 24)

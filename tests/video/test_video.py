@@ -381,6 +381,18 @@ def test_frames_are_upright_as_ffmpeg_shows_them(tmp_path, degrees, hflip, vflip
     assert video.probe(path)[2:] == (expected.shape[1], expected.shape[0])
 
 
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_a_turn_that_the_stream_tells_holds_for_every_frame(tmp_path, container):
+    plain, turned = tmp_path / "plain.mp4", tmp_path / f"turned.{container}"
+    plain.write_bytes(made_video("mp4", "libx264"))
+    orientation = "h264_metadata=display_orientation=insert:rotate=90"
+    ffmpeg("-i", plain, "-c", "copy", "-bsf:v", orientation, turned)
+    whole, info = video.decode(turned), video.probe(turned)
+    assert whole.shape[1:3] == video.decode(plain).shape[2:0:-1] == (info.height, info.width)
+    for index in range(len(whole)):
+        assert np.array_equal(video.decode(turned, [index])[0], whole[index])
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

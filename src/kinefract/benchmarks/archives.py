@@ -5,7 +5,6 @@ are written: ``archive_readers`` tells what an archive holds, this module decide
 """
 
 import bz2
-import fcntl
 import gzip
 import lzma
 import os
@@ -32,7 +31,7 @@ from kinefract.benchmarks.archive_readers import (
     shown,
 )
 from kinefract.errors import UserError
-from kinefract.files import in_bytes
+from kinefract.files import in_bytes, locked
 from kinefract.progress import progress
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -68,7 +67,7 @@ def unpack(archives: Sequence[Path], folder: Path, what: str, limits: Limits = L
     rar of 51) is unpacked into the folder that holds it and not kept. Members go into ``.<name>.partial``
     beside ``folder``, which is renamed at the end; what a killed call left there is cleared by the next one.
     Files get mode 0644 and folders 0755. A path that several members have is taken once if they hold the same
-    bytes.
+    bytes. Of several processes that want the folder one unpacks and the others wait.
 
     A tar file has no checksum of its members' bytes: damage within them shows only where it is compressed.
 
@@ -85,8 +84,7 @@ def unpack(archives: Sequence[Path], folder: Path, what: str, limits: Limits = L
         UserError: a member would be written outside the folder, is a link or a device, is encrypted, holds
             more or fewer bytes than it declares or other bytes than another member of its name; a limit is
             passed; an archive is missing, damaged, cut short, empty or of no known kind; a rar is compressed
-            and there is no program to read it; no room on the disk; another process unpacks into ``folder``.
-            Nothing is left then.
+            and there is no program to read it; no room on the disk. Nothing is left then.
     """
     folder = Path(folder)
     if not archives:
@@ -94,12 +92,15 @@ def unpack(archives: Sequence[Path], folder: Path, what: str, limits: Limits = L
     if _there(folder):
         return folder
     try:
-        with _partial(folder) as partial:
-            tree = _Tree(partial, what, limits)
-            for archive in archives:
-                tree.add(Path(archive))
-            os.sync()
-            partial.rename(folder)
+        with locked(folder.with_name(f".{folder.name}.lock"), f"is unpacking {what}"):
+            if _there(folder):  # by another process, while this one waited
+                return folder
+            with _partial(folder) as partial:
+                tree = _Tree(partial, what, limits)
+                for archive in archives:
+                    tree.add(Path(archive))
+                os.sync()
+                partial.rename(folder)
     except OSError as error:
         raise UserError(f"cannot unpack {what} into {folder}: {error.strerror or error}") from error
     return folder
@@ -113,30 +114,19 @@ def _there(folder: Path) -> bool:
 
 @contextmanager
 def _partial(folder: Path) -> Iterator[Path]:
-    """Yield the empty folder that becomes ``folder``, locked; remove it after an exception."""
+    """Yield the empty folder that becomes ``folder``; remove it after an exception."""
     partial = folder.with_name(f".{folder.name}.partial")
-    if partial.is_symlink() or partial.is_file():
-        partial.unlink()
-    partial.mkdir(parents=True, exist_ok=True)
-    handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    if partial.is_dir() and not partial.is_symlink():
+        shutil.rmtree(partial)  # what a killed call left
+    else:
+        partial.unlink(missing_ok=True)
+    partial.mkdir()
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UserError(f"another process is unpacking into {folder}: wait until it has ended") from None
-    try:
-        for left in partial.iterdir():
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left)
-            else:
-                left.unlink()
         partial.chmod(0o755)
         yield partial
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    finally:
-        os.close(handle)
 
 
 def _is_rar(path: Path) -> bool:

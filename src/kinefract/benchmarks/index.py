@@ -16,7 +16,7 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.sheet import write_sheet
 from kinefract.errors import UserError
-from kinefract.files import write_json, write_text, written_whole
+from kinefract.files import sha256, write_json, write_text, written_whole
 from kinefract.progress import say
 
 INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
@@ -38,6 +38,7 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     video.require_ffmpeg()
     root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)  # of an index made before: its labels may be others
     contents = recipe.contents(root, folder)
     classes = contents.classes
     _check(classes, contents.entries)
@@ -76,6 +77,22 @@ def read(folder: Path) -> list[Video]:
         raise UserError(
             f"{path} is no index of a benchmark ({error}): remove its folder, index again"
         ) from error
+
+
+def told(folder: Path, root: Path) -> dict[str, str]:
+    """Return which index this is: its ``file``, from the project's folder, and its ``sha256``.
+
+    Raises:
+        OSError: there is none.
+    """
+    path = Path(folder) / INDEX
+    return {"file": path.relative_to(root).as_posix(), "sha256": sha256(path)}
+
+
+def is_as_told(facts: dict[str, str], root: Path) -> bool:
+    """Tell whether an index is what ``told`` said; an index that is not there is not held to be another."""
+    path = Path(root) / facts["file"]
+    return not path.exists() or sha256(path) == facts["sha256"]
 
 
 def _check(classes: list[str], entries: list[Entry]) -> None:

@@ -44,7 +44,12 @@ SUFFIXES = (
     ".flv",
     ".gif",
     ".ts",
+    ".mts",
+    ".m2ts",
     ".3gp",
+    ".ogv",
+    ".asf",
+    ".vob",
 )
 NEEDED, OPTIONAL = ("path", "label", "split"), ("group", "start", "end")
 
@@ -125,12 +130,19 @@ class FolderRecipe(OwnRecipe):
         """List the videos. Hidden files are passed over; how many others are no videos is said.
 
         Raises:
-            UserError: the folder is missing, or its layout is neither of the two; a class is unknown.
+            UserError: the folder is missing, or its layout is neither of the two; a class is unknown or its
+                folder holds no video.
         """
         return self._contents(self.root, root, folder)
 
     def listed(self, place: Path) -> list[Listed]:
-        videos = in_class_folders(place)
+        videos, empty = in_class_folders(place)
+        empty = [name for name in empty if name in (self.classes or empty)]
+        if empty and not self.allow_missing:
+            raise UserError(
+                f"{place}: folders of classes that hold no video: {_named(empty)}; "
+                "bring the videos, name the classes wanted in `classes:`, or set `allow_missing: true`"
+            )
         return videos if all(video.split for video in videos) else self._drawn(videos, place)
 
     def _drawn(self, videos: list[Listed], place: Path) -> list[Listed]:
@@ -183,10 +195,13 @@ class CsvRecipe(OwnRecipe):
         return videos
 
 
-def in_class_folders(place: Path) -> list[Listed]:
+def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
     """List the videos of ``<class>/*``, their split an empty text, or of ``<split>/<class>/*``.
 
     Hidden files are passed over; how many others are no videos is said.
+
+    Returns:
+        The videos, and the classes whose folders hold none.
 
     Raises:
         UserError: the folder is missing, or its layout is neither of the two.
@@ -199,15 +214,19 @@ def in_class_folders(place: Path) -> list[Listed]:
             f"{place}: beside {', '.join(SPLITS)} there are folders that are no split: "
             f"{_named(strange)}; rename or move them"
         )
-    videos = [
-        Listed(path, name, split, path)
-        for split in given or [""]
-        for path, name in _in_classes(place, split, others)
-    ]
+    if set(found) <= set(SPLITS) and (flat := sorted(set(found) - set(given))):
+        raise UserError(f"{place}: holds no folders of classes in {', '.join(flat)}")
+    videos: list[Listed] = []
+    classes = set()
+    for split in given or [""]:
+        for name, own in _in_classes(place / split, others):
+            classes.add(name)
+            paths = [path.relative_to(place).as_posix() for path in own]
+            videos += [Listed(path, name, split, path) for path in paths]
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
         say(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
-    return videos
+    return videos, sorted(classes - {video.class_name for video in videos})
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -223,22 +242,23 @@ def _has_folders(folder: Path) -> bool:
 
 
 def _is_video(path: Path) -> bool:
+    """Tell whether a path is a file of a video, or a folder of pictures that holds no video itself."""
     if path.is_dir():
-        return any(inside.suffix.lower() in pictures.SUFFIXES for inside in _visible(path))
+        inside = _visible(path)
+        others = [entry for entry in inside if entry.suffix.lower() not in pictures.SUFFIXES]
+        return len(others) < len(inside) and not any(map(_is_video, others))
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _in_classes(top: Path, split: str, others: Counter[str]) -> Iterator[tuple[str, str]]:
-    """Yield path from ``top`` and class of every video; count what is none by its suffix."""
-    for folder in _visible(top / split):
+def _in_classes(top: Path, others: Counter[str]) -> Iterator[tuple[str, list[Path]]]:
+    """Yield the name of every class folder and its videos; count what is none by its suffix."""
+    for folder in _visible(top):
         if not folder.is_dir():
             others[_kind(folder)] += 1
             continue
-        for path in _visible(folder):
-            if _is_video(path):
-                yield path.relative_to(top).as_posix(), printable(folder.name)
-            else:
-                others[_kind(path)] += 1
+        inside = [(path, _is_video(path)) for path in _visible(folder)]
+        others.update(_kind(path) for path, is_video in inside if not is_video)
+        yield printable(folder.name), [path for path, is_video in inside if is_video]
 
 
 def _kind(path: Path) -> str:

@@ -6,8 +6,10 @@ is not decoded again, so that other splits and subsets of a benchmark are indexe
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 from kinefract import video
 from kinefract.benchmarks.recipes import Entry, Video
@@ -17,6 +19,7 @@ from kinefract.progress import progress
 from kinefract.schema import digest_of
 
 PROBES = "data/cache/probes"
+SECONDS_BETWEEN_SAVES = 30
 VERSION = 1  # raised when ``video.probe`` finds other numbers
 
 
@@ -38,7 +41,12 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     try:
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             found = pool.map(memory.probe, places.values())
-            infos = dict(zip(places, progress(found, "reading videos", len(places), "files"), strict=True))
+            infos = {}
+            for place, info in zip(
+                places, progress(found, "reading videos", len(places), "files"), strict=True
+            ):
+                infos[place] = info
+                memory.save_at_times()  # a killed process goes on from there
     finally:
         memory.save()
     videos, problems = [], []
@@ -64,10 +72,12 @@ class Memory:
         self._place = Path(root) / PROBES
         self._known = {folder: self._read(folder) for folder in folders}
         self._changed: set[Path] = set()
+        self._writing = Lock()
+        self._saved = time.monotonic()
 
     def probe(self, path: Path) -> video.VideoInfo | str:
         """Return what ``video.probe`` finds, or its complaint."""
-        shelf, name, stamp = self._known[path.parent], os.fsencode(path.name).hex(), _stamp(path)
+        shelf, name, stamp = self._known[path.parent], os.fsencode(path.name).hex(), video.stamp(path)
         known = shelf.get(name)
         if known and stamp and known[0] == stamp:
             return video.VideoInfo(*known[1])
@@ -76,15 +86,24 @@ class Memory:
         except UserError as error:
             return str(error)
         if stamp:
-            shelf[name] = [stamp, list(info)]
-            self._changed.add(path.parent)
+            with self._writing:
+                shelf[name] = [stamp, list(info)]
+                self._changed.add(path.parent)
         return info
 
     def save(self) -> None:
         """Write what was found out."""
-        for folder in self._changed:
-            write_text(self._file(folder), json.dumps(self._known[folder]))
-        self._changed.clear()
+        with self._writing:
+            texts = {folder: json.dumps(self._known[folder]) for folder in self._changed}
+            self._changed.clear()
+        for folder, text in texts.items():
+            write_text(self._file(folder), text)
+        self._saved = time.monotonic()
+
+    def save_at_times(self) -> None:
+        """Write what was found out, if that was not done lately."""
+        if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
+            self.save()
 
     def _read(self, folder: Path) -> dict[str, list]:
         try:
@@ -95,20 +114,3 @@ class Memory:
 
     def _file(self, folder: Path) -> Path:
         return self._place / f"{digest_of([VERSION, os.fsencode(folder).hex()])}.json"
-
-
-def _stamp(path: Path) -> list | None:
-    """Return what changes when a file does, or a picture of a folder of pictures; None where nothing is."""
-    try:
-        if path.is_dir():
-            inside = sorted(
-                (os.fsencode(entry.name).hex(), *_times(entry.stat())) for entry in os.scandir(path)
-            )
-            return ["folder", digest_of(inside)]
-        return _times(path.stat())
-    except OSError:
-        return None
-
-
-def _times(facts: os.stat_result) -> list[int]:
-    return [facts.st_size, facts.st_mtime_ns]

@@ -111,7 +111,7 @@ class Tree:
         folder = unpack(
             archives,
             self._root / UNPACKED / f"{archives[0].name.partition('.')[0]}-{digest_of(facts)}",
-            f"unpacking {self.what}",
+            self.what,
         )
         # Some archives hold the folder, some what is in it.
         name = Path(part.name).name

@@ -177,7 +177,7 @@ def _videos(folder: Path) -> list[Video]:
     """Return the videos of an index folder, or of a folder of class folders."""
     if (folder / index.INDEX).exists() or not folder.is_dir():
         return index.read(folder)
-    listed = in_class_folders(folder)
+    listed, _ = in_class_folders(folder)
     if not listed:
         raise UserError(f"{folder}: holds no {index.INDEX} of a benchmark, and no videos in class folders")
     found = _probed([folder / video.path for video in listed])

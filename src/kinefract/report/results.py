@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kinefract.benchmarks.index import is_as_told
 from kinefract.errors import UserError
 from kinefract.files import read_json_lines
 from kinefract.report.statistics import Difference
@@ -284,4 +285,6 @@ def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:
     absent = [key for key in needed if not isinstance(result.get(key), int | float)]
     if absent:
         return None, f"{RESULT_FILE} lacks {', '.join(absent)}, delete its folder to make it again"
+    if "index" in result and not is_as_told(result["index"], folder.parents[2]):
+        return None, "the benchmark was indexed anew since and is another, delete its folder to make it again"
     return Run(folder.name, folder.parent.name, folder, result, epochs), ""

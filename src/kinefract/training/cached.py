@@ -171,9 +171,8 @@ def _resized(entry: Video, size: tuple[int, int]) -> Iterator[np.ndarray]:
 
 def _stamp(entry: Video) -> list:
     """Return what tells whether a clip has changed; a moved project has the same."""
-    try:
-        facts = entry.path.stat()
-    except OSError as error:
-        raise UserError(f"cannot read video {entry.path}: {error.strerror or error}") from None
+    stamp = video.stamp(entry.path)
+    if stamp is None:
+        raise UserError(f"cannot read video {entry.path}: it is not there, or may not be read")
     name = os.fsencode(entry.path.name).hex()
-    return [name, facts.st_size, facts.st_mtime_ns, entry.start, entry.end, entry.height, entry.width]
+    return [name, *stamp, entry.start, entry.end, entry.height, entry.width]

@@ -5,6 +5,7 @@ PyAV (libav in-process) encodes clips and decodes files (``reading``), Pillow re
 """
 
 import io
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy as np
 
 from kinefract.errors import UserError
 from kinefract.files import written_whole
+from kinefract.schema import digest_of
 from kinefract.video import pictures, reading
 from kinefract.video.reading import VideoInfo
 
@@ -103,6 +105,25 @@ def probe(path: Path | str) -> VideoInfo:
             frames differ in size.
     """
     return pictures.probe(path) if Path(path).is_dir() else reading.probe(path)
+
+
+def stamp(path: Path | str) -> list | None:
+    """Return what changes when a video does: size and time of the file, or of each picture of a folder.
+
+    Returns:
+        What JSON can hold; None where there is nothing.
+    """
+    try:
+        if Path(path).is_dir():
+            inside = [(os.fsencode(entry.name).hex(), *_times(entry.stat())) for entry in os.scandir(path)]
+            return ["folder", digest_of(sorted(inside))]
+        return _times(Path(path).stat())
+    except OSError:
+        return None
+
+
+def _times(facts: os.stat_result) -> list[int]:
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:

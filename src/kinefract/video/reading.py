@@ -23,6 +23,7 @@ from kinefract.errors import UserError
 MAX_PIXELS = 8192 * 8192  # of a frame: a damaged header must not claim all memory
 UNCODED_BYTES = 16  # an MPEG-4 packet up to this size may say "as before", which makes no frame
 PROGRESSIVE = (0, 1)  # libav's AV_FIELD_UNKNOWN and AV_FIELD_PROGRESSIVE
+DISPLAY_ORIENTATION = 47  # payload type of H.264's supplemental information (ISO/IEC 14496-10, D.1)
 MPEG4_PICTURE = b"\x00\x00\x01\xb6"
 
 
@@ -108,8 +109,9 @@ def _pick(
     with _opened(source) as (container, stream):
         frames = _skipping(container, stream, sorted(wanted)) if skip else enumerate(container.decode(stream))
         for number, frame in frames:
+            if number == 0 or turn is None:  # of a turn within the stream not every frame tells
+                turn = _turn(frame)
             if wanted is None or number in wanted:
-                turn = turn or _turn(frame)
                 found[number] = _upright(convert(frame, pixels).to_ndarray(), turn)
                 if wanted is not None and len(found) == len(wanted):
                     break
@@ -216,6 +218,8 @@ class _H264Starts:
                 is_idr |= kind == 5
             elif kind in (7, 8):
                 parameters.append(unit)
+            elif kind == 6 and DISPLAY_ORIENTATION in _sei_payloads(unit):
+                raise _Doubt  # not every frame tells of the turn: it is asked of the first
         if self.parameters is None:
             self.parameters = parameters
         # Other parameters may hold for later pictures that do not repeat them.
@@ -233,6 +237,22 @@ class _H264Starts:
             at = head + int.from_bytes(data[at:head])
             if len(unit := data[head:at]) > 1:
                 yield unit
+
+
+def _sei_payloads(unit: bytes) -> Iterator[int]:
+    """Yield the types of an H.264 unit's supplemental information (ISO/IEC 14496-10, 7.3.2.3.1)."""
+    data = unit[1:].replace(b"\0\0\3", b"\0\0")
+    at = 0
+    while at + 2 < len(data):  # the last byte ends the unit
+        head = [0, 0]  # type and size, each as bytes of 255 and a rest
+        for part in (0, 1):
+            while at < len(data) and data[at] == 255:
+                head[part] += 255
+                at += 1
+            head[part] += data[at] if at < len(data) else 0
+            at += 1
+        yield head[0]
+        at += head[1]
 
 
 @contextmanager
