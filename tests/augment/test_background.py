@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kinefract.augment.filmed import filmed, mix
+from kinefract.augment.filmed import background, filmed, mix
 from kinefract.augment.recipes import Filmed, Mixing
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
@@ -126,6 +126,17 @@ def test_as_many_clips_have_a_background_as_stated():
     clips = torch.randint(0, 256, (200, 2, 1, 8, 8), generator=generator(), dtype=torch.uint8)
     changed = (behind(clips, p=0.5) - clips / 255).abs().flatten(1).amax(1) > 0.05
     assert 0.4 < changed.float().mean() < 0.6
+
+
+def test_where_no_clip_has_a_background_all_is_drawn_and_nothing_made():
+    shown, camera, states = torch.rand(3, 8, 1, 16, 16), torch.eye(3).expand(3, 8, 3, 3), []
+    for wanted in (torch.tensor([False, True, False]), torch.zeros(3, dtype=torch.bool)):
+        drawn = generator()
+        made = background(shown, camera, wanted, Filmed(), 1.0, drawn)
+        assert (made is not None) == wanted.any()
+        assert (mix(shown, made, Mixing(), drawn) is shown) == (made is None)
+        states.append(drawn.get_state())
+    assert torch.equal(*states)
 
 
 @pytest.mark.parametrize("varied", ["alpha", "power"])

@@ -43,9 +43,9 @@ def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator)
 
     shown = foreground(pictures, camera, recipe, progress, generator)
     with_background = chosen(count, recipe.background.p, generator)
-    behind = background(pictures, camera, recipe, progress, generator)
+    behind = background(pictures, camera, with_background, recipe, progress, generator)
     mixed = mix(shown, behind, recipe.mixing, generator)
-    if not with_background.all():
+    if behind is not None and not with_background.all():
         mixed = torch.where(with_background.to(mixed.device).view(-1, 1, 1, 1, 1), mixed, shown)
     return rand_augment.photometry(mixed, numbers, signs, magnitude)
 
@@ -109,9 +109,13 @@ def placement(count: int, recipe: Filmed, progress: float, generator: Generator)
 
 
 def background(
-    pictures: Tensor, camera: Tensor, recipe: Filmed, progress: float, generator: Generator
-) -> Tensor:
-    """Put what is behind together, as the camera sees it: float (B, T, C, S, S)."""
+    pictures: Tensor, camera: Tensor, wanted: Tensor, recipe: Filmed, progress: float, generator: Generator
+) -> Tensor | None:
+    """Put what is behind together, as the camera sees it: float (B, T, C, S, S).
+
+    ``wanted``, bool (B,), says which clips have one. ``None`` where none has: all is drawn nonetheless. Else
+    it is made for all, since the last digits of a power in ``mix`` depend on its place in the batch.
+    """
     count, frames, _, size, _ = pictures.shape
     settings = recipe.background
     others = _others(count, generator)
@@ -124,6 +128,8 @@ def background(
     path = paths.displacement(count, frames, size, always, progress, generator)
     larger = uniform(count, *settings.area, generator).rsqrt()
     crop = _anywhere(larger, larger, generator) @ homography.scale(larger, larger)
+    if not wanted.any():
+        return None
     maps = camera @ _shift(path * on_path[:, None, None]) @ crop[:, None]
 
     times = torch.where(static[:, None], moments[:1].T, walk)
@@ -137,16 +143,19 @@ def background(
     return _warped(source, maps, "reflection")
 
 
-def mix(shown: Tensor, behind: Tensor, recipe: Mixing, generator: Generator) -> Tensor:
+def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator) -> Tensor:
     """Mix foreground and background, float (B, T, C, S, S) in [0, 1].
 
-    ((1 - a) v^gamma + a b^gamma)^power, or the greater of both.
+    ((1 - a) v^gamma + a b^gamma)^power, or the greater of both. Where nothing is behind, all is drawn
+    nonetheless and the foreground returned.
     """
     count = len(shown)
     shape = (-1, 1, 1, 1, 1)
     (hard,) = torch.where(~chosen(count, recipe.soft, generator))
     alpha = uniform(count, *recipe.alpha, generator).view(shape).to(shown.device)
     power = uniform(count, *recipe.power, generator).view(shape).to(shown.device)
+    if behind is None:
+        return shown
     mixed = shown.pow(recipe.gamma).lerp_(behind.pow(recipe.gamma), alpha).pow_(power)
     if len(hard):
         hard = hard.to(shown.device)

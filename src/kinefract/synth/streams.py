@@ -9,12 +9,13 @@ def stream(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     """Return the random stream of one purpose, e.g. ``stream(1, "class", 17)``.
 
     Equal keys give equal streams; streams of different keys are independent (NumPy's ``SeedSequence`` and the
-    counter-based ``Philox``).
+    counter-based ``Philox``). But ``SeedSequence`` pads keys with zeros, to four words of 32 bits, so that
+    ``stream(1, "class")`` is ``stream(1, "class", 0)``: give each purpose a fixed count of numbers.
 
     Args:
         seed: The recipe's seed, at least 0.
         purpose: What is drawn; keeps the streams of one seed apart.
-        numbers: Which one of them, each at least 0.
+        numbers: Which one of them, each at least 0 and below 2**32, or it takes the place of two.
     """
     word = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:4], "big")
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, word, *numbers])))

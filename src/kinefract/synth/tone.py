@@ -56,7 +56,8 @@ def _sum_patches(counts, sums):
 
 @kernel
 def _take_logarithms(counts, top, levels):
-    # In double precision, whose last digit alone differs between mathematical libraries: rounding hides it.
+    # In double precision, whose last digit alone differs between mathematical libraries. Rounding hides it,
+    # but at exact halves: where 1 + top is a square k * k, count k - 1 has level 127.5.
     scale = 255.0 / np.log(1.0 + top)
     table = np.empty(min(top + 1, TABLE), np.uint8)  # most counts are small and many
     for count in range(len(table)):

@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from kinefract.synth.families import fractal
 from kinefract.synth.families.fractal import (
+    CHECKED_POINTS,
+    CHECKED_SIZE,
     FractalRecipe,
     Perturbation,
     System,
@@ -77,22 +79,34 @@ def test_perturbation_keeps_to_its_ranges():
     np.testing.assert_array_equal(same.maps, system.maps)
 
 
-def test_systems_without_picture_or_motion_are_refused():
+def test_systems_without_picture_and_frames_without_motion_are_refused():
     moving = class_system(recipe(nonlinear_shapes=0.0), 0).maps
 
-    def rendered(maps, points=POINTS):
-        return render_clip(System(maps, LINEAR), 32, points, stream(0, "test"))
+    def rendered(maps):
+        return render_clip(System(maps, LINEAR), 32, POINTS, stream(0, "test"))
 
     assert rendered(moving) is not None
     assert rendered(3 * moving) is None  # explodes
     assert rendered(moving * np.nan) is None
     point = rendered(np.zeros_like(moving))
     assert point is None or not is_worth_seeing(point)
-    still = moving[:1].repeat(6, axis=0)
     frames = np.zeros((6, 32, 32), np.uint8)
     frames[:, 8:20, 8:20] = 200
     assert not is_worth_seeing(frames) and is_worth_seeing(frames, moves=False)
-    assert not is_worth_seeing(rendered(still, Points(steps=30000)))
+
+
+@pytest.mark.parametrize(
+    ("size", "points", "refused"), [(256, Points(), True), (CHECKED_SIZE, CHECKED_POINTS, False)]
+)
+def test_motionless_fractals_are_refused_at_the_points_of_the_method_but_not_when_classes_are_checked(
+    size, points, refused
+):
+    # The grain of 36 times fewer points is change enough.
+    for label in range(4):
+        maps = class_system(recipe(nonlinear_shapes=0.0), label).maps[:1].repeat(6, axis=0)
+        frames = render_clip(System(maps, LINEAR), size, points, stream(0, "test", label))
+        assert is_worth_seeing(frames, moves=False)
+        assert is_worth_seeing(frames) != refused
 
 
 def test_a_refused_clip_is_drawn_again_by_its_index_alone():

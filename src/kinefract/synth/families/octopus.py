@@ -206,7 +206,9 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     ink = silhouette.draw_lines(limbs * size, size, LINE * unit)
     masks = (silhouette.blur(ink, body.sigma * unit) >= body.threshold).astype(np.uint8)
     images = np.empty((*masks.shape, 3), np.uint8)
-    images[:] = body.colours[0]
+    # Channel by channel, or each inner loop would be three steps long.
+    for channel, level in enumerate(body.colours[0]):
+        images[..., channel] = level
     for mask, image, points in zip(masks, images, limbs, strict=True):
         for piece in body.polygons:
             fill(
@@ -219,4 +221,6 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     masks = silhouette.close(masks, 2 * round(body.closing * unit / 2) + 1)
     if body.outline:
         masks = silhouette.outline(masks, max(1, round(body.outline * unit)))
-    return images * masks[..., None]
+    for channel in range(3):
+        images[..., channel] *= masks
+    return images
