@@ -1,6 +1,6 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
 # make test   set up and run every check
-# make ui     MLflow on http://127.0.0.1:5000
+# make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
 # make lock   write requirements.lock anew from what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -28,7 +28,12 @@ test: setup
 	pytest -n 2
 
 ui: setup
-	mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}
+	@case "$$MLFLOW_TRACKING_URI" in \
+	http://* | https://*) printf '%s\n' "$$MLFLOW_TRACKING_URI" | \
+		sed -E 's,^(https?://)[^/]*@,\1,; s,^,Every run is logged to a server; open it there: ,' ;; \
+	*) mlflow ui --host 127.0.0.1 --port $(PORT) \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}" ;; \
+	esac
 
 setup: ffmpeg .venv/installed
 

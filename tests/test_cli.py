@@ -28,6 +28,7 @@ JOBS = {
     "card": ["dataset", "--study", "--against", "--sample", "--out"],
     "preview": ["dataset", "--family", "--class", "--variation", "--curve", "--out"],
     "gallery": ["folder"],
+    "parameters": ["folder"],
     "augmentations": ["folder"],
     "pretrain": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
     "finetune": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
@@ -196,6 +197,12 @@ def test_a_shard_that_the_dataset_does_not_have(specs, tmp_path, refuse, number)
 def test_a_study_without_its_runs(specs, tmp_path, refuse):
     path = first(specs.studies).write(tmp_path)
     assert "results/finetune/" in refuse("study", path)
+
+
+def test_sync_outside_of_a_project(tmp_path, monkeypatch, refuse):
+    monkeypatch.chdir(tmp_path)
+    assert "params.yaml: no such file; run this from the project's folder" in refuse("sync")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_table_of_a_study_that_is_not_there(tmp_path, monkeypatch, refuse):

@@ -1,11 +1,15 @@
 """params.yaml is checked whole, before any job, with a line per problem."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from kinefract import params
 from kinefract.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+VARY = "; several are compared by a study's `vary`"
 
 
 def problems(content) -> list[str]:
@@ -64,6 +68,20 @@ def test_paper_defaults_are_the_papers(tiny):
             "fractl",
             "'fractl' is not one of: fractal (did you mean 'fractal'?)",
         ),
+        (
+            "finetuning",
+            "small",
+            "flip",
+            False,
+            "finetuning.small.flip: wants a number; yes, no, on and off are true or false to YAML, got False",
+        ),
+        (
+            "pretraining",
+            "small",
+            "epochs",
+            [5, 10],
+            f"epochs: Input should be a valid integer, got [5, 10]{VARY}",
+        ),
         ("pretraining", "small", "warmup_epochs", 2, "warmup_epochs: 2.0 leaves nothing of 2 epochs"),
         ("finetuning", "small", "resize", 31, "finetuning.small.resize"),
         ("finetuning", "small", "crop_area", [0.5, 0.2], "crop_area: wants [least, most]"),
@@ -97,6 +115,40 @@ def test_a_problem_is_one_line_with_path_value_and_what_is_allowed(tiny, section
     assert line in found[0]
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "line"),
+    [
+        ("pretraining", "objective", "supervised", "objective: Input should be a valid string, got %r"),
+        ("pretraining", "backbone", "x3d_m", "backbone: Input should be a valid string, got %r"),
+        ("pretraining", "dataset", "fractal", "dataset: Input should be a valid string, got %r"),
+        (
+            "pretraining",
+            "source",
+            "shards",
+            "source: Input should be 'auto', 'shards', 'cache' or 'online', got %r",
+        ),
+        ("pretraining", "like", "small", "like: %r is not one of: "),
+        ("finetuning", "method", "full", "method: Input should be 'full' or 'linear_probe', got %r"),
+        ("finetuning", "like", "small", "like: %r is not one of: "),
+        ("datasets", "family", "fractal", "family: %r is not one of: dead_leaves, "),
+        ("benchmarks", "kind", "motions", "kind: %r is not one of: csv, "),
+        ("studies", "pretraining", "small", "pretraining: Input should be a valid string, got %r"),
+        ("studies", "finetuning", "small", "finetuning: Input should be a valid string, got %r"),
+        ("studies", "like", "tiny", "like: %r is not one of: "),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda name: [name], lambda name: {name: 1}], ids=["list", "mapping"])
+def test_where_one_name_is_wanted_a_list_or_a_mapping_is_one_line(tiny, section, key, value, line, wrap):
+    ((name, recipe),) = tiny[section].items()
+    recipe[key] = wrap(value)
+    (found,) = problems(tiny)
+    assert found.startswith(f"{section}.{name}")
+    assert line % (wrap(value),) in found
+    # Of a list, where a study could vary it, several were meant to be compared.
+    several = section in params.COMPARED and "Input should be" in line and isinstance(wrap(value), list)
+    assert found.endswith(VARY) == several
+
+
 def test_all_problems_are_told_at_once(tiny):
     tiny["runs"] = ["tiny"]
     tiny["run"] = ["tinny"]
@@ -113,9 +165,18 @@ def test_a_missing_section_and_a_missing_key(tiny):
     assert "pretraining.small.dataset: missing" in found
 
 
-def test_a_study_may_not_take_the_name_of_a_phase(tiny):
-    tiny["studies"]["pretrain"] = tiny["studies"]["tiny"]
-    assert any("studies.pretrain: the name of a target" in line for line in problems(tiny))
+@pytest.mark.parametrize("name", params.RULES)
+def test_a_study_may_not_take_the_name_of_a_rule(tiny, name):
+    tiny["studies"][name] = tiny["studies"]["tiny"]
+    assert problems(tiny) == [f"studies.{name}: the name of a rule of the workflow, choose another"]
+
+
+def test_the_names_of_rules_are_those_of_the_workflow():
+    files = [ROOT / "Snakefile", ROOT / "workflow/Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    named = re.findall(r"^ *(?:rule|checkpoint) +(\w+) *:", text, re.MULTILINE)
+    assert len(named) > 10
+    assert sorted(named) == sorted(params.RULES)
 
 
 @pytest.mark.parametrize("content", [None, [], "run", {"run": "tiny"}, {"datasets": 3}])
@@ -131,6 +192,28 @@ def test_missing_and_broken_files(tmp_path, tiny, write_params):
     path.write_text("run: [tiny\n", encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):
         params.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("run: [a]\nstudies: {}\nrun: [b]\n", "run: the key stands twice, in lines 1 and 3"),
+        ("studies:\n  a: {}\n  b: {}\n  a:\n    seeds: [1]\n", "a: the key stands twice, in lines 2 and 4"),
+        ("studies:\n  a: {seeds: [1], seeds: [2]}\n", "seeds: the key stands twice, in lines 2 and 2"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path, text, told):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        params.load(path)
+    assert str(caught.value) == f"{path}: {told}; make them one"
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &a {x: 1}\nb: {c: &c {<<: *a, x: 2}}\nd: {<<: *c, x: 3}\n", encoding="utf-8")
+    assert params.read(path) == {"a": {"x": 1}, "b": {"c": {"x": 2}}, "d": {"x": 3}}
 
 
 def test_yaml_that_would_build_objects_is_refused(tmp_path):

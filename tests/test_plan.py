@@ -92,6 +92,18 @@ def test_scratch_appears_once_in_a_product_of_pretraining_settings(tiny):
     ]
 
 
+def test_a_key_varied_in_two_sections_keeps_its_section(tiny):
+    both = {"pretraining.epochs": [4, 8], "finetuning.epochs": [4, 8], "dataset.seed": [1]}
+    tiny["studies"]["tiny"]["vary"] |= both
+    labels = [variant.label for variant in resolve(tiny).study("tiny").variants]
+    assert labels[:3] == [
+        "scratch, finetuning.epochs 4",
+        "scratch, finetuning.epochs 8",
+        "supervised, pretraining.epochs 4, finetuning.epochs 4, seed 1",
+    ]
+    assert len(labels) == 2 + 4
+
+
 def test_settings_of_the_dataset_and_parts_of_settings_vary(tiny):
     tiny["studies"]["tiny"]["vary"] = {"dataset.points.steps": [300, 400]}
     resolved = resolve(tiny)
@@ -111,6 +123,10 @@ def test_flips_are_off_where_mirroring_changes_the_label(tiny):
         ({"pretraining.dataset": ["perlin"]}, "'perlin' is not one of: fractal"),
         ({"epochs": [1]}, "a varied key is one of init, pretraining.<key>, finetuning.<key>, dataset.<key>"),
         ({"dataset.points.step": [400]}, "dataset.points.step: unknown key"),
+        ({"init": [["scratch"], "small"]}, "init: ['scratch'] is not one of: "),
+        ({"init": [{"small": 1}]}, "init: {'small': 1} is not one of: "),
+        ({"pretraining.objective": [["moco"]]}, "pretraining.objective: Input should be a valid string"),
+        ({"pretraining.dataset": [{"fractal": 1}]}, "pretraining.dataset: Input should be a valid string"),
     ],
 )
 def test_varying_what_does_not_exist_is_one_clear_line(tiny, vary, told):
@@ -202,6 +218,45 @@ def test_variants_are_listed_where_no_product_gives_them(tiny):
     assert variants["from scratch"].pretrains == {}
     assert resolved.pretrains[variants["large"].pretrains[1]].recipe.size == 48
     assert resolved.finetunes[variants["large"].runs["motions"][1]].recipe.size == 48
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"init": "scratch", "dataset.typo": 5}, "dataset.typo: decides nothing from scratch"),
+        ({"init": "scratch", "pretraining.epochs": 5}, "pretraining.epochs: decides nothing from scratch"),
+        (
+            {"pretraining.objective": "scratch", "dataset.seed": 5},
+            "dataset.seed: decides nothing from scratch",
+        ),
+        (
+            {"init": "scratch", "pretraining.objective": "moco"},
+            "pretraining.objective: decides nothing from scratch",
+        ),
+        (
+            {"init": "kinetics", "pretraining.typo": 5},
+            "pretraining.typo: decides nothing beside init: kinetics",
+        ),
+        (
+            {"init": "kinetics", "pretraining.width": 8},
+            "pretraining.width: decides nothing beside init: kinetics",
+        ),
+    ],
+)
+def test_a_variant_may_not_state_what_decides_nothing(tiny, values, told):
+    study = tiny["studies"]["tiny"]
+    del study["vary"]
+    tiny["weights"] = {"kinetics": {"file": "w.pth", "backbone": "tsm_resnet50"}}
+    study["variants"] = {
+        "one": {},
+        "wide": {"init": "scratch", "pretraining.objective": "scratch", "pretraining.width": 16},
+        "published": {"init": "kinetics", "finetuning.lr": 1.0e-4},
+    }
+    assert len(resolve(tiny).study("tiny").variants) == 3
+    study["variants"]["two"] = values
+    with pytest.raises(UserError) as caught:
+        resolve(tiny)
+    assert f"studies.tiny.variants: {told}, leave it out" in str(caught.value)
 
 
 def test_variants_that_do_not_differ_are_refused(tiny):

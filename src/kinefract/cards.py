@@ -71,24 +71,28 @@ def of_dataset(
 
 
 def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Cards:
-    """Return the cards of a study's datasets, then those of its benchmarks that have been indexed.
+    """Return the cards of a study's stored datasets, then those of its benchmarks that have been indexed.
 
     Benchmarks are measured at the scale of the first dataset; generated ones come last.
 
     Raises:
-        UserError: no such study, it has no datasets, or one of them is not made yet, or damaged.
+        UserError: no such study, it has no datasets on disk, or one of them is not made yet, or damaged.
     """
     root = Path(root)
     read = params.load(root / PARAMS_FILE)
     if name not in read.studies:
         raise UserError(f"{name}: as a study in {PARAMS_FILE}: {not_one_of(name, read.studies)}")
-    spec = plan.resolve(read).study(name)
-    if not spec.datasets:
-        raise UserError(f"study {name}: no run of it is pre-trained, so it has no datasets to show")
+    resolved = plan.resolve(read)
+    spec = resolved.study(name)
+    stored = [found for found in spec.datasets if found in resolved.stored(spec)]
+    if not stored:
+        raise UserError(
+            f"study {name}: no run of it is pre-trained on stored clips, so there are none to show"
+        )
     names = {DatasetSpec(recipe=recipe).id: called for called, recipe in read.datasets.items()}
     columns = [
         measured_dataset(f"{DatasetSpec.PARENT}/{found}", sample, root)._replace(name=names.get(found, found))
-        for found in spec.datasets
+        for found in stored
     ]
     benchmarks = [
         measured_benchmark(f"{BenchmarkSpec.PARENT}/{found}", columns[0], sample, root)._replace(name=called)

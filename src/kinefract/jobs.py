@@ -65,7 +65,7 @@ def tracking(options: argparse.Namespace) -> None:
     from kinefract import tracking
 
     tracking.prepare(Path.cwd(), options.studies)
-    print(tracking.store_uri(Path.cwd()))
+    print(tracking.shown_uri(Path.cwd()))
     for name in (*tracking.PHASES, *(f"study/{study}" for study in options.studies)):
         print(name)
 
@@ -124,6 +124,12 @@ def augmentations(options: argparse.Namespace) -> None:
     from kinefract.augment import show
 
     show.write_page(options.folder)
+
+
+def parameters(options: argparse.Namespace) -> None:
+    from kinefract import parameters_page
+
+    parameters_page.write_page(options.folder)
 
 
 def gallery(options: argparse.Namespace) -> None:
@@ -257,6 +263,8 @@ def metrics(options: argparse.Namespace) -> None:
 def sync(options: argparse.Namespace) -> None:
     from kinefract.tracking.sync import sync
 
+    if not Path(PARAMS_FILE).exists():
+        raise UserError(f"{PARAMS_FILE}: no such file; run this from the project's folder")
     print(sync(Path.cwd(), options.folders or None).text)
 
 

@@ -19,7 +19,12 @@ from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 DIFFERENCES = {"vary", "variants"}
-TARGETS = ("tracking", "datasets", "pretrain", "finetune", "report", "small")  # of the workflow
+COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
+# Of the workflow, whose rules for studies have the names of the studies.
+RULES = (
+    *("all", "datasets", "pretrain", "finetune", "report", "small"),
+    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "study"),
+)
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -67,16 +72,20 @@ class NamedFinetuning(FinetuneRecipe):
 class Study(Section):
     """A recipe under ``studies:``."""
 
-    question: str = Field(min_length=1)
+    question: str = Field(min_length=1, description="what the study is to answer; the title of its page")
     paper: str = Field(default="", description="what arXiv 2411.17584 did, in a sentence")
-    pretraining: Name
-    finetuning: Name
-    vary: dict[str, Annotated[list, Field(min_length=1)]] | None = Field(default=None, min_length=1)
+    pretraining: Name = Field(description="a recipe under `pretraining:`, which the variants start from")
+    finetuning: Name = Field(description="a recipe under `finetuning:`")
+    vary: dict[str, Annotated[list, Field(min_length=1)]] | None = Field(
+        default=None, min_length=1, description="key -> its values; several keys give every combination"
+    )
     variants: dict[str, dict[str, Any]] | None = Field(
         default=None, min_length=1, description="in place of `vary`: label -> keys and their values"
     )
-    benchmarks: list[Name] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    benchmarks: list[Name] = Field(min_length=1, description="names under `benchmarks:`")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="each variant is fine-tuned once with each"
+    )
     seeds_of: Literal["finetuning", "both"] = Field(
         default="finetuning",
         description="both: each seed has a pre-training of its own; else one serves all seeds of a variant",
@@ -115,19 +124,42 @@ SECTIONS = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe, and strict about a key that stands twice, of which YAML would take the last without a word."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: dict[tuple[str, str], yaml.Node] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (first := seen.setdefault((key.tag, key.value), key)) is not key:
+                lines = f"{first.start_mark.line + 1} and {key.start_mark.line + 1}"
+                raise UserError(f"{key.value}: the key stands twice, in lines {lines}; make them one")
+        return node
+
+
 def load(path: Path | str = "params.yaml") -> Params:
     """Read and check a params file.
 
     Raises:
-        UserError: the file is missing or no YAML, or it has problems: one line each.
+        UserError: as of ``read`` and ``parse``.
+    """
+    return parse(read(path), str(path))
+
+
+def read(path: Path | str = "params.yaml") -> Any:
+    """Return the content of a params file, unchecked.
+
+    Raises:
+        UserError: the file is missing or no YAML, or a key stands twice in one mapping.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run this from the project's folder") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    return parse(data, str(path))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def parse(data: Any, source: str = "params.yaml") -> Params:
@@ -158,7 +190,7 @@ def parse(data: Any, source: str = "params.yaml") -> Params:
             try:
                 sections[section][name] = read(recipe)
             except ValidationError as error:
-                problems += problem_lines(error, at)
+                problems += problem_lines(error, at, vary=section in COMPARED)
             except ValueError as error:
                 problems.append(f"{at}: {error}")
     run = data.get("run", [])
@@ -181,9 +213,10 @@ def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> A
     recipe, seen = recipes[name], [name]
     while isinstance(recipe, dict) and "like" in recipe:
         parent = recipe["like"]
-        if parent not in recipes or parent in seen or not isinstance(recipes[parent], dict):
-            others = [other for other in recipes if other not in seen]
-            problems.append(f"{section}.{name}.like: {not_one_of(str(parent), others)}")
+        known = isinstance(parent, str) and isinstance(recipes.get(parent), dict)
+        if not known or parent in seen:
+            others = [str(other) for other in recipes if other not in seen]
+            problems.append(f"{section}.{name}.like: {not_one_of(parent, others)}")
             parent = None
         seen.append(parent)
         own = {key: value for key, value in recipe.items() if key != "like"}
@@ -213,7 +246,7 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
             (f"studies.{name}.benchmarks", benchmark, "benchmarks") for benchmark in study.benchmarks
         ]
     problems = [
-        f"{at}: {not_one_of(str(name), known[section])}"
+        f"{at}: {not_one_of(name, known[section])}"
         for at, name, section in references
         if name not in known[section]
     ]
@@ -223,8 +256,8 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
         if name in known["pretraining"]
     ]
     problems += [
-        f"studies.{name}: the name of a target of the workflow, choose another"
-        for name in TARGETS
+        f"studies.{name}: the name of a rule of the workflow, choose another"
+        for name in RULES
         if name in sections["studies"]
     ]
     return problems

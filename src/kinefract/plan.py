@@ -1,6 +1,7 @@
 """From studies to specs: every dataset, benchmark and run that the studies of params.yaml need."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -66,6 +67,12 @@ class Plan:
         """Return the spec of a study by the name it has in params.yaml."""
         return next(spec for spec in self.studies.values() if spec.study == name)
 
+    def stored(self, study: StudySpec) -> list[str]:
+        """Return the ids of a study's datasets that must lie on disk for one of its runs."""
+        runs = {run for variant in study.variants for run in variant.pretrains.values()}
+        wanted = {spec.dataset.id for spec in map(self.pretrains.get, runs) if spec.recipe.stored}
+        return [dataset for dataset in study.datasets if dataset in wanted]
+
 
 def resolve(params: Params) -> Plan:
     """Resolve every study.
@@ -78,19 +85,25 @@ def resolve(params: Params) -> Plan:
         try:
             _resolve_study(params, name, study, plan)
         except ValidationError as error:
-            problems += problem_lines(error, f"studies.{name}.vary")
+            problems += problem_lines(error, f"studies.{name}.{_way(study)}")
         except ValueError as error:
-            problems.append(f"studies.{name}.vary: {error}")
+            problems.append(f"studies.{name}.{_way(study)}: {error}")
     if problems:
         raise UserError("params.yaml: " + "\n  ".join([f"{len(problems)} problem(s)", *problems]))
     return plan
+
+
+def _way(study: Study) -> str:
+    return "variants" if study.variants else "vary"
 
 
 def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     variants: list[Variant] = []
     datasets: dict[str, None] = {}
     benchmarks = {key: BenchmarkSpec(recipe=params.benchmarks[key]) for key in study.benchmarks}
-    listed = study.variants or {_label(values): values for values in _combinations(params, study.vary)}
+    listed = study.variants or {
+        _label(values, study.vary): values for values in _combinations(params, study.vary)
+    }
     same: dict[str, str] = {}
     for label, values in listed.items():
         if study.seeds_of == "both" and SEED in values:
@@ -152,7 +165,7 @@ def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]
                 for key, value in combination.items()
                 if value == SCRATCH or key in NETWORK or key.startswith("finetuning.")
             }
-        elif combination.get(INIT) in params.weights:
+        elif combination.get(INIT) in list(params.weights):  # a value may be no name
             combination = {
                 key: value for key, value in combination.items() if key.startswith(("init", "finetuning."))
             }
@@ -174,18 +187,21 @@ def _resolve_variant(
         if key:
             changes[section][key] = value
     start = values.get(INIT, study.pretraining)
-    if start not in (SCRATCH, *params.pretraining, *params.weights):
-        raise ValueError(f"{INIT}: {not_one_of(str(start), [SCRATCH, *params.pretraining, *params.weights])}")
+    if start not in (known := [SCRATCH, *params.pretraining, *params.weights]):
+        raise ValueError(f"{INIT}: {not_one_of(start, known)}")
 
     def finetuning(kind: str, name: str = study.finetuning) -> FinetuneRecipe:
         return _changed(params.finetuning[name].recipe(kind), changes["finetuning"], "finetuning")
 
     if start in params.weights:
+        _refuse_idle(values, (), f"beside {INIT}: {start}")
         weights = params.weights[start]
         network = NetworkRecipe(backbone=weights.backbone, width=weights.width)
         return weights.recipe, network, partial(finetuning, name=weights.finetuning or study.finetuning)
     scratch = SCRATCH in (start, changes["pretraining"].get("objective"))
     if scratch:
+        said = (OBJECTIVE,) if values.get(OBJECTIVE) == SCRATCH else ()
+        _refuse_idle(values, NETWORK + said, "from scratch")
         changes["pretraining"].pop("objective", None)
         start = study.pretraining if start == SCRATCH else start
     pretraining = _changed(params.pretraining[start], changes["pretraining"], "pretraining")
@@ -198,6 +214,13 @@ def _resolve_variant(
     recipe = PretrainRecipe.model_validate(pretraining.model_dump(exclude={"dataset"}))
     recipe = recipe.without_other_objectives()
     return PretrainSpec(recipe=recipe, dataset=DatasetSpec(recipe=dataset)), network, finetuning
+
+
+def _refuse_idle(values: dict[str, Any], more: tuple[str, ...], where: str) -> None:
+    """Refuse keys of pre-training, but some, where there is none: ``vary`` has dropped them by now."""
+    for path in values:
+        if path != INIT and path not in more and not path.startswith("finetuning."):
+            raise ValueError(f"{path}: decides nothing {where}, leave it out")
 
 
 def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
@@ -217,11 +240,16 @@ def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
         raise ValueError("; ".join(problem_lines(error, section))) from error
 
 
-def _label(values: dict[str, Any]) -> str:
-    """Name a variant: by its value where one key varies, else ``key value`` pairs."""
+def _label(values: dict[str, Any], varied: Iterable[str]) -> str:
+    """Name a variant: by its value where one key varies, else ``key value`` pairs.
+
+    A key goes without its section, unless it is varied in two.
+    """
     if len(values) == 1:
         return str(next(iter(values.values())))
+    short = {key: key.partition(".")[2] for key in varied}
+    named = Counter(short.values())
     return ", ".join(
-        str(value) if key in (INIT, OBJECTIVE) else f"{key.partition('.')[2]} {value}"
+        str(value) if key in (INIT, OBJECTIVE) else f"{key if named[short[key]] > 1 else short[key]} {value}"
         for key, value in values.items()
     )

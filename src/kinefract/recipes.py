@@ -32,19 +32,21 @@ class TrainRecipe(Section):
     blur: Probability = Field(default=0.5, description="blur a clip with a 3 x 3 Gaussian")
 
     # optimisation
-    epochs: int = Field(ge=1)
-    warmup_epochs: float = Field(ge=0)
-    batch_size: int = Field(default=32, ge=1)
+    epochs: int = Field(ge=1, description="how often every clip is seen")
+    warmup_epochs: float = Field(ge=0, description="in which the rate rises from warmup_lr to lr")
+    batch_size: int = Field(default=32, ge=1, description="clips in a step, of all processes together")
     lr: float = Field(default=8e-4, gt=0, description="peak rate for a batch of 32; scales with the batch")
     warmup_lr: float = Field(default=1e-6, ge=0, description="rate of the first step; scales with the batch")
     min_lr: float = Field(default=1e-5, ge=0, description="rate of the last step; scales with the batch")
     weight_decay: float = Field(default=0.01, ge=0, description="not applied to biases and norms")
-    betas: Pair = (0.9, 0.999)
+    betas: Pair = Field(default=(0.9, 0.999), description="of AdamW: decay of the two running means")
     clip_norm: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
     dropout: float = Field(default=0.8, ge=0, lt=1, description="before the last layer")
 
     # machine
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="32-true", description="of the numbers that the network computes with"
+    )
     compile: bool = Field(default=False, description="compile the network with torch.compile")
     threads: int = Field(default=2, ge=1, description="CPU threads; part of the recipe, sums depend on it")
 
@@ -66,7 +68,7 @@ class TrainRecipe(Section):
 class NetworkRecipe(Section):
     """The network that is trained."""
 
-    backbone: str = "tsm_resnet50"
+    backbone: str = Field(default="tsm_resnet50", description="the network, by its name in `models`")
     width: int = Field(
         default=64,
         ge=8,
@@ -93,20 +95,20 @@ class WeightsRecipe(NetworkRecipe):
 class PretrainRecipe(TrainRecipe, NetworkRecipe):
     """Pre-training on a dataset of formula-made clips."""
 
-    objective: str = "supervised"
+    objective: str = Field(default="supervised", description="what the network is trained to do")
     filmed: Filmed | None = Field(default=None, description="what makes clips look filmed, if anything")
     source: Literal["auto", "shards", "cache", "online"] = Field(
         default="auto",
         description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
     )
     moco: MocoRecipe | None = Field(default=None, description="its settings, where it is the objective")
-    simclr: SimclrRecipe | None = Field(default=None, description="the same")
-    byol: ByolRecipe | None = Field(default=None, description="the same")
+    simclr: SimclrRecipe | None = Field(default=None, description="likewise")
+    byol: ByolRecipe | None = Field(default=None, description="likewise")
     stride: int = Field(default=2, ge=1)
     crop_area: Pair = (0.9, 1.0)
     epochs: int = Field(default=25, ge=1)
     warmup_epochs: float = Field(default=3, ge=0)
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, description="of first weights, order and augmentation")
 
     @model_validator(mode="before")
     @classmethod
@@ -115,7 +117,9 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         if not isinstance(data, dict):
             return data
         objective = data.get("objective")
-        return data | ({objective: data.get(objective) or {}} if OBJECTIVES.get(objective) else {})
+        if not (isinstance(objective, str) and OBJECTIVES.get(objective)):
+            return data
+        return data | {objective: data.get(objective) or {}}
 
     @model_validator(mode="after")
     def _known_objective(self) -> Self:
@@ -124,6 +128,11 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         if self.objective == "moco" and self.moco and self.moco.queue % self.batch_size:
             raise ValueError(f"moco.queue: {self.moco.queue} is no multiple of batch_size {self.batch_size}")
         return self
+
+    @property
+    def stored(self) -> bool:
+        """Whether clips are read from disk, where `online` renders them as training goes."""
+        return self.source != "online"
 
     @property
     def objective_settings(self) -> Section | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 DIGEST_LENGTH = 12
+ONE_VALUE = {"string_type", "int_type", "float_type", "bool_type", "literal_error"}  # problems to pydantic
 R = TypeVar("R", bound="Section")
 
 
@@ -33,8 +34,14 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
-def problem_lines(error: ValidationError, at: str = "") -> list[str]:
-    """Turn pydantic's report into one line per problem: key path, what is wrong, the value found."""
+def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> list[str]:
+    """Turn pydantic's report into one line per problem: key path, what is wrong, the value found.
+
+    Args:
+        error: The report.
+        at: The path of what was read.
+        vary: Whether a study may vary it, which is then said of a list in place of one value.
+    """
     lines = []
     for problem in error.errors():
         path = ".".join(str(part) for part in (*([at] if at else []), *problem["loc"]))
@@ -46,23 +53,31 @@ def problem_lines(error: ValidationError, at: str = "") -> list[str]:
             continue
         elif problem["type"] == "float_type" and _is_number(problem["input"]):
             message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
+        elif problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], bool):
+            message = "wants a number; yes, no, on and off are true or false to YAML"
         # What is wrong with a document as a whole has no path, and the document is no value to show.
-        lines.append(f"{path}: {message}, got {_short(problem['input'])}" if path else message)
+        line = f"{path}: {message}, got {_short(problem['input'])}" if path else message
+        several = vary and problem["type"] in ONE_VALUE and isinstance(problem["input"], list)
+        lines.append(line + "; several are compared by a study's `vary`" * several)
     return lines
 
 
-def not_one_of(value: str, allowed: Iterable[str]) -> str:
+def not_one_of(value: Any, allowed: Iterable[str]) -> str:
     """Return ``'x' is not one of: a, b`` with a suggestion where a name is close."""
-    names = sorted(allowed)
-    close = difflib.get_close_matches(value, names, n=1)
+    names = sorted(map(str, allowed))
+    if isinstance(value, list | dict):
+        return f"{_short(value)} is not one of: {', '.join(names)} (one name is wanted)"
+    close = difflib.get_close_matches(str(value), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{value!r} is not one of: {', '.join(names)}{hint}"
+    return f"{str(value)!r} is not one of: {', '.join(names)}{hint}"
 
 
 def _is_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
         float(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return False
     return True
 
@@ -101,8 +116,8 @@ class Registry(dict[str, type[Section]]):
         if not isinstance(value, dict):
             raise ValueError(f"not a mapping of settings: {_short(value)}")
         name = value.get(self.key)
-        if name not in self:
-            raise ValueError(f"{self.key}: {not_one_of(str(name), self)}")
+        if not isinstance(name, str) or name not in self:
+            raise ValueError(f"{self.key}: {not_one_of(name, self)}")
         return self[name].model_validate(value)
 
     def validator(self) -> BeforeValidator:

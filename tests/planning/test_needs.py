@@ -33,7 +33,7 @@ class Project:
         return needs.figures(self.root, self.params, self.plan, names or list(self.params.studies), here)
 
     def table(self, *names):
-        return needs.table(self.root, self.params, self.plan, names or list(self.params.studies), HERE)
+        return needs.render(self.figures(*names))
 
     def studies(self):
         return needs.studies(self.root, self.params, self.plan)
@@ -171,6 +171,33 @@ def test_without_a_finished_run_the_cheapest_study_would_tell(tmp_path, tiny):
     assert text.splitlines()[1].endswith("?")
 
 
+def test_the_study_that_would_tell_is_one_whose_videos_are_at_hand(tmp_path, tiny):
+    tiny["benchmarks"]["ucf"] = {"kind": "ucf101", "root": "nowhere"}
+    tiny["studies"]["less"] = {**tiny["studies"]["tiny"], "benchmarks": ["ucf"], "seeds": [1]}
+    project = Project(tmp_path, tiny)
+
+    def told():
+        return project.figures("tiny")["total"]["basis"][0]["source"]
+
+    assert told().endswith("; a run of tiny would tell")
+    folder = tmp_path / project.plan.benchmarks[project.plan.study("less").benchmarks["ucf"]].folder
+    folder.mkdir(parents=True)
+    (folder / "index.csv").touch()
+    assert told().endswith("; a run of less would tell")
+
+
+def test_clips_that_are_rendered_as_training_goes_are_not_made(tmp_path, tiny):
+    tiny["pretraining"]["small"]["source"] = "online"
+    online = Project(tmp_path, tiny)
+    assert online.figures()["total"]["clips"] == 0
+    assert online.plan.datasets and online.plan.stored(online.plan.study("tiny")) == []
+    # Another run of the study may want them all the same.
+    tiny["studies"]["tiny"]["vary"] = {"pretraining.source": ["shards", "online"]}
+    both = Project(tmp_path, tiny)
+    assert both.figures()["total"]["clips"] == 12
+    assert both.plan.stored(both.plan.study("tiny")) == list(both.plan.datasets)
+
+
 def test_runs_of_earlier_settings_are_measurements_too(project, tiny):
     before = first(project.plan.pretrains)
     project.finish(before)
@@ -238,7 +265,7 @@ def test_every_study_of_the_project_is_planned_without_torch(tmp_path):
     program = (
         "import sys; from kinefract import params, plan; from kinefract.planning import needs\n"
         "read = params.load(sys.argv[1])\n"
-        "print(needs.table(sys.argv[2], read, plan.resolve(read), list(read.studies)))\n"
+        "print(needs.render(needs.figures(sys.argv[2], read, plan.resolve(read), list(read.studies))))\n"
         "sys.exit(bool({'torch', 'numba', 'matplotlib', 'mlflow', 'av'} & sys.modules.keys()))"
     )
     done = subprocess.run(

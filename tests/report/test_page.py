@@ -179,6 +179,23 @@ def test_samples_name_the_variants_of_each_dataset(tmp_path: Path) -> None:
     assert "of 6, 20 clips" in text
 
 
+def test_clips_that_were_never_stored_are_rendered_and_their_spec_is_shown(tmp_path: Path) -> None:
+    vary = {"pretraining.objective": ["scratch", "supervised"], "pretraining.source": ["online"]}
+    made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], vary=vary, previews=False)
+    shutil.rmtree(tmp_path / "data/synthetic")
+    report.build(made.spec_path)
+    first = (made.spec_path.parent / "index.html").read_text(encoding="utf-8")
+    page, (dataset,) = Page(first), made.study.datasets
+    (video,) = page.all("video")
+    assert str(video["poster"]).startswith("data:image/png;base64,")
+    assert "4 classes, 32 x 32 px, rendered as training went, new ones each epoch" in page.text
+    assert page.text.count("No preview is at hand.") == 1  # of the benchmark
+    assert f"Dataset: {dataset}" in page.text and f"id: {dataset}" in page.text
+    assert not (tmp_path / "data/synthetic").exists()
+    report.build(made.spec_path)
+    assert (made.spec_path.parent / "index.html").read_text(encoding="utf-8") == first
+
+
 def test_several_baselines_are_named_in_table_chart_and_answer(tmp_path: Path) -> None:
     vary = {"pretraining.objective": ["scratch", "supervised"], "finetuning.method": ["linear_probe", "full"]}
     scores = [{"one": values} for values in ([0.20, 0.22], [0.50, 0.53], [0.60, 0.63], [0.52, 0.51])]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from kinefract import tracking
+from kinefract import cli, tracking
 from kinefract.specs import StudySpec, Variant
 from kinefract.tracking import Tracker, store
 
@@ -366,6 +366,48 @@ def test_a_server_that_takes_connections_and_says_nothing_costs_no_more(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert log_everything(tmp_path) < 5
     assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_the_list_of_experiments_names_a_server_without_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9/mlflow")
+    assert cli.main(["tracking", "quickstart"]) == 0
+    listed = capfd.readouterr().out.splitlines()
+    assert listed == ["http://127.0.0.1:9/mlflow", "pretrain", "finetune", "study/quickstart"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("", "mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/mlflow/mlflow.db"),
+        (
+            "sqlite:///my.db",
+            "mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///my.db",
+        ),
+        (
+            "https://someone:sec@ret@example.org:5000/a",
+            "Every run is logged to a server; open it there: https://example.org:5000/a",
+        ),
+        ("http://example.org", "Every run is logged to a server; open it there: http://example.org"),
+    ],
+)
+def test_make_ui_starts_a_viewer_of_files_and_names_a_server(tmp_path: Path, uri: str, told: str) -> None:
+    shutil.copy(Path(__file__).parents[2] / "Makefile", tmp_path)
+    programs = tmp_path / ".venv/bin"  # which the Makefile puts first
+    programs.mkdir(parents=True)
+    (programs / "mlflow").write_text('#!/bin/sh\necho mlflow "$@"\n')
+    (programs / "mlflow").chmod(0o755)
+    done = subprocess.run(
+        ["make", "--silent", "--old-file=setup", "ui"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "MLFLOW_TRACKING_URI": uri},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == (told, "")
 
 
 def test_a_server_that_refuses_says_why_without_the_password(

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import NOTHING, PROGRAMS, edit, environment, jobs, outputs, refused, resolved, run, write
+from projects import (
+    NOTHING,
+    PROGRAMS,
+    REPOSITORY,
+    edit,
+    environment,
+    jobs,
+    outputs,
+    refused,
+    resolved,
+    run,
+    write,
+)
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 
@@ -137,6 +149,37 @@ def test_a_parameter_file_that_is_no_yaml_is_refused(unbuilt):
     assert "Traceback" not in text
 
 
+def test_a_key_that_stands_twice_is_refused(unbuilt):
+    """Snakemake reads the file itself, and takes the last."""
+    path = unbuilt / "params.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "studies: {}\n", encoding="utf-8")
+    text = refused(unbuilt, "snakemake", "-n")
+    assert "error: params.yaml: studies: the key stands twice, in lines " in text
+
+
+def test_clips_rendered_as_training_goes_are_not_made(unbuilt):
+    """Of the shipped study for GPUs; the target `datasets` leaves them out as well."""
+    shutil.copy(REPOSITORY / "params.yaml", unbuilt)
+    one = ("--config", "run=[evidence_gpu]")
+    found = jobs(run(unbuilt, "snakemake", "-n", "evidence_gpu").stdout)
+    assert (found["pretrain_run"], found["index"]) == (1, 1)
+    assert not {"shard", "dataset"} & found.keys()
+    found = jobs(run(unbuilt, "snakemake", "-n", "datasets", *one).stdout)
+    assert found == {"index": 1, "spec": 1, "datasets": 1, "total": 3}
+
+
+def test_a_study_of_clips_rendered_as_training_goes_is_built_without_a_dataset(project):
+    edit(project, "datasets", "fractal", "seed", 7)
+    edit(project, "pretraining", "small", "source", "online")
+    run(project, "snakemake")
+    (dataset,) = resolved(project).datasets.values()
+    assert not (project / dataset.folder).exists()
+    page = (project / "results/studies/tiny/index.html").read_text(encoding="utf-8")
+    assert "rendered as training went, new ones each epoch" in page
+    assert f"Dataset: {dataset.id}" in page
+    assert NOTHING in run(project, "snakemake", "-n").stdout
+
+
 def test_an_impossible_variant_is_refused_with_the_study_that_asks_for_it(unbuilt, tiny):
     tiny["studies"]["tiny"]["vary"] = {"finetuning.epochs": [0]}
     write(unbuilt, tiny)
@@ -144,14 +187,25 @@ def test_an_impossible_variant_is_refused_with_the_study_that_asks_for_it(unbuil
     assert "studies.tiny.vary: finetuning.epochs" in text
 
 
-def test_without_ffmpeg_one_line_says_what_to_install(unbuilt, tmp_path):
+@pytest.fixture
+def without_ffmpeg(tmp_path):
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("bash", "sh", "env", "git", "uname"):
         (programs / name).symlink_to(shutil.which(name))
-    env = environment(PATH=f"{PROGRAMS}{os.pathsep}{programs}")
-    text = refused(unbuilt, "snakemake", "-n", env=env)
+    return environment(PATH=f"{PROGRAMS}{os.pathsep}{programs}")
+
+
+def test_without_ffmpeg_one_line_says_what_to_install(unbuilt, without_ffmpeg):
+    text = refused(unbuilt, "snakemake", "-n", env=without_ffmpeg)
     assert "error: ffmpeg and ffprobe not found: install ffmpeg (on Debian: apt-get install ffmpeg)" in text
+
+
+def test_conda_is_let_supply_ffmpeg(unbuilt, without_ffmpeg):
+    """Conda is not there either, which Snakemake only finds once the workflow has been read."""
+    text = run(unbuilt, "snakemake", "-n", "--sdm", "conda", code=1, env=without_ffmpeg).stdout
+    assert "ffmpeg and ffprobe not found" not in text
+    assert "Is conda installed and accessible?" in text
 
 
 def test_something_of_the_users_where_the_link_goes_is_left_alone(project):
@@ -178,8 +232,6 @@ def test_every_job_leaves_a_log_and_its_cost(finished):
 
 def test_the_configuration_in_the_repository_resolves():
     """The studies that are shipped, the large ones included, are in order without their data."""
-    from projects import REPOSITORY
-
     plan = resolved(REPOSITORY)
     shipped = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     assert {study.study for study in plan.studies.values()} == set(shipped["studies"])

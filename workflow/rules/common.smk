@@ -8,9 +8,13 @@ from kinefract.errors import UserError
 from kinefract.report import point
 from kinefract.specs import PretrainSpec
 from kinefract.video import require_ffmpeg
+from snakemake.settings.types import DeploymentMethod
 
 try:
-    require_ffmpeg()
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        require_ffmpeg()
+    for path in workflow.configfiles:
+        params.read(path)  # which refuses keys that stand twice; `config` has lost them
     PARAMS = params.parse(dict(config))
     PLAN = plan.resolve(PARAMS)
     # The link results/studies/<study> leads to the page of params.yaml as it is now. Set here, since no hook runs
@@ -28,7 +32,6 @@ GPU = 1 if shutil.which("nvidia-smi") else 0
 wildcard_constraints:
     id=r"[a-z0-9_]+(-[a-z0-9_]+)*-[0-9a-f]{12}",
     shard=r"\d{5}",
-    benchmark=r"[a-z][a-z0-9_]*",
     parent="data/synthetic|data/benchmarks|results/pretrain|results/finetune|results/studies",
 
 
@@ -58,6 +61,12 @@ def run_files(study, phase, name):
 
 def study_page(name):
     return f"{PLAN.study(name).folder}/index.html"
+
+
+def stored_clips(wildcards):
+    """Return the manifest of the clips that a pre-training reads; none where it renders them itself."""
+    run = spec_of(wildcards)
+    return ancient(f"{run.dataset.folder}/manifest.csv") if run.recipe.stored else []
 
 
 def starting_weights(wildcards):

@@ -1,6 +1,6 @@
 rule datasets:
     input:
-        [f"data/synthetic/{dataset}/manifest.csv" for study in RUN_STUDIES for dataset in study.datasets],
+        [f"data/synthetic/{dataset}/manifest.csv" for study in RUN_STUDIES for dataset in PLAN.stored(study)],
         [
             f"data/benchmarks/{benchmark}/index.csv"
             for study in RUN_STUDIES
@@ -67,15 +67,3 @@ rule index:
         "../envs/ffmpeg.yaml"
     shell:
         "kinefract index {input.spec:q} 2>&1 | tee {log:q}"
-
-
-rule download:
-    output:
-        touch("results/downloads/{benchmark}.done"),
-    log:
-        "results/logs/download/{benchmark}.log",
-    localrule: True
-    conda:
-        "../envs/ffmpeg.yaml"
-    shell:
-        "kinefract download {wildcards.benchmark:q} 2>&1 | tee {log:q}"

@@ -6,7 +6,7 @@ rule pretrain:
 rule pretrain_run:
     input:
         spec=ancient("results/pretrain/{id}/spec.yaml"),
-        dataset=lambda wildcards: ancient(f"{spec_of(wildcards).dataset.folder}/manifest.csv"),
+        dataset=stored_clips,
         tracking=lambda wildcards: store_before(f"results/pretrain/{wildcards.id}"),
     output:
         metrics="results/pretrain/{id}/metrics.jsonl",

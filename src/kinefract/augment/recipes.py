@@ -12,13 +12,14 @@ from kinefract.schema import Section, merged
 from kinefract.synth.ranges import span
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Often = Annotated[float, Field(ge=0, le=1, description="probability that a clip gets it")]
 Curriculum = Annotated[tuple[float, float], Field(strict=False)]
 
 
 class Foreground(Section):
     """The clip, shrunk and put somewhere on black."""
 
-    p: Probability = 1.0
+    p: Often = 1.0
     least_scale: Curriculum = Field(
         default=(1.0, 0.3),
         description="[start, end] of the least factor of width and height, each drawn up to 1",
@@ -28,12 +29,12 @@ class Foreground(Section):
 class Group(Section):
     """The clip twice in one frame, after the curriculum."""
 
-    p: Probability = 0.15
+    p: Often = 0.15
     scale: span(float, 0.05, 1) = Field(default=(0.2, 0.7), description="size of both, of the frame")
     turn: float = Field(
         default=60.0, ge=0, le=180, description="degrees that the second is turned by, at most"
     )
-    flip: Probability = 0.5
+    flip: Probability = Field(default=0.5, description="mirror the second left to right")
     delay: float = Field(
         default=0.25, ge=0, le=1, description="of the clip's length, earlier or later, at most"
     )
@@ -42,17 +43,17 @@ class Group(Section):
 class Displacement(Section):
     """A straight path, at rest before and after."""
 
-    p: Probability = 0.3
+    p: Often = 0.3
     speed: Curriculum = Field(
         default=(0.2, 1.0), description="heights per clip length: drawn from the start to a growing end"
     )
-    share: Curriculum = Field(default=(0.1, 1.0), description="the same of the frames in which it moves")
+    share: Curriculum = Field(default=(0.1, 1.0), description="of the frames, in which it moves: likewise")
 
 
 class Background(Section):
     """What is behind the clip: frames of other clips of the batch."""
 
-    p: Probability = 1.0
+    p: Often = 1.0
     static: Probability = Field(default=0.8, description="two still frames rather than a moving clip")
     area: span(float, 0.05, 1) = Field(default=(0.6, 1.0), description="share of them that is shown")
     moved: Probability = Field(default=0.3, description="probability that a still one is on a path")
@@ -73,41 +74,41 @@ class Mixing(Section):
 class Perspective(Section):
     """The frame seen at an angle."""
 
-    p: Probability = 0.8
+    p: Often = 0.8
     distortion: float = Field(default=0.7, ge=0, lt=1, description="how far corners come in, at most")
-    enlargement: float = Field(default=1.4, ge=1, le=4)
+    enlargement: float = Field(default=1.4, ge=1, le=4, description="factor of the picture that is tilted")
 
 
 class Zoom(Section):
     """Towards the picture or away from it."""
 
-    p: Probability = 0.3
+    p: Often = 0.3
     speed: Curriculum = Field(
         default=(0.3, 1.0), description="per clip length: from the start to a growing end"
     )
-    share: Curriculum = Field(default=(0.1, 1.0), description="the same of the frames in which it moves")
-    out: Probability = 0.5
+    share: Curriculum = Field(default=(0.1, 1.0), description="of the frames, in which it moves: likewise")
+    out: Probability = Field(default=0.5, description="away from the picture rather than towards it")
 
 
 class Shake(Section):
     """A camera held in the hand."""
 
-    p: Probability = 0.3
-    waves: span(int, 1, 20) = (2, 5)
+    p: Often = 0.3
+    waves: span(int, 1, 20) = Field(default=(2, 5), description="how many sines make the shake, on each axis")
     frequency: span(float, 0, 4) = Field(default=(0.1, 1.2), description="cycles per frame")
     noise: float = Field(
         default=0.3, ge=0, le=10, description="beside the waves, whose weights are 1, 1/2, ..."
     )
     least: Curriculum = Field(default=(1.0, 2.0), description="least deviation in pixels of a 112 px frame")
-    most: Curriculum = Field(default=(2.0, 4.0), description="most")
+    most: Curriculum = Field(default=(2.0, 4.0), description="greatest deviation, in the same pixels")
 
 
 class RandAugment(Section):
     """A few operations of a fixed list (Cubuk et al., arXiv 1909.13719)."""
 
-    p: Probability = 1.0
-    operations: int = Field(default=2, ge=0, le=10)
-    magnitude: float = Field(default=7.0, ge=0, le=30, description="of 30")
+    p: Often = 1.0
+    operations: int = Field(default=2, ge=0, le=10, description="how many, one after the other")
+    magnitude: float = Field(default=7.0, ge=0, le=30, description="strength of each; 30 is the greatest")
 
 
 EFFECTS = (

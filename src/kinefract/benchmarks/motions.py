@@ -47,7 +47,7 @@ class MotionsRecipe(BenchmarkRecipe):
 
     kind: Literal["motions"] = "motions"
     classes: Annotated[tuple[Literal[CLASSES], ...], Field(strict=False, min_length=2)] | None = Field(
-        default=None, description="only these motions, labelled in the order of CLASSES; all where not given"
+        default=None, description="only these motions, labelled in the order above; all where not given"
     )
     train_per_class: int = Field(default=40, ge=1, le=99_999, description="training clips of each class")
     test_per_class: int = Field(default=20, ge=1, le=99_999, description="test clips of each class")
@@ -70,7 +70,7 @@ class MotionsRecipe(BenchmarkRecipe):
         default=1.0, ge=0, le=1, description="contrast of the background's texture, as part of the shapes'"
     )
     crf: int = Field(default=0, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, description="of all that is drawn")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:

@@ -11,14 +11,14 @@ class MocoRecipe(Section):
     dim: int = Field(default=128, ge=2, description="size of an embedding")
     queue: int = Field(default=16_384, ge=2, description="keys of earlier clips; a multiple of the batch")
     momentum: float = Field(default=0.999, ge=0, lt=1, description="of the key network")
-    temperature: float = Field(default=0.07, gt=0)
+    temperature: float = Field(default=0.07, gt=0, description="what similarities are divided by")
 
 
 class SimclrRecipe(Section):
     """Settings of SimCLR."""
 
     dim: int = Field(default=128, ge=2, description="size of an embedding")
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.1, gt=0, description="what similarities are divided by")
 
 
 class ByolRecipe(Section):

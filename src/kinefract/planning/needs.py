@@ -70,15 +70,8 @@ def figures(
     }
 
 
-def table(
-    root: Path | str, params: Params, plan: Plan, names: Sequence[str], here: Machine | None = None
-) -> str:
-    """Return the same as a table, with where the hours come from. Arguments and errors as ``figures``."""
-    return render(figures(root, params, plan, names, here))
-
-
 def render(found: dict[str, Any]) -> str:
-    """Return what ``figures`` found as text."""
+    """Return what ``figures`` found as a table, with where the hours come from."""
     head = ["study", "variants", "pre-training", "fine-tuning", "shared", "clips to make", "disk", "hours"]
     rows = [head, *([study["study"], *_cells(study)] for study in found["studies"])]
     if len(found["studies"]) > 1:

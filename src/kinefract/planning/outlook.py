@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kinefract.benchmarks.motions import MotionsRecipe
 from kinefract.errors import UserError
 from kinefract.plan import Plan
 from kinefract.planning import costs
@@ -25,7 +26,7 @@ from kinefract.specs import (
     StudySpec,
 )
 
-CACHES, SHARD_TIMES = "data/cache", "results/benchmarks/shard"
+CACHES, INDEX, SHARD_TIMES = "data/cache", "index.csv", "results/benchmarks/shard"
 RENDERING, PRETRAINING, FINETUNING, EVALUATION = KINDS = (
     "rendering",
     "pretraining",
@@ -63,7 +64,7 @@ class Outlook:
         self._seconds = costs.Formulas(costs.clip_seconds, self._shard_times())
         runs = self._finished()
         self._rates = costs.Rates(runs, here)
-        self._first = "" if runs else f"no run measured yet; a run of {_cheapest(plan)} would tell"
+        self._first = "" if runs else f"no run measured yet; a run of {_cheapest(root, plan)} would tell"
         self._jobs: dict[str, list[Job]] = {}
 
     def needs(self, studies: list[StudySpec], users: Counter[str]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Outlook:
         finetunes = [run for run in runs if run in self._plan.finetunes]
         todo = [run for run in runs if run not in self._done]
         trained = [self._plan.pretrains[run] for run in pretrains if run not in self._done]
-        datasets = {spec.dataset.id: spec.dataset for spec in trained if spec.recipe.source != "online"}
+        datasets = {spec.dataset.id: spec.dataset for spec in trained if spec.recipe.stored}
         caches = {spec.dataset.id: spec.dataset for spec in trained if self._caches(spec)}
         jobs = [job for item in [*datasets, *todo] for job in self._jobs_of(item)]
         basis = Counter((job.kind, job.how, job.source) for job in jobs)
@@ -219,13 +220,21 @@ def done(root: Path, plan: Plan) -> set[str]:
     return found
 
 
-def _cheapest(plan: Plan) -> str:
-    """Return the study whose runs are the least work, clips being equal."""
+def _cheapest(root: Path, plan: Plan) -> str:
+    """Return the study whose runs are the least work, clips being equal, of those whose videos are at hand.
+
+    They are where the pipeline makes them, or has indexed them. Where no study is so, all are looked at.
+    """
+
+    def at_hand(benchmark: str) -> bool:
+        spec = plan.benchmarks[benchmark]
+        return isinstance(spec.recipe, MotionsRecipe) or (root / spec.folder / INDEX).exists()
 
     def work(study: StudySpec) -> float:
         return sum(Setting.of(spec).work * spec.recipe.epochs for spec in map(plan.find, run_ids(study)))
 
-    return min(plan.studies.values(), key=work).study
+    ready = [study for study in plan.studies.values() if all(map(at_hand, study.benchmarks.values()))]
+    return min(ready or plan.studies.values(), key=work).study
 
 
 def _names(folder: Path) -> set[str]:

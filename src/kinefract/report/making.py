@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
+from kinefract.report.samples import pretraining_of
 from kinefract.report.table import percent
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 
@@ -111,8 +112,12 @@ def _distinct(runs: list[tuple[str, Run]], key: str) -> list[str]:
 
 
 def specs(root: Path, spec: StudySpec, rows: list[Row]) -> list[tuple[str, str]]:
-    """Return (title, text) of every spec; of fine-tuning runs that differ in the seed alone, the first."""
+    """Return (title, text) of every spec; of fine-tuning runs that differ in the seed alone, the first.
+
+    A dataset that was never stored has no folder: its spec is that of the run which rendered it.
+    """
     shown = [(f"Study: {spec.id}", spec.to_yaml())]
+    datasets = {used.dataset.id: used.dataset for row in rows if (used := pretraining_of(row))}
     folders = [("Dataset", root / DatasetSpec.PARENT / dataset) for dataset in spec.datasets]
     folders += [("Benchmark", root / BenchmarkSpec.PARENT / index) for index in spec.benchmarks.values()]
     folders += [("Pre-training", run.folder) for _, run in _all_runs(rows)["Pre-training"]]
@@ -123,6 +128,9 @@ def specs(root: Path, spec: StudySpec, rows: list[Row]) -> list[tuple[str, str]]
         if cell.runs
     ]
     for kind, folder in dict.fromkeys(folders):
+        title = f"{kind}: {folder.name}"
         if (folder / SPEC_FILE).exists():
-            shown.append((f"{kind}: {folder.name}", (folder / SPEC_FILE).read_text(encoding="utf-8")))
+            shown.append((title, (folder / SPEC_FILE).read_text(encoding="utf-8")))
+        elif folder.name in datasets:
+            shown.append((title, datasets[folder.name].to_yaml()))
     return shown

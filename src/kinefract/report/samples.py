@@ -1,5 +1,6 @@
 """What the networks of a study saw: moving sheets of its datasets and benchmarks."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from kinefract.errors import UserError
 from kinefract.report.html import data_uri, duration, read_json
 from kinefract.report.results import Row
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
+from kinefract.synth import preview
+from kinefract.synth.recipes import DatasetRecipe
+
+MOVING, STILL = "preview.mp4", "preview.png"
 
 
 @dataclass(frozen=True)
@@ -20,31 +25,40 @@ class Sample:
     still: str | None
 
 
-def dataset_of(row: Row) -> str | None:
-    """Return the id of the dataset a variant was pre-trained on; None from scratch, or where unknown."""
+def pretraining_of(row: Row) -> PretrainSpec | None:
+    """Return the spec of a variant's pre-training, or of its first; None from scratch, or where unknown."""
     if not row.pretrains:
         return None
     try:
-        return PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE).dataset.id
+        return PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE)
     except UserError:
         return None
 
 
+def dataset_of(row: Row) -> str | None:
+    """Return the id of the dataset a variant was pre-trained on; None from scratch, or where unknown."""
+    spec = pretraining_of(row)
+    return spec.dataset.id if spec else None
+
+
 def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
     """Return a sample per dataset, which names the variants that were trained on it, and per benchmark.
+
+    Clips that were rendered as training went, and lie nowhere, are rendered for it.
 
     Args:
         root: The project's folder.
         spec: The study.
         rows: Its variants.
     """
-    users = [(row.label, dataset_of(row)) for row in rows]
+    trained = [(row.label, used) for row in rows if (used := pretraining_of(row))]
+    online = {used.dataset.id: used.dataset.recipe for _, used in trained if not used.recipe.stored}
     found = []
     for dataset in spec.datasets:
         folder = root / DatasetSpec.PARENT / dataset
         card = read_json(folder / "card.json")
         facts = []
-        labels = [label for label, used in users if used == dataset]
+        labels = [label for label, used in trained if used.dataset.id == dataset]
         if labels and len(spec.datasets) > 1:
             facts.append(f"of {', '.join(labels)}")
         if card.keys() >= {"clips", "classes", "size", "seconds"}:
@@ -53,7 +67,11 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
                 f"{card['size']} x {card['size']} px",
                 f"{duration(card['seconds'])} of video",
             ]
-        found.append(_sample(folder, f"Pre-training clips: {dataset.rpartition('-')[0]}", facts))
+        title = f"Pre-training clips: {dataset.rpartition('-')[0]}"
+        if dataset in online and not (folder / MOVING).exists():
+            found.append(_rendered(online[dataset], dataset, title, facts))
+        else:
+            found.append(_sample(folder, dataset, title, facts))
     for name, index in spec.benchmarks.items():
         folder = root / BenchmarkSpec.PARENT / index
         summary = read_json(folder / "summary.json")
@@ -61,11 +79,25 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
         if isinstance(summary.get("videos"), dict):
             facts = [f"{summary['classes']} classes"]
             facts += [f"{count:,} {split} videos" for split, count in summary["videos"].items()]
-        found.append(_sample(folder, f"Benchmark: {name}", facts))
+        found.append(_sample(folder, index, f"Benchmark: {name}", facts))
     return found
 
 
-def _sample(folder: Path, title: str, facts: list[str]) -> Sample:
-    moving = data_uri(folder / "preview.mp4", "video/mp4")
-    still = data_uri(folder / "preview.png", "image/png")
-    return Sample(title, ", ".join(facts), folder.name, moving, still)
+def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str]) -> Sample:
+    clips = preview.RecipeClips(recipe)
+    told = [
+        *facts,
+        f"{recipe.classes:,} classes",
+        f"{recipe.size} x {recipe.size} px",
+        "rendered as training went, new ones each epoch",
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        preview.write(folder / MOVING, preview.moving_sheet(clips), recipe.fps)
+        preview.write(folder / STILL, preview.sheet(clips), recipe.fps)
+        return _sample(folder, dataset, title, told)
+
+
+def _sample(folder: Path, spec_id: str, title: str, facts: list[str]) -> Sample:
+    moving, still = data_uri(folder / MOVING, "video/mp4"), data_uri(folder / STILL, "image/png")
+    return Sample(title, ", ".join(facts), spec_id, moving, still)

@@ -48,7 +48,7 @@ class DatasetRecipe(Section):
     fps: int = Field(default=12, ge=1, description="frames per second written into the files")
     crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
     clips_per_shard: int = Field(default=500, ge=1, description="clips in one tar file, made by one job")
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, description="of all that is drawn; another one is another dataset")
 
     @model_validator(mode="after")
     def _frame_range(self) -> Self:
@@ -73,7 +73,7 @@ class DatasetRecipe(Section):
 
     @property
     def moves(self) -> bool:
-        """Whether clips are meant to move, and are refused where they do not."""
+        """Whether clips are meant to move, and are refused where nothing changes."""
         return True
 
     def clip(self, index: int) -> np.ndarray:

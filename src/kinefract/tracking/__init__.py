@@ -1,6 +1,6 @@
 """MLflow: runs while they train, studies to compare, and both logged later where it could not be reached."""
 
-from kinefract.tracking.store import store_uri
+from kinefract.tracking.store import shown_uri, store_uri
 from kinefract.tracking.tracker import (
     FIRST_BATCH,
     LARGEST_ARTIFACT,
@@ -18,6 +18,7 @@ __all__ = [
     "Tracker",
     "log_study",
     "prepare",
+    "shown_uri",
     "store_uri",
     "study_files",
 ]

@@ -48,6 +48,11 @@ def store_uri(root: Path | str) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database(root)}"
 
 
+def shown_uri(root: Path | str) -> str:
+    """Return the address of the store without the user and password that it may hold."""
+    return _shown(store_uri(root))
+
+
 def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
     """Do something with the store; after a failure say so once and never try that store again.
 

@@ -44,7 +44,10 @@ class DeadLeavesRecipe(DatasetRecipe):
         description="a path is a time curve times U[scale], up or down, plus U[-offset, offset]",
     )
     offset: float = Field(
-        default=2.0, ge=0, le=100, description="see scale; all paths are then fitted together"
+        default=2.0,
+        ge=0,
+        le=100,
+        description="how far a path is moved, at most; all paths are then fitted together",
     )
     reversed: float = Field(default=0.5, ge=0, le=1, description="probability that a path is run backwards")
     dropped: float = Field(default=0.2, ge=0, lt=1, description="share of the shapes that an instance lacks")

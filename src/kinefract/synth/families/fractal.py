@@ -27,7 +27,7 @@ CHECKED_POINTS = Points(steps=220, discard=20, window_steps=220)
 
 def _variation_name(value: Any) -> str:
     name = NAMES.get(value) if isinstance(value, int) else value
-    if name not in VARIATIONS:
+    if not isinstance(name, str) or name not in VARIATIONS:
         raise ValueError(not_one_of(str(value), [*VARIATIONS, *map(str, NAMES)]))
     return name
 
