@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from kinefract import params
+from kinefract.benchmarks.recipes import BENCHMARKS
 from kinefract.errors import UserError
+from kinefract.schema import Section
+from kinefract.synth.recipes import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 VARY = "; several are compared by a study's `vary`"
@@ -277,3 +280,11 @@ def test_a_study_has_one_way_of_saying_what_differs(tiny):
     del tiny["studies"]["tiny"]["variants"]
     with pytest.raises(UserError, match="seeds: one is named twice"):
         params.parse(tiny)
+
+
+@pytest.mark.parametrize(
+    "section", [*FAMILIES.values(), *BENCHMARKS.values(), params.NamedPretraining, params.NamedFinetuning]
+)
+def test_a_part_of_which_some_keys_are_given_keeps_the_defaults_of_the_others(section):
+    parts = [field.default for field in section.model_fields.values() if isinstance(field.default, Section)]
+    assert parts == [type(part)() for part in parts]

@@ -105,12 +105,11 @@ def page() -> str:
     return "\n\n".join(text) + "\n"
 
 
-def rows(section: type[Section], defaults: dict[str, Any] | None = None, prefix: str = "") -> Iterator[Row]:
+def rows(section: type[Section], prefix: str = "") -> Iterator[Row]:
     """Yield the keys of a section, each part followed by its own keys.
 
     Args:
         section: What is set.
-        defaults: Of a part whose defaults are not its own.
         prefix: What leads to the part, with its dot.
     """
     shapes = section.model_json_schema()["properties"]
@@ -120,12 +119,12 @@ def rows(section: type[Section], defaults: dict[str, Any] | None = None, prefix:
             continue
         value = _value(shape) + _limits(_span(field.metadata))
         means = described(section, key) or (_first_line(part) if part else "")
-        default = "" if part else _default(shape, key, defaults)
+        default = "" if part else f"`{_yaml(shape['default'])}`" if "default" in shape else "required"
         if part and shape["default"] is None:
             default = "`null`"
         yield Row(prefix + key, value, default, means)
         if part and part is not Filmed:
-            yield from rows(part, shape["default"], f"{prefix}{key}.")
+            yield from rows(part, f"{prefix}{key}.")
 
 
 def described(section: type[Section], key: str) -> str:
@@ -151,16 +150,6 @@ def _table(section: type[Section], *said: type[Section]) -> str:
     """Return the table of a section's keys, without those that are the same in sections shown before."""
     before = {row for other in said for row in rows(other)}
     return "\n".join([HEAD, *(str(row) for row in rows(section) if row not in before)])
-
-
-def _default(shape: dict[str, Any], key: str, defaults: dict[str, Any] | None) -> str:
-    """Return a key's default; of a part both, where it has another once a key of the part is given."""
-    if "default" not in shape:
-        return "required"
-    own = f"`{_yaml(shape['default'])}`"
-    if defaults is None or defaults[key] == shape["default"]:
-        return own
-    return f"`{_yaml(defaults[key])}`; {own} where the part is given without it"
 
 
 def _value(shape: dict[str, Any]) -> str:

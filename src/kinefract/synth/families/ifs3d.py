@@ -16,7 +16,7 @@ from pydantic import Field
 
 from kinefract.errors import UserError
 from kinefract.synth import camera, ifs, motion, systems3d
-from kinefract.synth.families.fractal import Perturbation
+from kinefract.synth.families import fractal
 from kinefract.synth.ranges import span
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.streams import stream
@@ -25,6 +25,13 @@ CLASS_ATTEMPTS = 1000
 # How strongly coefficients are perturbed until an instance is sound; the last one is its class.
 STRENGTHS = (*(1.0,) * 10, 0.8, 0.6, 0.4, 0.2, 0.0)
 REACH = 1.8  # half of what the frame shows, in spreads
+
+
+class Perturbation(fractal.Perturbation):
+    """How far an instance strays from its class."""
+
+    factor: float = Field(default=0.2, ge=0, lt=1)
+    offset: float = Field(default=0.1, ge=0)
 
 
 @FAMILIES.register
@@ -63,7 +70,7 @@ class Ifs3dRecipe(DatasetRecipe):
     start: float = Field(
         default=30.0, ge=0, le=180, description="an instance starts up to so many degrees off"
     )
-    perturbation: Perturbation = Perturbation(factor=0.2, offset=0.1)
+    perturbation: Perturbation = Perturbation()
     limits: systems3d.Limits = systems3d.Limits()
     points: Points = Points()
 
