@@ -39,10 +39,11 @@ def page_of(root: Path, studies: dict[str, StudySpec]) -> Page:
 
 
 def article(root: Path, name: str) -> str:
-    """Return the text of one study's part."""
+    """Return the text of one study's part, or of its line where it has not begun."""
     html = (root / "results/index.html").read_text(encoding="utf-8")
-    (part,) = [part for part in re.findall(r"<article.*?</article>", html, re.DOTALL) if f">{name}<" in part]
-    return Page(part).text
+    parts = re.findall(r"<(article.*?)</article>|<(tr>.*?)</tr>", html, re.DOTALL)
+    (part,) = [part for part in map("".join, parts) if f">{name}<" in part]
+    return Page(f"<{part}").text
 
 
 @pytest.fixture
@@ -76,9 +77,16 @@ def test_states_answers_and_links(tmp_path: Path, three: dict[str, StudySpec]) -
     assert "epochs 6" in half
     assert "70.0, 1 seed" in half
     assert "No answer yet." in half
-    assert "not begun, 4 runs to make" in bare
+    assert (bare, "Not begun" in page.text) == ("bareBare?4", True)
     (link,) = page.links
     assert (tmp_path / "results" / link).resolve() == tmp_path / three["whole"].folder / "index.html"
+
+
+def test_studies_that_have_begun_come_first(tmp_path: Path, three: dict[str, StudySpec]) -> None:
+    text = page_of(tmp_path, dict(reversed(three.items()))).text
+    assert text.index("Half?") < text.index("Whole?") < text.index("Not begun") < text.index("Bare?")
+    alone = page_of(tmp_path, {"bare": three["bare"]}).text
+    assert "No study has begun yet." in alone and "There are no studies yet." not in alone
 
 
 def test_half_a_study_shows_the_answer_of_its_part(tmp_path: Path, three: dict[str, StudySpec]) -> None:

@@ -38,6 +38,7 @@ class Entry:
     name: str
     question: str
     state: str
+    runs: int
     progress: str
     answer: list[str]
     rests_on: str
@@ -49,11 +50,11 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     """Write the page over all studies.
 
     Only what lies in the folders is read, nothing is computed anew: the answer is that of the study's last
-    report, of the whole study or of its finished part.
+    report, of the whole study or of its finished part. Studies that have not begun come after the others.
 
     Args:
         root: The project's folder.
-        plan_studies: Name -> study, in the order of the page.
+        plan_studies: Name -> study, in their order on the page.
         out: The HTML file, usually ``results/index.html``; links to the studies' pages are relative to it.
 
     Raises:
@@ -63,7 +64,8 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     states = Counter(entry.state for entry in entries)
     html = rendered(
         "overview.html.jinja",
-        entries=entries,
+        entries=[entry for entry in entries if entry.state != NOT_BEGUN],
+        waiting=[entry for entry in entries if entry.state == NOT_BEGUN],
         states=[(state, states[state]) for state in (DONE, UNDER_WAY, NOT_BEGUN) if states[state]],
         related=related.RELATED,
         related_benchmarks=related.BENCHMARKS,
@@ -85,6 +87,7 @@ def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
         name=name,
         question=spec.question,
         state=state,
+        runs=found.runs,
         progress=progress,
         answer=[str(sentence) for sentence in written.get("answer", [])],
         rests_on=f"From {answered} of {found.runs} runs." if found.missing and answered is not None else "",
@@ -96,7 +99,7 @@ def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
 def _state(found: Found, reported: bool) -> tuple[str, str]:
     """Return the state, and how far the study is in words."""
     if found.finished == 0:
-        return NOT_BEGUN, f"not begun, {found.runs} runs to make"
+        return NOT_BEGUN, NOT_BEGUN
     if found.missing:
         return UNDER_WAY, f"{found.finished} of {found.runs} runs"
     if not reported:
