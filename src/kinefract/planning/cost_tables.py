@@ -44,12 +44,12 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "fractal": Family(1 / 11.9, 73.7),
-    "dead_leaves": Family(1 / 24.6, 39.5, 3),
-    "ifs3d": Family(1 / 18.5, 68.8),
-    "octopus": Family(1 / 10.8, 30.4, 3),
-    "perlin": Family(1 / 29.6, 66.3),
-    "shapes": Family(1 / 20.0, 44.8, 3),
+    "fractal": Family(1 / 12.8, 73.7),
+    "dead_leaves": Family(1 / 24.5, 39.5, 3),
+    "ifs3d": Family(1 / 18.7, 68.8),
+    "octopus": Family(1 / 12.1, 30.4, 3),
+    "perlin": Family(1 / 30.3, 66.3),
+    "shapes": Family(1 / 22.3, 44.8, 3),
 }
 PIXELS = 19 * 256 * 256
 # Classes of the benchmarks whose recipes may ask for a part of them.
@@ -57,5 +57,5 @@ CLASSES = {"hmdb51": 51, "ucf101": 101, "diving48": 48, "egtea": 106, "volleybal
 CLIP_SECONDS = 0.005  # of a clip of any size
 TAR_BYTES = 1800  # headers, label and padding of a clip
 BYTES_POWER = 0.8  # small clips take more bytes a pixel
-POINTS = {"linear": 700e6, "nonlinear": 281e6}  # points a second of fractals, by the kind of shape
-STILL = (491e6, 59.7, 11.5)  # points a second, clips a second and kB a clip of still fractals
+POINTS = {"linear": 725e6, "nonlinear": 325e6}  # points a second of fractals, by the kind of shape
+STILL = (511e6, 62.5, 11.5)  # points a second, clips a second and kB a clip of still fractals
