@@ -530,7 +530,7 @@ def test_killed_half_way_it_starts_over(program, put, target, tmp_path):
 def test_of_two_processes_one_unpacks_and_the_other_waits(program, put, target, capfd):
     calls = target.parent.parent / "calls"
     program(
-        f"pathlib.Path({str(calls)!r}).open('a').write('once\\n'); time.sleep(0.5)\n"
+        f"pathlib.Path({str(calls)!r}).open('a').write('once\\n'); time.sleep(1)\n"
         f"out.write({b''.join(entry.data for entry in TREE)!r})"
     )
     archive = put(compressed(TREE))

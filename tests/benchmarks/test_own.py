@@ -149,6 +149,13 @@ def test_a_split_without_class_folders_is_no_class(tmp_path, files):
         listed(FolderRecipe(root="own"), tmp_path)
 
 
+def test_an_empty_split_is_passed_over(tmp_path):
+    for split in ("train", "test"):
+        put(tmp_path / "own" / split, "x/1.mp4", "y/1.mp4")
+    (tmp_path / "own/validation").mkdir()
+    assert len(listed(FolderRecipe(root="own"), tmp_path)) == 4
+
+
 def many(top, classes=("a", "b", "c"), count=200):
     put(top, *(f"{name}/{number}.mp4" for name in classes for number in range(count)))
 

@@ -108,6 +108,13 @@ def test_predictions_that_cannot_be_paired_are_not_tested(tmp_path: Path, change
     assert comparison.difference is None
 
 
+def test_a_single_video_is_not_tested(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"one": [0.2, 0.3]}, {"one": [0.7, 0.8]}], previews=False)
+    for path in tmp_path.rglob("predictions.csv"):
+        path.write_text("".join(path.read_text().splitlines(True)[:2]))
+    assert rows_of(made)[1].cells["one"].comparison.verdict == "not tested, one test video"
+
+
 def test_without_runs_of_the_baseline_nothing_is_compared(tmp_path: Path) -> None:
     made = make_up(tmp_path, [{"one": [0.2, 0.3]}, {"one": [0.7, 0.8]}], previews=False)
     for seed in (1, 2):

@@ -8,6 +8,7 @@ labels), ``summary.json`` and ``summary.txt`` (what was found, against the offic
 import csv
 import os
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 from kinefract import video
@@ -16,8 +17,9 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.sheet import write_sheet
 from kinefract.errors import UserError
-from kinefract.files import sha256, write_json, write_text, written_whole
+from kinefract.files import write_json, write_text, written_whole
 from kinefract.progress import say
+from kinefract.schema import digest_of
 
 INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
 
@@ -80,19 +82,30 @@ def read(folder: Path) -> list[Video]:
 
 
 def told(folder: Path, root: Path) -> dict[str, str]:
-    """Return which index this is: its ``file``, from the project's folder, and its ``sha256``.
+    """Return which index this is: its ``file``, from the project's folder, and its ``digest``.
 
     Raises:
-        OSError: there is none.
+        UserError: there is none, or it is not one that ``build`` wrote.
     """
     path = Path(folder) / INDEX
-    return {"file": path.relative_to(root).as_posix(), "sha256": sha256(path)}
+    return {"file": path.relative_to(root).as_posix(), "digest": _digest(path)}
 
 
 def is_as_told(facts: dict[str, str], root: Path) -> bool:
     """Tell whether an index is what ``told`` said; an index that is not there is not held to be another."""
     path = Path(root) / facts["file"]
-    return not path.exists() or sha256(path) == facts["sha256"]
+    return not path.exists() or _digest(path) == facts["digest"]
+
+
+def _digest(path: Path) -> str:
+    facts = path.stat()
+    return _digest_at(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest_at(path: Path, size: int, time: int) -> str:
+    """Return the digest of what an index lists, wherever the videos lie; remembered until it changes."""
+    return digest_of([[os.fsencode(item.path.name).hex(), *item[1:]] for item in read(path.parent)])
 
 
 def _check(classes: list[str], entries: list[Entry]) -> None:

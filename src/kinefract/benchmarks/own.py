@@ -214,7 +214,8 @@ def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
             f"{place}: beside {', '.join(SPLITS)} there are folders that are no split: "
             f"{_named(strange)}; rename or move them"
         )
-    if set(found) <= set(SPLITS) and (flat := sorted(set(found) - set(given))):
+    flat = sorted(split for split in set(found) - set(given) if _visible(place / split))
+    if flat and set(found) <= set(SPLITS):
         raise UserError(f"{place}: holds no folders of classes in {', '.join(flat)}")
     videos: list[Listed] = []
     classes = set()

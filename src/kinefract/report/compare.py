@@ -68,6 +68,8 @@ def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Co
     if len({entry.paths for side in known for entry in side}) > 1:
         return Comparison(points, None, None, "not tested, the test videos differ")
     variant, base = (np.array([entry.right for entry in side]) for side in known)
+    if variant.shape[1] < 2:
+        return Comparison(points, None, None, "not tested, one test video")
     return Comparison(points, paired_difference(variant, base), None, "")
 
 

@@ -1,6 +1,7 @@
 """What the networks of a study saw: moving sheets of its datasets and benchmarks."""
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,8 +94,9 @@ def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str])
     ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        preview.write(folder / MOVING, preview.moving_sheet(clips), recipe.fps)
-        preview.write(folder / STILL, preview.sheet(clips), recipe.fps)
+        with suppress(UserError):  # without ffmpeg there is no preview, as where it was not kept
+            preview.write(folder / STILL, preview.sheet(clips), recipe.fps)
+            preview.write(folder / MOVING, preview.moving_sheet(clips), recipe.fps)
         return _sample(folder, dataset, title, told)
 
 

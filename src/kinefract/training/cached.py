@@ -25,7 +25,7 @@ from kinefract.schema import digest_of
 
 FRAMES, INDEX, LOCK = "frames.bin", "index.json", ".lock"
 MAKES = "is making this cache"  # what a process does that holds the lock
-VERSION = 1  # raised when the same videos give other bytes
+VERSION = 2  # raised when the same videos give other bytes
 BYTES_AT_ONCE = 1 << 28  # that a thread decodes of a long video
 
 
