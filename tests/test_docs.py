@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
@@ -82,7 +83,7 @@ def test_every_link_to_a_file_leads_to_one():
 
 def test_the_page_of_parameters_is_what_the_schema_makes(tmp_path):
     # In a process of its own, since other tests register families.
-    subprocess.run(["kinefract", "parameters", tmp_path], check=True)
+    subprocess.run([Path(sys.executable).with_name("kinefract"), "parameters", tmp_path], check=True)
     made = (tmp_path / parameters_page.PAGE).read_text(encoding="utf-8")
     there = (ROOT / "docs" / parameters_page.PAGE).read_text(encoding="utf-8")
     assert there == made, "run `kinefract parameters docs`"

@@ -19,6 +19,7 @@ from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 DIFFERENCES = {"vary", "variants"}
+MERGE = "tag:yaml.org,2002:merge"  # of `<<`, of which YAML takes all
 COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
 # Of the workflow, whose rules for studies have the names of the studies.
 RULES = (
@@ -131,6 +132,8 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen: dict[tuple[str, str], yaml.Node] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.tag == MERGE:
+                continue
             if (first := seen.setdefault((key.tag, key.value), key)) is not key:
                 lines = f"{first.start_mark.line + 1} and {key.start_mark.line + 1}"
                 raise UserError(f"{key.value}: the key stands twice, in lines {lines}; make them one")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,46 @@ def test_sigterm_to_all_processes_of_a_job_writes_a_checkpoint_and_ends_them(tmp
     assert training(tmp_path, source=Noise(16)).resume()["step"] == 1
     with pytest.raises(ProcessLookupError):
         os.killpg(job.pid, 0)
+
+
+AMID_A_BATCH = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_train import Noise, training
+from kinefract.training.train import Execution
+
+class Stalled(Noise):
+    reads = 0
+
+    def read(self, *about):
+        self.reads += 1
+        if self.reads > 8:  # in each worker: not of its first batch
+            Path(sys.argv[2], "stalled").touch()
+            time.sleep(600)
+        return super().read(*about)
+
+def first_batch(batch):
+    while not Path(sys.argv[2], "stalled").exists():
+        time.sleep(0.1)
+    raise ValueError("on purpose")
+
+run = training(Path(sys.argv[2]), source=Stalled(64))
+run.execution = Execution(workers=2)
+run.on_first_batch = first_batch
+run.fit()
+"""
+
+
+def test_workers_amid_a_batch_do_not_outlive_a_run_that_fails(tmp_path):
+    command = [sys.executable, "-c", AMID_A_BATCH, str(Path(__file__).parent), str(tmp_path)]
+    job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        _, said = job.communicate(timeout=100)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+    assert "ValueError: on purpose" in said
 
 
 def test_checkpoints_between_epochs_come_when_they_are_due(tmp_path):

@@ -1,5 +1,7 @@
 """Clips for training: windows of videos, cropped, in an order that seed and epoch alone decide."""
 
+import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -164,21 +166,37 @@ class EvaluationWindows(Dataset):
         return frames.unflatten(0, (len(starts), recipe.frames))
 
 
-def ignore_sigterm(worker: int) -> None:
-    """Let a worker go on at SIGTERM, which schedulers send to all processes of a job.
+class Workers:
+    """A block in which a loader's workers go on at SIGTERM, which schedulers send to all processes of a job.
 
-    The training process needs its workers to finish its step. It ends them after its checkpoint; where it is
-    killed they end by themselves.
+    The training process needs them to finish its step and write its checkpoint. After the block SIGTERM ends
+    them as usual, also amid a batch.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def __init__(self) -> None:
+        self._ended = multiprocessing.RawValue("b", 0)
+
+    def __call__(self, worker: int) -> None:
+        """Prepare this process, a worker."""
+        signal.signal(
+            signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM) if self._ended.value else None
+        )
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.value = 1
 
 
-def training_loader(clips: TrainingClips, batches: EpochBatches, workers: int) -> DataLoader:
+def training_loader(
+    clips: TrainingClips, batches: EpochBatches, workers: int, prepare: Workers | None = None
+) -> DataLoader:
     """Load batches of (uint8 (B, views, T, C, size, size), labels, indices) in workers (0: in this one)."""
     # What lies on the device can neither pass through a worker nor be pinned.
     workers, pinned = (0, False) if clips.on_device else (workers, torch.cuda.is_available())
     return DataLoader(
-        clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned, worker_init_fn=ignore_sigterm
+        clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned, worker_init_fn=prepare
     )
 
 

@@ -21,7 +21,7 @@ from kinefract.recipes import TrainRecipe
 from kinefract.schema import digest_of
 from kinefract.training import checkpoint
 from kinefract.training.checkpoint import Pauses, Stopped
-from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, training_loader
+from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, Workers, training_loader
 from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
 
@@ -142,7 +142,8 @@ class Training:
             len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
         )
         clips = TrainingClips(self.clips, recipe, self.seed, objective.VIEWS)
-        loader = training_loader(clips, batches, self.execution.workers)
+        workers = Workers()
+        loader = training_loader(clips, batches, self.execution.workers, workers)
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
 
@@ -163,7 +164,7 @@ class Training:
             pauses.written()
 
         objective.train()
-        with pauses:
+        with pauses, workers:
             for windows, labels, numbers in progress(loader, self.what, len(batches), "steps"):
                 meter.mark()
                 lr = rate_at(step, steps, warmup_steps, recipe)
