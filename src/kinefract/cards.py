@@ -84,7 +84,7 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
         raise UserError(f"{name}: as a study in {PARAMS_FILE}: {not_one_of(name, read.studies)}")
     resolved = plan.resolve(read)
     spec = resolved.study(name)
-    stored = [found for found in spec.datasets if found in resolved.stored(spec)]
+    stored = resolved.stored(spec)
     if not stored:
         raise UserError(
             f"study {name}: no run of it is pre-trained on stored clips, so there are none to show"

@@ -182,8 +182,8 @@ class Workers:
             signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM) if self._ended.value else None
         )
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> "Workers":
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.value = 1
