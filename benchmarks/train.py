@@ -73,8 +73,10 @@ def whole_loop(spec: PretrainSpec, root: Path, workers: int) -> dict:
     objective = objectives.build(recipe.objective, network, recipe.objective_settings)
     source = feed.open_source(spec, root)
     run = Training("id", recipe, 1, objective, source, root / "checkpoint.pt", "loop", Execution(workers))
+    start = time.process_time()
     run.fit()
-    return run.history[-1]
+    seen = recipe.epochs * (len(source.labels) // recipe.batch_size) * recipe.batch_size
+    return {**run.history[-1], "clips_per_cpu_second": seen / (time.process_time() - start)}
 
 
 def _synchronise() -> None:
@@ -128,6 +130,7 @@ def main() -> None:
     print(f"network alone, fixed tensors: {network:.1f} clips/s")
     whole = loop["clips_per_second"]
     print(f"whole loop: {whole:.1f} clips/s, {network / whole:.2f} times as long")
+    print(f"whole loop: {loop['clips_per_cpu_second']:.1f} clips per CPU second of this process")
     print(", ".join(f"{part} {loop[f'{part}_share']:.1%}" for part in ("data", "augment", "network")))
     if options.json:
         made = made_with(Path(__file__).parents[1])

@@ -22,6 +22,31 @@ def test_shift_moves_an_eighth_each_way():
                 assert out[clip, frame, channel] == expected
 
 
+def plain_shift(x: torch.Tensor, frames: int) -> torch.Tensor:
+    """The shift by padding and concatenation, whose gradient is autograd's own."""
+    clips = x.unflatten(0, (-1, frames))
+    fold = x.shape[1] // 8
+    none = torch.zeros_like(clips[:, :1, :fold])
+    parts = [
+        torch.cat([clips[:, 1:, :fold], none], 1),
+        torch.cat([none, clips[:, :-1, fold : 2 * fold]], 1),
+        clips[:, :, 2 * fold :],
+    ]
+    return torch.cat(parts, 2).flatten(0, 1)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_the_shift_is_that_of_a_plain_one(layout):
+    draws = torch.Generator().manual_seed(1)
+    x = torch.randn(12, 20, 3, 5, generator=draws).contiguous(memory_format=layout).requires_grad_()
+    weights_of_outputs = torch.randn(12, 20, 3, 5, generator=draws).contiguous(memory_format=layout)
+    found, plain = shift(x, 4), plain_shift(x, 4)
+    assert torch.equal(found, plain)
+    assert found.is_contiguous(memory_format=layout)
+    for_found, for_plain = (torch.autograd.grad(out, x, weights_of_outputs)[0] for out in (found, plain))
+    assert torch.equal(for_found, for_plain)
+
+
 def test_a_shifted_network_sees_the_order_of_frames():
     torch.manual_seed(0)
     model = weights.seeded(1, models.build, "tsm_resnet18", 8, 4, 5, 0.0).eval()

@@ -14,6 +14,19 @@ from kinefract.models.dropout import SeededDropout
 SHIFT_DIV = 8  # 1/8 of the channels come from the next frame, 1/8 from the one before
 
 
+class _Shift(torch.autograd.Function):
+    """The shift, which writes each value once; its gradient is the shift the other way."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, frames: int) -> torch.Tensor:
+        ctx.frames = frames
+        return _exchanged(x, frames, back=False)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _exchanged(gradient, ctx.frames, back=True), None
+
+
 def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
     """Exchange channels between neighbouring frames.
 
@@ -25,14 +38,23 @@ def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
         The same shape: the first C // 8 channels hold those of the next frame, the second C // 8 those of
         the frame before, zeros past the clip's ends; the rest are unchanged.
     """
+    return _Shift.apply(x, frames)
+
+
+def _exchanged(x: torch.Tensor, frames: int, back: bool) -> torch.Tensor:
+    """Return ``x`` shifted; ``back`` undoes it, but for what was shifted past the ends, which is zero."""
     fold = x.shape[1] // SHIFT_DIV
-    clips = x.unflatten(0, (-1, frames))  # (B, T, C, H, W)
-    out = clips.clone(memory_format=torch.preserve_format)
-    out[:, :-1, :fold] = clips[:, 1:, :fold]
-    out[:, -1, :fold] = 0
-    out[:, 1:, fold : 2 * fold] = clips[:, :-1, fold : 2 * fold]
-    out[:, 0, fold : 2 * fold] = 0
-    return out.flatten(0, 1)
+    from_next, from_before = slice(fold), slice(fold, 2 * fold)
+    if back:
+        from_next, from_before = from_before, from_next
+    out = torch.empty_like(x)  # which keeps the memory format
+    clips, shifted = x.unflatten(0, (-1, frames)), out.unflatten(0, (-1, frames))  # (B, T, C, H, W)
+    shifted[:, :, 2 * fold :] = clips[:, :, 2 * fold :]
+    shifted[:, :-1, from_next] = clips[:, 1:, from_next]
+    shifted[:, -1, from_next] = 0
+    shifted[:, 1:, from_before] = clips[:, :-1, from_before]
+    shifted[:, 0, from_before] = 0
+    return out
 
 
 class ShiftedConv(nn.Module):

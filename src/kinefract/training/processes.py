@@ -8,9 +8,15 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from kinefract.errors import UserError
+from kinefract.progress import say
 from kinefract.training.devices import own_gpu
 
 T = TypeVar("T")
+
+
+def computes_in_bfloat16() -> bool:
+    """Return whether this machine's CPU multiplies bfloat16 numbers itself (AVX-512 or AMX)."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Processes:
@@ -41,6 +47,11 @@ class Processes:
         if self.size > 1:
             self.fabric.launch()
         self.rank = self.fabric.global_rank
+        if precision == "bf16-mixed" and self.device.type == "cpu" and not computes_in_bfloat16():
+            say(
+                "this CPU has no instructions for bfloat16, and precision: bf16-mixed takes several times "
+                "as long on it as 32-true"
+            )
 
     @property
     def device(self) -> torch.device:

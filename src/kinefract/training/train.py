@@ -22,6 +22,7 @@ from kinefract.schema import digest_of
 from kinefract.training import checkpoint
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, Workers, training_loader
+from kinefract.training.memory import keep_freed_memory
 from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
 
@@ -56,7 +57,8 @@ def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": spared, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas)
+    # All parameters at once: the same to the bit as one after the other, in less time.
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, foreach=True)
 
 
 def stream_seed(*key: int | str) -> int:
@@ -122,6 +124,7 @@ class Training:
     def _fit(self, state: dict | None) -> None:
         recipe, pauses = self.recipe, self.execution.pauses
         torch.set_num_threads(recipe.threads)
+        keep_freed_memory()
         processes = Processes(recipe.precision, self.execution.accelerator)
         processes.check_batch(recipe.batch_size)
         fabric, device = processes.fabric, processes.device
