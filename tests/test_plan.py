@@ -121,7 +121,10 @@ def test_flips_are_off_where_mirroring_changes_the_label(tiny):
         ({"pretraining.epoch": [1]}, "pretraining.epoch: unknown key"),
         ({"pretraining.epochs": ["many"]}, "pretraining.epochs: Input should be a valid integer"),
         ({"pretraining.dataset": ["perlin"]}, "'perlin' is not one of: fractal"),
-        ({"epochs": [1]}, "a varied key is one of init, pretraining.<key>, finetuning.<key>, dataset.<key>"),
+        (
+            {"epochs": [1]},
+            "a varied key is one of init, init_epoch, pretraining.<key>, finetuning.<key>, dataset.<key>",
+        ),
         ({"dataset.points.step": [400]}, "dataset.points.step: unknown key"),
         ({"init": [["scratch"], "small"]}, "init: ['scratch'] is not one of: "),
         ({"init": [{"small": 1}]}, "init: {'small': 1} is not one of: "),

@@ -24,7 +24,7 @@ COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings 
 # Of the workflow, whose rules for studies have the names of the studies.
 RULES = (
     *("all", "datasets", "pretrain", "finetune", "report", "small"),
-    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "study"),
+    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "pool_folds", "study"),
 )
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

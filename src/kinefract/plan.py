@@ -16,6 +16,7 @@ from kinefract.schema import Section, not_one_of, problem_lines
 from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
+INIT_EPOCH = "init_epoch"
 SEED = "pretraining.seed"
 NETWORK = ("pretraining.backbone", "pretraining.width")
 VARIED = ("pretraining", "finetuning", "dataset")
@@ -44,6 +45,8 @@ class Plan:
             case FinetuneSpec():
                 shelf = self.finetunes
                 self.add(spec.benchmark)
+                for fold in spec.folds:
+                    self.add(fold)
                 if isinstance(spec.init, PretrainSpec):
                     self.add(spec.init)
             case StudySpec():
@@ -109,6 +112,7 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         if study.seeds_of == "both" and SEED in values:
             raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
         init, network, finetuning = _resolve_variant(params, study, values)
+        epoch = _snapshot(values.get(INIT_EPOCH), init)
         starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}
         for key, benchmark in benchmarks.items():
@@ -117,7 +121,14 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
                 recipe = recipe.model_copy(update={"flip": 0.0})
             runs[key] = {
                 seed: plan.add(
-                    FinetuneSpec(recipe=recipe, network=network, benchmark=benchmark, init=start, seed=seed)
+                    FinetuneSpec(
+                        recipe=recipe,
+                        network=network,
+                        benchmark=benchmark,
+                        init=start,
+                        init_epoch=epoch,
+                        seed=seed,
+                    )
                 )
                 for seed, start in starts.items()
             }
@@ -154,6 +165,16 @@ def _reseeded(init: PretrainSpec | WeightsRecipe | None, seed: int) -> PretrainS
     return init.model_copy(update={"recipe": init.recipe.model_copy(update={"seed": seed})})
 
 
+def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | None:
+    """Return the epoch whose weights a fine-tuning starts from; None where they are those of the end."""
+    if epoch is None or not isinstance(init, PretrainSpec):
+        return None
+    kept = [*(init.recipe.snapshots or ()), init.recipe.epochs]
+    if epoch not in kept:
+        raise ValueError(f"{INIT_EPOCH}: {not_one_of(epoch, map(str, kept))} (pretraining.snapshots, epochs)")
+    return None if epoch == init.recipe.epochs else epoch
+
+
 def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:
     """Return every combination of the varied values; without a pre-training only what still matters."""
     combinations = []
@@ -181,8 +202,8 @@ def _resolve_variant(
     changes: dict[str, dict[str, Any]] = {section: {} for section in VARIED}
     for path, value in values.items():
         section, _, key = path.partition(".")
-        if path != INIT and (section not in VARIED or not key):
-            wanted = ", ".join([INIT, *(f"{section}.<key>" for section in VARIED)])
+        if path not in (INIT, INIT_EPOCH) and (section not in VARIED or not key):
+            wanted = ", ".join([INIT, INIT_EPOCH, *(f"{section}.<key>" for section in VARIED)])
             raise ValueError(f"{path}: a varied key is one of {wanted}")
         if key:
             changes[section][key] = value

@@ -8,7 +8,7 @@ from kinefract.augment.recipes import Filmed, RandAugment
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES
 from kinefract.objectives.recipes import ByolRecipe, MocoRecipe, SimclrRecipe
-from kinefract.schema import Section, not_one_of
+from kinefract.schema import Section, is_none, not_one_of
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -101,6 +101,11 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         default="auto",
         description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
     )
+    snapshots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="epochs after which the weights are kept, for fine-tunings by `init_epoch`",
+    )
     moco: MocoRecipe | None = Field(default=None, description="its settings, where it is the objective")
     simclr: SimclrRecipe | None = Field(default=None, description="likewise")
     byol: ByolRecipe | None = Field(default=None, description="likewise")
@@ -127,6 +132,8 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
             raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
         if self.objective == "moco" and self.moco and self.moco.queue % self.batch_size:
             raise ValueError(f"moco.queue: {self.moco.queue} is no multiple of batch_size {self.batch_size}")
+        if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
+            raise ValueError(f"snapshots: {late[0]} is not before the last of {self.epochs} epochs")
         return self
 
     @property

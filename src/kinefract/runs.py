@@ -16,6 +16,7 @@ from kinefract.benchmarks import index
 from kinefract.benchmarks.recipes import TRAIN, Video
 from kinefract.errors import UserError
 from kinefract.evaluation.evaluate import evaluate
+from kinefract.evaluation.pool import pool
 from kinefract.files import sha256, write_json, write_text
 from kinefract.models import weights
 from kinefract.models.base import Backbone
@@ -25,7 +26,7 @@ from kinefract.objectives.probe import LinearProbe
 from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
-from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root
+from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root, snapshot_file
 from kinefract.tracking import FIRST_BATCH, Tracker
 from kinefract.tracking.labels import METRICS, RESULT
 from kinefract.training.cached import CachedVideos
@@ -73,10 +74,14 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict:
 def finetune(spec_path: Path | str, execution: Execution) -> dict:
     """Fine-tune and evaluate as a spec says; as for ``pretrain``, with ``predictions.csv`` besides.
 
+    On a benchmark with folds, each of which is a run of its own, their results are pooled.
+
     Arguments, result and errors as for ``pretrain``.
     """
     spec = FinetuneSpec.read(spec_path)
     root = project_root(spec_path)
+    if spec.folds:
+        return pool(spec, root)
     videos = index.read(root / spec.benchmark.folder)
     read_from = index.told(root / spec.benchmark.folder, root)
     recipe, network = spec.recipe, spec.network
@@ -125,7 +130,7 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
     """
     match spec.init:
         case PretrainSpec():
-            weights.load_backbone(model, root / spec.init.folder / MODEL)
+            weights.load_backbone(model, root / str(spec.start))
         case WeightsRecipe():
             path = released.file_of(spec.init, root)
             if not path.is_file():
@@ -181,6 +186,7 @@ def _run(
 
     training.on_epoch = on_epoch
     training.on_first_batch = on_first_batch
+    training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot_file(epoch), spec.id)
     try:
         training.fit(state)
         figures = finish()

@@ -19,6 +19,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
 
+def is_none(value: Any) -> bool:
+    """Return whether a setting is not given; as ``exclude_if`` it keeps digests as they were."""
+    return value is None
+
+
 def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return settings with some replaced; a mapping among the changes changes the parts that it names."""
     result = dict(settings)

@@ -16,7 +16,7 @@ from kinefract.benchmarks.recipes import AnyBenchmark
 from kinefract.errors import UserError
 from kinefract.files import write_text
 from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
-from kinefract.schema import Section, digest_of, problem_lines
+from kinefract.schema import Section, digest_of, is_none, problem_lines
 from kinefract.synth.recipes import AnyDataset
 
 SPEC_FILE, MODEL = "spec.yaml", "model.safetensors"  # of a run: what made it, and what was learnt
@@ -111,6 +111,11 @@ def project_root(spec_path: Path | str) -> Path:
     return Path(spec_path).resolve().parents[3]
 
 
+def snapshot_file(epoch: int) -> str:
+    """Return the name of the weights that a pre-training keeps after an epoch, in its folder."""
+    return f"model-epoch{epoch:04d}.safetensors"
+
+
 class DatasetSpec(Spec):
     """A dataset of formula-made clips."""
 
@@ -135,6 +140,10 @@ class BenchmarkSpec(Spec):
     @property
     def name(self) -> str:
         return self.recipe.kind
+
+    def of_fold(self, fold: int) -> "BenchmarkSpec":
+        """Return the benchmark of one fold, counted from 1."""
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"fold": fold})})
 
 
 class PretrainSpec(Spec):
@@ -164,7 +173,23 @@ class FinetuneSpec(Spec):
     network: NetworkRecipe
     benchmark: BenchmarkSpec
     init: PretrainSpec | WeightsRecipe | None
+    init_epoch: int | None = Field(
+        default=None, ge=1, exclude_if=is_none, description="start from the snapshot of this epoch"
+    )
     seed: int = Field(ge=0)
+
+    @property
+    def start(self) -> str | None:
+        """The file of our own weights that it starts from, relative to the project; None without one."""
+        if not isinstance(self.init, PretrainSpec):
+            return None
+        return f"{self.init.folder}/{snapshot_file(self.init_epoch) if self.init_epoch else MODEL}"
+
+    @property
+    def folds(self) -> list["FinetuneSpec"]:
+        """The runs that this one pools, one for each fold of its benchmark; none where it trains itself."""
+        folds = range(1, self.benchmark.recipe.folds_to_pool + 1)
+        return [self.model_copy(update={"benchmark": self.benchmark.of_fold(fold)}) for fold in folds]
 
     @property
     def name(self) -> str:
@@ -175,7 +200,9 @@ class FinetuneSpec(Spec):
                 start = "published"
             case None:
                 start = "scratch"
-        return f"{self.benchmark.name}-{start}-s{self.seed}"
+        fold = getattr(self.benchmark.recipe, "fold", None)
+        part = f"-fold{fold}" if fold else "-folds" if self.folds else ""
+        return f"{self.benchmark.name}-{start}-s{self.seed}{part}"
 
 
 class Variant(Section):

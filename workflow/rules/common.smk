@@ -1,4 +1,5 @@
 # Looking specs up. Nothing here decides what is made: that is params.yaml, resolved by kinefract.plan.
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
+POOLED = re.compile(r"-folds-[0-9a-f]{12}$")
 GPU = 1 if shutil.which("nvidia-smi") else 0
 
 
@@ -59,6 +61,18 @@ def run_files(study, phase, name):
     return [f"results/{phase}/{run}/{name}" for run in sorted(ids)]
 
 
+def finished(study, phase):
+    """Return the last file of every run of a phase; of folds that are pooled there are no weights."""
+    return [
+        f"{Path(model).parent}/result.json" if POOLED.search(Path(model).parent.name) else model
+        for model in run_files(study, phase, "model.safetensors")
+    ]
+
+
+def folds_of(wildcards):
+    return ancient([f"{fold.folder}/model.safetensors" for fold in spec_of(wildcards).folds])
+
+
 def study_page(name):
     return f"{PLAN.study(name).folder}/index.html"
 
@@ -80,7 +94,7 @@ def store_before(run):
 
 
 def study_inputs(wildcards, phase):
-    return ancient(run_files(spec_of(wildcards), phase, "model.safetensors"))
+    return ancient(finished(spec_of(wildcards), phase))
 
 
 def study_of(wildcards):

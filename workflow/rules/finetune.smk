@@ -1,6 +1,6 @@
 rule finetune:
     input:
-        [run_files(study, "finetune", "model.safetensors") for study in RUN_STUDIES],
+        [finished(study, "finetune") for study in RUN_STUDIES],
 
 
 rule finetune_run:
@@ -29,3 +29,32 @@ rule finetune_run:
         gpu=GPU,
     shell:
         "kinefract finetune {input.spec:q} 2>&1 | tee {log:q}"
+
+
+# Of a benchmark with folds, each of which is a run: their predictions together.
+rule pool_folds:
+    input:
+        spec=ancient("results/finetune/{id}/spec.yaml"),
+        index=lambda wildcards: ancient(f"{spec_of(wildcards).benchmark.folder}/index.csv"),
+        folds=folds_of,
+    output:
+        metrics="results/finetune/{id}/metrics.jsonl",
+        predictions="results/finetune/{id}/predictions.csv",
+        result="results/finetune/{id}/result.json",
+        classes="results/finetune/{id}/classes.json",
+        per_class="results/finetune/{id}/per_class.csv",
+        confusion="results/finetune/{id}/confusion.svg",
+        mistakes="results/finetune/{id}/mistakes.png",
+    log:
+        "results/logs/finetune/{id}.log",
+    benchmark:
+        "results/benchmarks/finetune/{id}.tsv"
+    wildcard_constraints:
+        id=r"[a-z0-9_-]+-folds-[0-9a-f]{12}",
+    conda:
+        "../envs/ffmpeg.yaml"
+    shell:
+        "kinefract finetune {input.spec:q} 2>&1 | tee {log:q}"
+
+
+ruleorder: pool_folds > finetune_run

@@ -110,6 +110,55 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
     return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
 
 
+def folds(
+    videos: list[Listed], count: int, fold: int | None, split: str, seed: int, what: str
+) -> list[Listed]:
+    """Deal videos to folds by whole groups; the videos of one fold are evaluated on, the others train.
+
+    Groups are dealt by size, the largest first, each to the fold that has the fewest videos of its classes.
+    With as many folds as groups that is leave-one-group-out.
+
+    Args:
+        videos: All of them; their own splits are not looked at.
+        count: The number of folds.
+        fold: Which of them is meant, from 1; None for all of them, each of which is evaluated on.
+        split: What those that are evaluated on are called: ``"test"`` or ``"validation"``.
+        seed: Decides between groups of one size.
+        what: The benchmark, for messages.
+
+    Raises:
+        UserError: there are fewer groups than folds, or all videos of a class come into one fold.
+    """
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)  # group -> class -> videos
+    for video in videos:
+        sizes[video.group][video.class_name] += 1
+    if len(sizes) < count:
+        raise UserError(
+            f"folds: {count} folds of {what}, whose videos are of {len(sizes)} groups; clips that were "
+            "recorded together stay in one fold, so there are at most as many folds as groups"
+        )
+    held: list[Counter[str]] = [Counter() for _ in range(count)]
+    fold_of: dict[str, int] = {}
+    for group in sorted(sizes, key=lambda group: (-sizes[group].total(), digest_of([seed, group]))):
+        own = sizes[group]
+        crowded = [(sum(have[name] for name in own), have.total(), place) for place, have in enumerate(held)]
+        fold_of[group] = min(crowded)[2]
+        held[fold_of[group]].update(own)
+    single = sorted({video.class_name for video in videos if _folds_of(video.class_name, held) < 2})
+    if single:
+        raise UserError(
+            f"folds: of {what} all videos of {', '.join(single[:10])} are of one fold; "
+            "each class needs videos of two groups"
+        )
+    return [
+        video._replace(split=split if fold in (None, fold_of[video.group] + 1) else TRAIN) for video in videos
+    ]
+
+
+def _folds_of(class_name: str, held: list[Counter[str]]) -> int:
+    return sum(class_name in have for have in held)
+
+
 def official_validation(videos: list[Listed], wanted: bool) -> list[Listed]:
     """Leave out the official validation videos; or, where they are wanted, the test videos."""
     return [video for video in videos if video.split != (TEST if wanted else VALIDATION)]

@@ -129,7 +129,7 @@ def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video
     if not videos:
         raise UserError("not one of the benchmark's videos is there")
     held_out = "validation" if any(item.split == VALIDATION for item in videos) else "test"
-    for side in ("training", held_out):
+    for side in (held_out,) if recipe.folds_to_pool else ("training", held_out):
         there = {item.label for item in videos if (item.split == TRAIN) == (side == "training")}
         empty = [name for label, name in enumerate(classes) if label not in there]
         if empty:

@@ -5,14 +5,15 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.choose import Listed
-from kinefract.benchmarks.recipes import SPLITS, BenchmarkRecipe, Contents, Entry
+from kinefract.benchmarks.recipes import SPLITS, TEST, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry
 from kinefract.benchmarks.tree import Part, Tree
+from kinefract.schema import Section, is_none
 
 
 class Listing(NamedTuple):
@@ -29,6 +30,15 @@ class Listing(NamedTuple):
     folder: str
 
 
+class TrainingFolds(Section):
+    """Folds of the training videos alone, to choose settings by; the test videos are left out."""
+
+    folds: int = Field(ge=2, description="so many, by whole groups; each is evaluated on once")
+
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class ChosenRecipe(BenchmarkRecipe):
     """Settings of a benchmark that the user has on disk: which part of it is meant.
 
@@ -43,16 +53,41 @@ class ChosenRecipe(BenchmarkRecipe):
     clips_per_class: int | None = Field(
         default=None, ge=1, description="few-shot: so many training videos of each class, drawn by `seed`"
     )
-    validation: float = Field(
+    validation: Share | TrainingFolds = Field(
         default=0.0,
-        ge=0,
-        lt=1,
-        description="share of the training videos, by whole groups, to evaluate on in place of the tests",
+        description="share of the training videos, by whole groups, to evaluate on in place of the tests; "
+        "or `{folds: 4}`: each quarter of them in turn",
+    )
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        exclude_if=is_none,
+        description="in place of the given split: so many folds by whole groups, each tested once by a "
+        "network that trained on the others; as many as there are groups leaves one group out",
+    )
+    fold: int | None = Field(
+        default=None, ge=1, exclude_if=is_none, description="one of the folds alone; all where not given"
     )
     allow_missing: bool = Field(
         default=False, description="go on without videos that are missing or unreadable, and say so"
     )
-    seed: int = Field(default=1, ge=0, description="of `clips_per_class` and `validation`")
+    seed: int = Field(default=1, ge=0, description="of `clips_per_class`, `validation` and `folds`")
+
+    @model_validator(mode="after")
+    def _folds_fit(self) -> Self:
+        if self.folds and self.validation:
+            raise ValueError("folds: are of all videos; for folds of the training videos leave it out")
+        if self.fold and self.fold > (self._folds or 0):
+            raise ValueError(f"fold: {self.fold} of {self._folds or 'no'} folds")
+        return self
+
+    @property
+    def _folds(self) -> int | None:
+        return self.validation.folds if isinstance(self.validation, TrainingFolds) else self.folds
+
+    @property
+    def folds_to_pool(self) -> int:
+        return 0 if self.fold else self._folds or 0
 
     @property
     def tolerant(self) -> bool:
@@ -80,6 +115,8 @@ class ChosenRecipe(BenchmarkRecipe):
         names = choose.classes(listing.classes, self.classes, self.TITLE)
         labels = {name: label for label, name in enumerate(names)}
         videos = self._part([video for video in listing.videos if video.class_name in labels])
+        if self.clips_per_class:
+            videos = choose.few(videos, self.clips_per_class, self.seed)
         entries, missing = [], []
         for video in sorted(videos, key=lambda video: SPLITS.index(video.split)):
             actual = find(video.path)
@@ -88,17 +125,27 @@ class ChosenRecipe(BenchmarkRecipe):
             else:
                 head = (str(base / actual), labels[video.class_name], video.class_name)
                 entries.append(Entry(*head, video.split, video.start, video.end))
-        whole = names == listing.classes and not (self.validation or self.clips_per_class)
+        whole = names == listing.classes and not (self._folds or self.validation or self.clips_per_class)
         official = self.official if whole else {}
         listed = Counter(video.split for video in videos)
         return Contents(names, entries, missing, self._counted(listing.videos), official, listed)
 
     def _part(self, videos: list[Listed]) -> list[Listed]:
-        """Return the splits that are meant, and of each class as many videos as wanted."""
+        """Return the videos with the splits that are meant."""
+        if isinstance(self.validation, TrainingFolds):
+            train = [video for video in videos if video.split == TRAIN]
+            return self._dealt(train, self.validation.folds, VALIDATION)
+        if self.folds:
+            return self._dealt(videos, self.folds, TEST)
+        return self._held_out(videos)
+
+    def _dealt(self, videos: list[Listed], folds: int, split: str) -> list[Listed]:
+        return choose.folds(videos, folds, self.fold, split, self.seed, self.TITLE)
+
+    def _held_out(self, videos: list[Listed]) -> list[Listed]:
+        """Return the videos with a share of those for training held out, where one is wanted."""
         if self.validation:
-            videos = choose.validation(videos, self.validation, self.seed, self.TITLE)
-        if self.clips_per_class:
-            videos = choose.few(videos, self.clips_per_class, self.seed)
+            return choose.validation(videos, self.validation, self.seed, self.TITLE)
         return videos
 
     def _counted(self, videos: list[Listed]) -> list[str]:

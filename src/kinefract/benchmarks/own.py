@@ -17,13 +17,13 @@ from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.choose import Listed
-from kinefract.benchmarks.listed import ChosenRecipe, Listing, leading_to
+from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
 from kinefract.benchmarks.recipes import BENCHMARKS, SPLITS, TEST, TRAIN, VALIDATION, Contents
 from kinefract.benchmarks.summary import printable
 from kinefract.errors import UserError
@@ -59,10 +59,10 @@ class OwnRecipe(ChosenRecipe):
 
     TITLE: ClassVar[str] = "your videos"
 
-    validation: Annotated[float, Field(ge=0, lt=1)] | Literal["given"] = Field(
+    validation: Share | Literal["given"] | TrainingFolds = Field(
         default=0.0,
         description="share of the training videos, by whole groups, to evaluate on in place of the test "
-        "videos; or `given`: those given for validation",
+        "videos; or `given`: those given for validation; or `{folds: 4}`: each quarter of them in turn",
     )
     mirror: bool = Field(
         default=True, description="whether a mirrored video keeps its label; if so, training flips clips"
@@ -97,18 +97,17 @@ class OwnRecipe(ChosenRecipe):
             Listing(classes, videos, "."), base, lambda path: path if (top / path).exists() else None
         )
 
-    def _part(self, videos: list[Listed]) -> list[Listed]:
+    def _held_out(self, videos: list[Listed]) -> list[Listed]:
         given = {video.split for video in videos}
         if self.validation != "given":
             if not self.validation and VALIDATION in given and TEST not in given:
                 raise UserError(
                     "no video is for testing: `validation: given` evaluates on those for validation"
                 )
-            return super()._part(choose.official_validation(videos, False))
+            return super()._held_out(choose.official_validation(videos, False))
         if VALIDATION not in given:
             raise UserError("validation: given, but none of your videos are given for validation")
-        videos = choose.official_validation(videos, True)
-        return choose.few(videos, self.clips_per_class, self.seed) if self.clips_per_class else videos
+        return choose.official_validation(videos, True)
 
 
 @BENCHMARKS.register

@@ -81,6 +81,11 @@ class BenchmarkRecipe(Section):
     kind: str
 
     @property
+    def folds_to_pool(self) -> int:
+        """How many folds are run in place of this benchmark as a whole; 0 where it is run as it is."""
+        return 0
+
+    @property
     def tolerant(self) -> bool:
         """Whether videos that are missing or unreadable are left out rather than refused."""
         return False

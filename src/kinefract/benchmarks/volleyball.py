@@ -86,9 +86,8 @@ class VolleyballRecipe(ListedRecipe):
         ]
         return Listing(list(CLASSES), videos, VIDEOS)
 
-    def _part(self, videos: list[Listed]) -> list[Listed]:
-        videos = choose.official_validation(videos, self.validation)
-        return choose.few(videos, self.clips_per_class, self.seed) if self.clips_per_class else videos
+    def _held_out(self, videos: list[Listed]) -> list[Listed]:
+        return choose.official_validation(videos, bool(self.validation))
 
 
 def _annotated(tree: Tree, number: int) -> dict[str, str]:

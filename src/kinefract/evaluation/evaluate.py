@@ -98,12 +98,27 @@ def evaluate(
         UserError: as for ``scores``, or a file cannot be written.
     """
     start = time.perf_counter()
-    path = Path(path)
     predicted = scores(model, videos, recipe, workers, "evaluating", accelerator, source)
-    labels = np.array([entry.label for entry in videos])
     classes = _names(videos, predicted.shape[1]) if classes is None else classes
+    write_predictions(Path(path), videos, predicted, root)
+    figures = write_figures(Path(path), videos, predicted, classes)
+    return {**figures, "evaluation_seconds": round(time.perf_counter() - start, 3)}
+
+
+def write_figures(path: Path, videos: list[Video], predicted: np.ndarray, classes: Sequence[str]) -> dict:
+    """Write what follows from scores beside the CSV of predictions, and return the figures.
+
+    Args:
+        path: The CSV of predictions; the files lie beside it.
+        videos: What was evaluated.
+        predicted: Float (videos, classes), scores.
+        classes: The names, in label order.
+
+    Returns:
+        ``top1``, ``top5``, ``mean_class_accuracy`` (0 to 1) and ``videos``.
+    """
+    labels = np.array([entry.label for entry in videos])
     matrix = confusion(predicted, labels)
-    write_predictions(path, videos, predicted, root)
     write_per_class(path.with_name(PER_CLASS), per_class(matrix, classes))
     write_text(path.with_name(CONFUSION), confusion_svg(matrix, classes))
     write_mistakes(path.with_name(MISTAKES), videos, predicted, classes)
@@ -112,7 +127,6 @@ def evaluate(
         "top5": top_k(predicted, labels, 5),
         "mean_class_accuracy": mean_class_accuracy(matrix),
         "videos": len(videos),
-        "evaluation_seconds": round(time.perf_counter() - start, 3),
     }
 
 
@@ -128,13 +142,13 @@ def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, ro
         place = place.relative_to(root) if place.is_relative_to(root) else place
         top5 = " ".join(f"{label}:{result[label]:.4f}" for label in five)
         rows.append([place, entry.label, entry.class_name, five[0], int(five[0] == entry.label), top5])
-    _write_csv(path, ["path", "label", "class", "predicted", "correct", "top5"], rows)
+    write_rows(path, ["path", "label", "class", "predicted", "correct", "top5"], rows)
 
 
 def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:
     """Write a row per class: its videos, how many are right, and the class most others were taken for."""
     header = ["class", "videos", "correct", "accuracy", "most_confused_with", "count"]
-    _write_csv(path, header, [row._replace(accuracy=_share(row.accuracy)) for row in rows])
+    write_rows(path, header, [row._replace(accuracy=_share(row.accuracy)) for row in rows])
 
 
 def _share(value: float | None) -> str:
@@ -147,7 +161,8 @@ def _names(videos: list[Video], outputs: int) -> list[str]:
     return [names.get(label, str(label)) for label in range(outputs)]
 
 
-def _write_csv(path: Path, header: list[str], rows: Iterable[Sequence]) -> None:
+def write_rows(path: Path, header: list[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file whole, its first line the names of the columns."""
     # File names are bytes: those that are not UTF-8 pass through as surrogates, as everywhere in Python.
     with (
         written_whole(path) as partial,

@@ -84,6 +84,7 @@ def _steps(root: Path, cell: Cell) -> int | None:
         return None
     try:
         spec = FinetuneSpec.read(run.folder / SPEC_FILE)
+        spec = spec.folds[0] if spec.folds else spec
         summary = json.loads((root / spec.benchmark.folder / "summary.json").read_text(encoding="utf-8"))
         return spec.recipe.epochs * (int(summary["videos"]["train"]) // spec.recipe.batch_size)
     except (UserError, OSError, ValueError, KeyError, TypeError):

@@ -80,6 +80,7 @@ class Training:
     """What one run of the loop needs.
 
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk;
+    ``on_snapshot`` before, with the number of an epoch among the recipe's ``snapshots``;
     ``on_first_batch`` with the first batch that the network sees, float (views, B, T, 3, H, W), normalised.
     """
 
@@ -93,7 +94,13 @@ class Training:
     execution: Execution = field(default_factory=Execution)
     on_epoch: Callable[[dict], None] = lambda metrics: None
     on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
+    on_snapshot: Callable[[int], None] = lambda epoch: None
     history: list[dict] = field(default_factory=list)
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Epochs after which the weights are kept, before the epoch's checkpoint is written."""
+        return getattr(self.recipe, "snapshots", None) or ()
 
     def resume(self) -> dict | None:
         """Return the checkpoint's content, or None where there is none; ``history`` is taken from it.
@@ -201,6 +208,8 @@ class Training:
                     metrics = meter.metrics(processes.total)
                     self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
                     meter = Meter(device)
+                    if processes.rank == 0 and len(self.history) in self.snapshots:
+                        self.on_snapshot(len(self.history))
                     save()
                     if processes.rank == 0:
                         self.on_epoch(self.history[-1])

@@ -1,0 +1,107 @@
+"""One result of several folds: each video's prediction comes from the fold that held it out.
+
+What lies in the folder of such a run is what any fine-tuning leaves, but for weights: predictions and figures
+over all videos, and curves that are means over the folds.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinefract.benchmarks import index
+from kinefract.benchmarks.recipes import TRAIN, Video
+from kinefract.errors import UserError
+from kinefract.evaluation.evaluate import write_figures, write_rows
+from kinefract.files import read_json_lines, write_json, write_text
+from kinefract.specs import SPEC_FILE, FinetuneSpec
+from kinefract.tracking import Tracker
+
+CLASSES, PREDICTIONS, METRICS, RESULT = "classes.json", "predictions.csv", "metrics.jsonl", "result.json"
+SUMMED = ("seconds", "evaluation_seconds")  # over the folds; other numbers are means
+
+
+def pool(spec: FinetuneSpec, root: Path) -> dict:
+    """Pool the runs of all folds into the folder of a spec, ``result.json`` last.
+
+    Args:
+        spec: The run on the benchmark as a whole, whose ``folds`` have been run.
+        root: The project's folder.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        UserError: a fold has not been run, or was run on another index than there is now.
+    """
+    folder = root / spec.folder
+    results = [_result(fold, root) for fold in spec.folds]
+    names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
+    videos: list[Video] = []
+    rows: list[list[str]] = []
+    for fold in spec.folds:
+        evaluated = [item for item in index.read(root / fold.benchmark.folder) if item.split != TRAIN]
+        header, *lines = _predictions(root / fold.folder / PREDICTIONS)
+        if [line[1] for line in lines] != [str(item.label) for item in evaluated]:
+            raise UserError(
+                f"{fold.folder}: its predictions are not of the videos that {fold.benchmark.folder} lists; "
+                "delete the run's folder to make it again"
+            )
+        videos += evaluated
+        rows += lines
+    predicted = np.zeros((len(rows), len(names)), np.float32)
+    for number, row in enumerate(rows):
+        for rank, entry in enumerate(row[-1].split()):
+            label, score = entry.split(":")
+            predicted[number, int(label)] = float(score) - 1e-6 * rank  # scores are rounded, ranks are not
+    write_json(folder / CLASSES, names)
+    write_rows(folder / PREDICTIONS, header, rows)
+    figures = write_figures(folder / PREDICTIONS, videos, predicted, names)
+    history = _mean_curves([read_json_lines(root / fold.folder / METRICS) for fold in spec.folds])
+    write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in history))
+    result = {
+        **results[0],
+        **_means(results),
+        **figures,
+        "id": spec.id,
+        "folds": len(results),
+        "index": index.told(root / spec.benchmark.folder, root),
+    }
+    write_json(folder / RESULT, result)
+    Tracker.of(root, spec, str(result["made_with"].get("commit")), resumed=False).complete(folder)
+    return result
+
+
+def _result(fold: FinetuneSpec, root: Path) -> dict[str, Any]:
+    path = root / fold.folder / RESULT
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        command = f"kinefract finetune {fold.folder}/{SPEC_FILE}"
+        raise UserError(f"{path}: this fold has not been run: {command}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete its folder to make it again") from error
+
+
+def _predictions(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def _mean_curves(folds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return one line per epoch that all folds have."""
+    return [{**lines[0], **_means(list(lines))} for lines in zip(*folds, strict=False)]
+
+
+def _means(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean of each number that all entries have; of times the sum, of equal numbers that one."""
+    found: dict[str, Any] = {}
+    for key, value in entries[0].items():
+        values = [entry.get(key) for entry in entries]
+        if isinstance(value, bool) or not all(isinstance(number, int | float) for number in values):
+            continue
+        same = len(set(values)) == 1
+        found[key] = sum(values) if key in SUMMED else value if same else float(np.mean(values))
+    return found
