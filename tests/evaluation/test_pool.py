@@ -1,0 +1,107 @@
+"""A study on folds: one run for each, their predictions pooled; and fine-tuning from a snapshot."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from kinefract import params, plan, runs, video
+from kinefract.benchmarks import index
+from kinefract.errors import UserError
+from kinefract.report import results
+from kinefract.synth.dataset import join, write_shard
+from kinefract.training.train import Execution
+
+
+@pytest.fixture
+def project(tiny, tmp_path, monkeypatch):
+    """Return the plan of a study on three folds of twelve videos, and make its index folders."""
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    rng = np.random.Generator(np.random.Philox(1))
+    lines = ["path,label,split,group"]
+    for number in range(12):
+        frames = rng.integers(0, 256, (16, 40, 40), dtype=np.uint8)
+        (tmp_path / f"{number}.mp4").write_bytes(video.encode(frames, 12, 20))
+        lines.append(f"{number}.mp4,{'ab'[number % 2]},train,person {number // 2 % 3}")
+    (tmp_path / "videos.csv").write_text("\n".join(lines))
+    tiny["benchmarks"] = {"own": {"kind": "csv", "file": "videos.csv", "folds": 3}}
+    tiny["finetuning"]["small"]["batch_size"] = 4
+    tiny["pretraining"]["small"]["snapshots"] = [1]
+    variants = {"scratch": {"init": "scratch"}, "early": {"init_epoch": 1}, "late": {}}
+    del tiny["studies"]["tiny"]["vary"]
+    tiny["studies"]["tiny"] |= {"benchmarks": ["own"], "seeds": [1], "variants": variants}
+    resolved = plan.resolve(params.parse(tiny))
+    for spec in resolved.benchmarks.values():
+        index.build(spec.recipe, tmp_path, tmp_path / spec.folder)
+    return resolved
+
+
+def made(spec, root):
+    spec.write(root)
+    return runs.finetune(root / spec.folder / "spec.yaml", Execution(accelerator="cpu"))
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_predictions_of_all_folds_are_one_result(project, tmp_path):
+    study = project.study("tiny")
+    (pooled,) = study.variants[0].runs["own"].values()
+    spec = project.finetunes[pooled]
+    with pytest.raises(UserError, match=f"has not been run: kinefract finetune {spec.folds[0].folder}"):
+        made(spec, tmp_path)
+    assert [fold.id in project.finetunes for fold in spec.folds] == [True] * 3
+    parts = [made(fold, tmp_path) for fold in spec.folds]
+    result = made(spec, tmp_path)
+    folder = tmp_path / spec.folder
+    found = rows(folder / "predictions.csv")
+    assert found == [row for fold in spec.folds for row in rows(tmp_path / fold.folder / "predictions.csv")]
+    assert sorted(row["path"] for row in found) == sorted(f"{number}.mp4" for number in range(12))
+    assert result["videos"] == 12 and result["folds"] == 3
+    assert result["top1"] == pytest.approx(sum(row["correct"] == "1" for row in found) / 12)
+    assert result["top5"] == 1.0  # of two classes
+    assert result["seconds"] == pytest.approx(sum(part["seconds"] for part in parts))
+    curve = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    last = [
+        json.loads((tmp_path / fold.folder / "metrics.jsonl").read_text().splitlines()[-1])
+        for fold in spec.folds
+    ]
+    assert curve[-1]["loss"] == pytest.approx(np.mean([line["loss"] for line in last]))
+    for name in ("per_class.csv", "confusion.svg", "mistakes.png"):
+        assert (folder / name).stat().st_size
+    cell = results.look(tmp_path, study).rows[0].cells["own"]
+    assert cell.top1.mean == result["top1"]
+
+
+def test_a_fine_tuning_starts_from_the_weights_of_the_epoch_that_is_meant(project, tmp_path):
+    early, late = (
+        project.finetunes[next(iter(variant.runs["own"].values()))].folds[0]
+        for variant in project.study("tiny").variants[1:]
+    )
+    assert early.id != late.id and early.init == late.init
+    dataset = early.init.dataset
+    write_shard(dataset.recipe, 0, tmp_path / dataset.folder)
+    write_shard(dataset.recipe, 1, tmp_path / dataset.folder)
+    join(dataset.recipe, tmp_path / dataset.folder)
+    spec = early.init.write(tmp_path)
+    runs.pretrain(spec, Execution(accelerator="cpu"))
+    kept, last = load_file(tmp_path / early.start), load_file(tmp_path / late.start)
+    assert early.start.endswith("model-epoch0001.safetensors") and late.start.endswith("model.safetensors")
+    assert any((kept[name] != last[name]).any() for name in kept)
+    assert made(early, tmp_path)["epochs"] == 2
+
+
+def test_only_a_snapshot_that_is_kept_can_be_started_from(tiny):
+    tiny["pretraining"]["small"]["snapshots"] = [1]
+    del tiny["studies"]["tiny"]["vary"]
+    tiny["studies"]["tiny"]["variants"] = {"early": {"init_epoch": 3}}
+    with pytest.raises(UserError, match="init_epoch: '3' is not one of: 1, 2"):
+        plan.resolve(params.parse(tiny))
+    tiny["pretraining"]["small"]["snapshots"] = [2]
+    with pytest.raises(UserError, match="snapshots: 2 is not before the last of 2 epochs"):
+        params.parse(tiny)
