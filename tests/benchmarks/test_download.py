@@ -1,7 +1,6 @@
 """Downloads from a server on this machine that breaks off, changes and lies; the table against its pages."""
 
 import hashlib
-import json
 import re
 import shutil
 import ssl
@@ -10,7 +9,6 @@ import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.request import Request
 
 import pytest
 import yaml
@@ -18,93 +16,66 @@ import yaml
 from kinefract import params, plan
 from kinefract.benchmarks import download as module
 from kinefract.benchmarks.catalog import BENCHMARKS
-from kinefract.benchmarks.download import download, fetch
+from kinefract.benchmarks.download import fetch
 from kinefract.benchmarks.sources import SOURCES, File, Source
 from kinefract.errors import UserError
 
 PAGES = Path(__file__).parents[2] / "docs/benchmarks"
-DATA = bytes(range(256)) * 12_000  # 3 MB
+DATA = bytes(range(256)) * 12_000  # 3 MB, which arrives in pieces of 1 MB
 OTHER = DATA[::-1]
 DIGEST = hashlib.sha256(DATA).hexdigest()
-AT_ONCE = (0.0,) * 3
+ETAG = {"ETag": '"one"'}
 
 
 class Server:
     """A file server whose faults are set from outside; ``asked`` holds the Range of each request."""
 
     def __init__(self):
-        self.data, self.etag, self.date = DATA, '"one"', None
-        self.ranges = self.if_range = self.tell_length = True
-        self.chunked = False
+        self.data, self.headers = DATA, ETAG
+        self.ranges = self.if_range = self.has_length = True
         self.statuses = []  # what the next requests are answered with, before files are
         self.drops = []  # after how many bytes of a body the connection breaks, for the next requests
-        self.headers = {}
         self.asked = []
         self.answering = threading.Event()  # cleared, requests wait
         self.answering.set()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        answers = {"do_GET": lambda request: self.answer(request), "log_message": lambda *_: None}
+        handler = type("Handler", (BaseHTTPRequestHandler,), answers)
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def url(self, name="file.zip", scheme="http"):
         return f"{scheme}://127.0.0.1:{self.http.server_port}/{name}"
 
-    def handler(self):
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.answer(self)
-
-            def log_message(self, *_):
-                pass
-
-        return Handler
+    def stop(self):
+        self.http.shutdown()
+        self.http.server_close()
 
     def answer(self, request):
         asked = request.headers.get("Range")
         self.asked.append(asked)
         self.answering.wait(timeout=60)
-        if self.statuses:
-            request.send_response(self.statuses.pop(0))
-            for item in self.headers.items():
-                request.send_header(*item)
-            request.send_header("Content-Length", "0")
-            request.end_headers()
-            return
-        drop = self.drops.pop(0) if self.drops else None
-        condition = request.headers.get("If-Range")
-        same = not self.if_range or condition in (None, self.etag, self.date)
+        same = not self.if_range or request.headers.get("If-Range") in self.headers.values()
         start = int(asked[6:-1]) if asked and self.ranges and same else 0
-        if start and start >= len(self.data):
-            request.send_error(416)
-            return
-        body = self.data[start:]
-        request.send_response(206 if start else 200)
-        for item in {"ETag": self.etag, "Last-Modified": self.date, **self.headers}.items():
-            if item[1]:
-                request.send_header(*item)
+        status = self.statuses.pop(0) if self.statuses else 206 if start else 200
+        body = self.data[start:] if status < 300 else b""
+        request.send_response(416 if start >= len(self.data) > 0 else status)
+        headers = {"Content-Length": len(body)} if self.has_length else {}
         if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(self.data) - 1}/{len(self.data)}")
-        if self.chunked:
-            request.send_header("Transfer-Encoding", "chunked")
-        elif self.tell_length and "Content-Length" not in self.headers:
-            request.send_header("Content-Length", str(len(body)))
+            headers["Content-Range"] = f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"
+        for item in (headers | self.headers).items():
+            request.send_header(*item)
         request.end_headers()
-        body = body[:drop]
-        if self.chunked:
-            body = f"{len(body):x}\r\n".encode() + body + b"\r\n" + (b"" if drop else b"0\r\n\r\n")
         with suppress(OSError):  # the client may have had enough
-            request.wfile.write(body)
-        request.close_connection = True
+            request.wfile.write(body[: self.drops.pop(0) if self.drops else None])
 
 
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("time.sleep", lambda _: None)
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.stop()
 
 
 @pytest.fixture
@@ -112,250 +83,174 @@ def place(tmp_path):
     return tmp_path / "raw/file.zip"
 
 
-def alone(place):
-    """Return whether nothing lies beside the file."""
-    return [path.name for path in place.parent.iterdir()] == [place.name]
+def download(url, place, sha256=None, size=None, retries=3):
+    module.download(File(url, size=size, sha256=sha256), place.parent, retries)
 
 
-def part_of(place):
-    return place.with_name(f"{place.name}.partial")
+def is_alone(place):
+    return list(place.parent.iterdir()) == [place]
 
 
 def test_a_file_arrives_whole_and_alone(server, place):
-    download(server.url(), place, DIGEST, len(DATA), AT_ONCE)
+    download(server.url(), place, DIGEST, len(DATA))
     assert place.read_bytes() == DATA
-    assert alone(place)
+    assert is_alone(place)
     assert server.asked == [None]
 
 
-def test_a_file_that_is_there_is_left_where_nothing_can_be_written(server, place):
+def test_a_file_that_is_there_is_left(server, place):
     place.parent.mkdir()
-    place.write_bytes(DATA)
-    place.with_name(f".{place.name}.lock").mkdir()  # so that no lock can be had
-    download(server.url(), place, DIGEST)
-    assert not server.asked and place.read_bytes() == DATA
+    place.write_bytes(OTHER)
+    download(server.url(), place)
+    assert place.read_bytes() == OTHER and not server.asked
 
 
 def test_of_two_that_want_a_file_one_downloads_it(server, place):
-    first = threading.Thread(target=download, args=(server.url(), place))
+    threads = [threading.Thread(target=download, args=(server.url(), place)) for _ in range(2)]
     server.answering.clear()
-    first.start()
+    threads[0].start()
     while not server.asked:
-        assert first.is_alive()
-    second = threading.Thread(target=download, args=(server.url(), place))
-    second.start()
-    second.join(timeout=0.2)
-    assert second.is_alive() and len(server.asked) == 1
+        assert threads[0].is_alive()
+    threads[1].start()
+    threads[1].join(timeout=0.2)
+    assert threads[1].is_alive() and len(server.asked) == 1
     server.answering.set()
-    for thread in (first, second):
+    for thread in threads:
         thread.join(timeout=60)
     assert place.read_bytes() == DATA and server.asked == [None]
-    assert list(place.parent.iterdir()) == [place]
+    assert is_alone(place)
 
 
-def test_an_empty_file_arrives(server, place):
-    server.data = b""
-    download(server.url(), place, hashlib.sha256().hexdigest(), 0, AT_ONCE)
-    assert place.read_bytes() == b""
-
-
-def test_a_file_that_is_there_is_checked_and_left(server, place):
-    place.parent.mkdir()
-    place.write_bytes(DATA)
-    download(server.url(), place, DIGEST, len(DATA), AT_ONCE)
-    with pytest.raises(UserError, match=f"(?s)file.zip is not the file of .*found {DIGEST}.*remove it"):
-        download(server.url(), place, "0" * 64, None, AT_ONCE)
-    with pytest.raises(UserError, match="expected 7 bytes, found 3,072,000"):
-        download(server.url(), place, None, 7, AT_ONCE)
+@pytest.mark.parametrize("headers", [ETAG, {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}])
+def test_a_broken_download_goes_on_from_where_it_stopped(server, place, headers):
+    server.headers, server.drops = headers, [1_500_000, 0]
+    download(server.url(), place, DIGEST, len(DATA))
     assert place.read_bytes() == DATA
-    assert server.asked == []
+    assert is_alone(place)
+    assert server.asked == [None, "bytes=1000000-", "bytes=1000000-"]
 
 
-@pytest.mark.parametrize("known_by", ["etag", "date"])
-def test_a_broken_connection_is_gone_on_from(server, place, known_by):
-    if known_by == "date":
-        server.etag, server.date = None, "Wed, 21 Oct 2015 07:28:00 GMT"
-    server.drops = [1_500_000, 0, 700_000]
-    download(server.url(), place, DIGEST, len(DATA), AT_ONCE)
+def test_breaks_do_not_count_while_more_arrives(server, place):
+    server.drops = [1_000_000] * 3
+    download(server.url(), place, DIGEST, retries=0)
     assert place.read_bytes() == DATA
-    assert alone(place)
-    assert server.asked == [None, "bytes=1500000-", "bytes=1500000-", "bytes=2200000-"]
-
-
-def test_many_breaks_do_not_matter_while_more_arrives(server, place):
-    server.drops = [200_000] * 15
-    download(server.url(), place, DIGEST, len(DATA), AT_ONCE)
-    assert place.read_bytes() == DATA
-    assert len(server.asked) == 16
+    assert server.asked == [None, "bytes=1000000-", "bytes=2000000-", "bytes=3000000-"]
 
 
 def test_a_later_call_goes_on_after_one_that_gave_up(server, place):
-    server.drops = [1_000_000, 0, 0, 0]
-    with pytest.raises(
-        UserError, match=r"(?s)broke at 1,000,000 of 3,072,000 bytes, 4 times in a row; run this again"
-    ):
-        download(server.url(), place, DIGEST, None, AT_ONCE)
+    server.drops = [1_000_000, 0]
+    with pytest.raises(UserError, match=r"run this again to go on from what .*file\.zip\.partial"):
+        download(server.url(), place, DIGEST, retries=0)
     assert not place.exists()
-    assert part_of(place).read_bytes() == DATA[:1_000_000]
-    download(server.url(), place, DIGEST, None, AT_ONCE)
-    assert place.read_bytes() == DATA
-    assert server.asked[-1] == "bytes=1000000-"
-    assert alone(place)
-
-
-def test_all_that_was_missing_is_the_last_step(server, place):
-    server.drops = [len(DATA) - 1, 0]
-    with pytest.raises(UserError):
-        download(server.url(), place, pauses=())
-    part_of(place).write_bytes(DATA)
-    asked = len(server.asked)
-    download(server.url(), place, DIGEST, pauses=())
-    assert place.read_bytes() == DATA
-    assert len(server.asked) == asked
+    assert place.with_name("file.zip.partial").read_bytes() == DATA[:1_000_000]
+    download(server.url(), place, DIGEST, retries=0)
+    assert place.read_bytes() == DATA and server.asked[-1] == "bytes=1000000-"
+    assert is_alone(place)
 
 
 def test_a_server_without_ranges_sends_it_all_again(server, place):
-    server.ranges = False
-    server.drops = [1_500_000, 2_500_000]
-    download(server.url(), place, DIGEST, None, AT_ONCE)
+    server.ranges, server.drops = False, [1_500_000, 2_500_000]
+    download(server.url(), place, DIGEST)
     assert place.read_bytes() == DATA
-    assert alone(place)
 
 
-def test_a_server_without_ranges_that_always_breaks_is_given_up(server, place):
-    server.ranges = False
-    server.drops = [1_500_000, 1_000_000] * 10
-    with pytest.raises(UserError, match="4 times in a row"):
-        download(server.url(), place, DIGEST, None, AT_ONCE)
-    assert len(server.asked) == 4
+def test_a_server_that_always_breaks_is_given_up(server, place):
+    server.ranges, server.drops = False, [1_500_000] * 10
+    with pytest.raises(UserError, match=r"file\.zip: .*run this again"):
+        download(server.url(), place, DIGEST)
+    assert len(server.asked) == 5  # one that brought something, one that did not, and three more
+    assert not place.exists()
 
 
-@pytest.mark.parametrize(
-    ("etag", "date"), [(None, None), ('W/"weak"', None)], ids=["neither ETag nor date", "a weak ETag"]
-)
-def test_what_cannot_be_recognised_is_begun_anew(server, place, etag, date):
-    server.etag, server.date = etag, date
-    server.drops = [1_500_000]
-    download(server.url(), place, None, None, AT_ONCE)
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}], ids=["neither ETag nor date", "a weak ETag"])
+def test_what_cannot_be_recognised_is_begun_anew(server, place, headers):
+    server.headers, server.drops = headers, [1_500_000]
+    download(server.url(), place)
     assert place.read_bytes() == DATA
     assert server.asked == [None, None]
 
 
 @pytest.mark.parametrize("if_range", [True, False], ids=["heeds If-Range", "ignores If-Range"])
-def test_a_file_changed_between_parts_is_begun_anew(server, place, if_range):
-    server.drops, server.if_range = [1_500_000], if_range
+@pytest.mark.parametrize("data", [OTHER, b"short"], ids=["as long", "shorter"])
+def test_a_file_changed_between_parts_is_begun_anew(server, place, data, if_range):
+    server.drops, server.if_range = [1_500_000, 0], if_range
     with pytest.raises(UserError):
-        download(server.url(), place, pauses=())
-    server.data, server.etag = OTHER, '"two"'
-    download(server.url(), place, pauses=AT_ONCE)
-    assert place.read_bytes() == OTHER
-    assert alone(place)
+        download(server.url(), place, retries=0)
+    server.data, server.headers = data, {"ETag": '"two"'}
+    download(server.url(), place)
+    assert place.read_bytes() == data
+    assert is_alone(place)
 
 
-def test_a_file_changed_in_length_alone_is_begun_anew(server, place):
-    server.drops, server.if_range = [1_500_000], False
-    with pytest.raises(UserError):
-        download(server.url(), place, pauses=())
-    server.data = OTHER + b"more"
-    download(server.url(), place, pauses=AT_ONCE)
-    assert place.read_bytes() == server.data
-
-
-def test_a_file_that_has_become_shorter_than_the_part_is_begun_anew(server, place):
-    server.drops, server.if_range = [1_500_000], False
-    with pytest.raises(UserError):
-        download(server.url(), place, pauses=())
-    server.data = b"short"
-    download(server.url(), place, pauses=AT_ONCE)
-    assert place.read_bytes() == b"short"
-
-
-@pytest.mark.parametrize(
-    "note", ["", "{", "[]", "{}", '{"url": "https://other", "validator": "x", "length": 3072000}']
-)
-def test_a_part_of_unknown_origin_is_not_gone_on_from(server, place, note):
+def test_a_part_of_unknown_origin_is_begun_anew(server, place):
     place.parent.mkdir()
-    part_of(place).write_bytes(b"something else")
-    place.with_name("file.zip.partial.json").write_text(note)
-    download(server.url(), place, pauses=())
+    place.with_name("file.zip.partial").write_bytes(b"something else")
+    download(server.url(), place)
     assert place.read_bytes() == DATA
-    assert server.asked == [None]
 
 
 def test_a_wrong_checksum_removes_the_file(server, place):
     server.data = OTHER
     found = hashlib.sha256(OTHER).hexdigest()
-    with pytest.raises(UserError, match=f"not the expected file: expected SHA-256 {DIGEST}, found {found}"):
-        download(server.url(), place, DIGEST, None, AT_ONCE)
-    assert list(place.parent.iterdir()) == []
+    with pytest.raises(UserError, match=f"not the expected file: .*expected {DIGEST} but got {found}"):
+        download(server.url(), place, DIGEST, retries=0)
+    assert not list(place.parent.iterdir())
 
 
 def test_a_wrong_size_is_refused_before_it_arrives(server, place):
     with pytest.raises(UserError, match="expected 12 bytes, found 3,072,000"):
-        download(server.url(), place, None, 12, AT_ONCE)
-    assert list(place.parent.iterdir()) == []
+        download(server.url(), place, None, 12)
+    assert not list(place.parent.iterdir())
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_file_that_is_not_there_is_not_asked_for_again(server, place, status):
-    server.statuses = [status] * 9
-    with pytest.raises(UserError, match=f"file.zip: the server answers {status}"):
-        download(server.url(), place, None, None, AT_ONCE)
-    assert len(server.asked) == 1
-    assert not place.exists()
+def test_a_file_that_is_not_there_is_not_asked_for_again(server, place):
+    server.statuses = [404] * 9
+    with pytest.raises(UserError, match=r"file\.zip: the server answers 404"):
+        download(server.url(), place)
+    assert len(server.asked) == 1 and not place.exists()
 
 
 def test_a_busy_server_is_asked_again(server, place):
     server.statuses = [503, 429, 500]
-    download(server.url(), place, DIGEST, None, AT_ONCE)
+    download(server.url(), place, DIGEST)
     assert place.read_bytes() == DATA
 
 
 def test_a_server_that_is_not_there_is_named(server, place):
     url = server.url()
-    server.http.shutdown()
-    server.http.server_close()
-    with pytest.raises(UserError, match=r"(?s)127.0.0.1.*cannot reach the server .*refused.*2 times"):
-        download(url, place, None, None, (0.0,))
+    server.stop()
+    with pytest.raises(UserError, match=r"127\.0\.0\.1.*refused"):
+        download(url, place, retries=1)
 
 
 def test_a_web_page_is_not_the_file(server, place):
     server.headers = {"Content-Type": "text/html; charset=utf-8"}
     with pytest.raises(UserError, match="sends a web page"):
-        download(server.url(), place, None, None, AT_ONCE)
+        download(server.url(), place)
     assert not place.exists()
 
 
 def test_a_file_of_unsaid_length_must_be_recognisable(server, place):
-    server.tell_length = False
+    server.has_length = False
     with pytest.raises(UserError, match="does not say how long"):
-        download(server.url(), place, None, None, AT_ONCE)
+        download(server.url(), place)
     server.drops = [1_000_000]
     with pytest.raises(UserError, match="not the expected file"):
-        download(server.url(), place, DIGEST, None, AT_ONCE)
-    download(server.url(), place, DIGEST, None, AT_ONCE)
+        download(server.url(), place, DIGEST, retries=0)
+    download(server.url(), place, DIGEST)
     assert place.read_bytes() == DATA
-
-
-def test_a_body_in_pieces_is_whole_or_asked_for_again(server, place):
-    server.http.RequestHandlerClass.protocol_version = "HTTP/1.1"
-    server.chunked = True
-    server.drops = [1_000_000]
-    download(server.url(), place, None, None, AT_ONCE)
-    assert place.read_bytes() == DATA
-    assert len(server.asked) == 2
 
 
 def test_a_file_larger_than_the_disk_is_refused_at_once(server, place):
     server.headers = {"Content-Length": str(10**18)}
-    with pytest.raises(UserError, match="no room for the 1,000,000,000,000,000,000 bytes"):
-        download(server.url(), place, None, None, AT_ONCE)
+    with pytest.raises(UserError, match="no room for the 1,000,000,000,000,000,000 missing bytes"):
+        download(server.url(), place)
 
 
 def test_a_place_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "raw").write_text("a file where a folder is needed")
-    with pytest.raises(UserError, match=r"cannot write .*raw/file.zip"):
-        download(server.url(), tmp_path / "raw/file.zip", None, None, AT_ONCE)
+    with pytest.raises(UserError, match=r"cannot write .*raw"):
+        download(server.url(), tmp_path / "raw/file.zip")
 
 
 @pytest.mark.parametrize(
@@ -366,74 +261,45 @@ def test_a_place_that_cannot_be_written_is_named(server, tmp_path):
         "http://127.0.0.1.example.org:80/file.zip",
         "ftp://example.org/file.zip",
         "file:///etc/hostname",
-        "/etc/hostname",
     ],
 )
 def test_only_https_is_asked(url, place):
     with pytest.raises(UserError, match="no https address"):
-        download(url, place, pauses=())
-
-
-@pytest.mark.parametrize("target", ["http://example.org/file.zip", "ftp://example.org/file.zip"])
-def test_a_redirect_away_from_https_is_refused(server, place, target):
-    server.statuses, server.headers = [302], {"Location": target}
-    with pytest.raises(UserError, match=f"redirects to {re.escape(target)}, which is no https address"):
-        download(server.url(), place, None, None, AT_ONCE)
-    assert not place.exists()
-
-
-def test_a_redirect_to_a_file_of_this_machine_is_refused(server, place):
-    server.statuses, server.headers = [302], {"Location": "file:///etc/hostname"}
-    with pytest.raises(UserError, match="not allowed"):
-        download(server.url(), place, None, None, AT_ONCE)
-    assert not place.exists()
-
-
-def test_no_https_server_leads_to_this_machine():
-    with pytest.raises(UserError, match="no https address"):
-        module._Redirects().redirect_request(
-            Request("https://example.org/a"), None, 302, "", {}, "http://127.0.0.1:80/a"
-        )
+        download(url, place)
 
 
 def test_a_redirect_is_followed(server, place):
     server.statuses, server.headers = [301], {"Location": server.url("elsewhere.zip")}
-    download(server.url(), place, DIGEST, None, AT_ONCE)
+    download(server.url(), place, DIGEST)
     assert place.read_bytes() == DATA
 
 
+def test_a_redirect_away_from_https_is_refused(server, place):
+    insecure = server.url("file.zip").replace("127.0.0.1", "localhost")
+    server.statuses, server.headers = [302], {"Location": insecure}
+    with pytest.raises(UserError, match=f"redirects to {re.escape(insecure)}, which is no https address"):
+        download(server.url(), place)
+    assert not place.exists()
+
+
 @pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="openssl, which makes a certificate, is not installed"
+    shutil.which("openssl") is None, reason="openssl, which makes a certificate, is not there"
 )
 def test_certificates_are_checked(server, place, tmp_path, monkeypatch):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=here"
     )
+    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run(command.split(), check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
-    with pytest.raises(UserError, match=r"certificate is not good .*self.signed"):
-        download(server.url(scheme="https"), place, None, None, AT_ONCE)
+    with pytest.raises(UserError, match=r"certificate is not good.*self.signed"):
+        download(server.url(scheme="https"), place)
     assert not place.exists()
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    server.drops = [1_000_000]
-    download(server.url(scheme="https"), place, DIGEST, None, AT_ONCE)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    download(server.url(scheme="https"), place, DIGEST)
     assert place.read_bytes() == DATA
 
 
@@ -508,11 +374,3 @@ def test_a_failed_fetch_says_what_a_browser_would_do(server, tmp_path, monkeypat
     monkeypatch.setitem(SOURCES, "ucf101", Source("https://home", (file,)))
     with pytest.raises(UserError, match=r"(?s)answers 404.*https://home.*one.zip.*docs/benchmarks/ucf101.md"):
         fetch("ucf101", tmp_path)
-
-
-def test_the_note_says_what_the_part_is_of(server, place):
-    server.drops = [1_000_000]
-    with pytest.raises(UserError):
-        download(server.url(), place, pauses=())
-    note = json.loads(place.with_name("file.zip.partial.json").read_text())
-    assert note == {"url": server.url(), "validator": '"one"', "length": len(DATA)}

@@ -1,326 +1,300 @@
-"""Official archives unpacked whole or not at all, and nothing an archive says is trusted.
+"""Official archives (zip, tar, RAR) are unpacked whole or not at all; nothing that they say is trusted."""
 
-All members of an archive are looked at before the first is written, and what they say is enforced while they
-are written: ``archive_readers`` tells what an archive holds, this module decides what of it may be written.
-"""
-
-import bz2
-import gzip
-import lzma
 import os
+import select
 import shutil
+import stat
+import subprocess
+import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
+from pathlib import Path, PureWindowsPath
+from typing import IO, Any, NamedTuple
+from zlib import crc32
 
-from kinefract.benchmarks.archive_rar import Rar
-from kinefract.benchmarks.archive_readers import (
-    CHUNK,
-    DIFFERS,
-    Member,
-    Read,
-    Reader,
-    Tar,
-    Zip,
-    damage,
-    fault_of_name,
-    is_header,
-    shown,
-)
+import rarfile
+
 from kinefract.errors import UserError
 from kinefract.files import in_bytes, locked
 from kinefract.progress import progress
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-RAR = (b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00")
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}  # tar files
-FOLDER = -1  # stands for a size where a path is a folder
+CHUNK = 2**20  # bytes read at a time
+LARGEST_HEADER = 2**20  # bytes that one header of a tar file may claim
+LARGEST_PADDING = 2**24  # bytes that may follow the end of a tar file
+PATIENCE = 600  # seconds that a program may write nothing before it is given up
+MOST_BYTES = 200 * 10**9  # that an archive may unpack to
+MOST_TIMES = 200  # its own size that an archive may unpack to, once that is more than ``FREE_BYTES``
+FREE_BYTES = 10**9
+MOST_MEMBERS = 2_000_000
+# Programs that write all files of a RAR archive to standard output; the path of the archive follows.
+PROGRAMS = (
+    ("unrar", "p", "-inul", "-p-", "--"),
+    ("unar", "-quiet", "-output-directory", "-", "-password", "", "--"),
+    ("7z", "e", "-so", "-bd", "-p", "--"),
+    ("7zz", "e", "-so", "-bd", "-p", "--"),
+    ("bsdtar", "-x", "--to-stdout", "-f"),
+)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an archive may unpack to; more is refused before anything of it is written.
+class _Member(NamedTuple):
+    """One file or folder as the archive declares it; ``chunks`` opens a file and yields its bytes."""
+
+    name: str
+    size: int
+    is_folder: bool
+    fault: str | None
+    chunks: Callable[[], Iterator[bytes]]
+
+    def refused(self, archive: Path, fault: str) -> UserError:
+        return UserError(f"{archive} is not unpacked: member {self.name[:120]!a} {fault}")
+
+
+def unpack(archive: Path, folder: Path, what: str) -> Path:
+    """Unpack an archive into a folder, which is whole or absent.
+
+    The kind of an archive is recognised by its content: zip, tar (plain or in gzip, bzip2 or xz) or RAR.
+    Every member of an archive is checked before the first is written. A RAR in a RAR (HMDB51 is one RAR of
+    51) is unpacked into the folder that holds it and then removed. Files are written to ``.<name>.partial``
+    beside ``folder``, which is renamed at the end. The next call removes what a killed call left there. When
+    several processes want the same folder, one unpacks and the others wait.
+
+    A tar file has no checksums of its members' bytes: damage within them shows only where it is compressed.
 
     Args:
-        total: Bytes, over all archives of one call and the archives within them.
-        ratio: Times its own size an archive may grow, once it grows beyond ``ratio_from`` bytes.
-        ratio_from: Bytes up to which an archive may grow whatever its size.
-        members: Files and folders, over all archives of one call.
-    """
-
-    total: int = 200 * 10**9
-    ratio: int = 200
-    ratio_from: int = 10**9
-    members: int = 2_000_000
-
-
-LIMITS = Limits()
-
-
-def unpack(archives: Sequence[Path], folder: Path, what: str, limits: Limits = LIMITS) -> Path:
-    """Unpack official archives into a folder that is whole or absent.
-
-    Kinds are told by content: zip, tar (plain or in gzip, bzip2 or xz) and rar. A rar in a rar (HMDB51 is one
-    rar of 51) is unpacked into the folder that holds it and not kept. Members go into ``.<name>.partial``
-    beside ``folder``, which is renamed at the end; what a killed call left there is cleared by the next one.
-    Files get mode 0644 and folders 0755. A path that several members have is taken once if they hold the same
-    bytes. Of several processes that want the folder one unpacks and the others wait.
-
-    A tar file has no checksum of its members' bytes: damage within them shows only where it is compressed.
-
-    Args:
-        archives: The archives, all unpacked into one tree.
-        folder: Where to. If it is there already, it is complete and nothing is done.
-        what: The name to show with the progress, such as ``HMDB51``.
-        limits: What the archives may unpack to.
+        archive: The archive.
+        folder: The folder to make. If it exists, it is complete and nothing is done.
+        what: A name to show with the progress, such as ``HMDB51``.
 
     Returns:
         ``folder``.
 
     Raises:
-        UserError: a member would be written outside the folder, is a link or a device, is encrypted, holds
-            more or fewer bytes than it declares or other bytes than another member of its name; a limit is
-            passed; an archive is missing, damaged, cut short, empty or of no known kind; a rar is compressed
-            and there is no program to read it; no room on the disk. Nothing is left then.
+        UserError: The archive is damaged, cut short, encrypted, empty or of no known kind; a member would be
+            written outside the folder, is a link or a device, or has the name of another; it has too many
+            members or bytes; no program reads a compressed RAR; or the disk is full. Nothing is left then.
     """
-    folder = Path(folder)
-    if not archives:
-        raise UserError(f"there is no archive to unpack into {folder}")
-    if _there(folder):
+    archive, folder = Path(archive), Path(folder)
+    if folder.is_dir():
         return folder
-    try:
-        with locked(folder.with_name(f".{folder.name}.lock"), f"is unpacking {what}"):
-            if _there(folder):  # by another process, while this one waited
-                return folder
-            with _partial(folder) as partial:
-                tree = _Tree(partial, what, limits)
-                for archive in archives:
-                    tree.add(Path(archive))
+    with locked(folder.with_name(f".{folder.name}.lock"), f"is unpacking {what}"):
+        if folder.is_dir():  # another process has made it while this one waited
+            return folder
+        root = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(root, ignore_errors=True)
+        try:
+            with _explained(archive):
+                root.mkdir()
+                _unpack_all(archive, root, what)
                 os.sync()
-                partial.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot unpack {what} into {folder}: {error.strerror or error}") from error
+                root.rename(folder)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
     return folder
 
 
-def _there(folder: Path) -> bool:
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UserError(f"{folder} is in the way: it is not a folder. Move it away")
-    return folder.is_dir()
+def _unpack_all(archive: Path, root: Path, what: str) -> None:
+    """Unpack an archive, and the RAR archives in it if it is one itself."""
+    allowed = _Allowance(archive.stat().st_size)
+    files = _unpack(archive, archive, root, what, allowed)
+    if rarfile.is_rarfile(archive):
+        inner = [path for path in files if rarfile.is_rarfile(path)]
+        for path in progress(inner, f"unpacking {what}", unit="archives within"):
+            _unpack(path, archive / path.relative_to(root), path.parent, what, allowed)
+            path.unlink()
 
 
-@contextmanager
-def _partial(folder: Path) -> Iterator[Path]:
-    """Yield the empty folder that becomes ``folder``; remove it after an exception."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    if partial.is_dir() and not partial.is_symlink():
-        shutil.rmtree(partial)  # what a killed call left
-    else:
-        partial.unlink(missing_ok=True)
-    partial.mkdir()
-    try:
-        partial.chmod(0o755)
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def _is_rar(path: Path) -> bool:
-    """Return whether a file is a rar archive, by its first bytes."""
-    return _first_bytes(path).startswith(RAR)
-
-
-@contextmanager
-def _open_reader(path: Path, name: Path, most: int) -> Iterator[Reader]:
-    """Yield the reader of an archive, chosen by its first bytes.
-
-    Args:
-        path: The archive.
-        name: What to call it in messages.
-        most: Bytes that its members may add up to. A compressed tar file is not read far beyond.
-
-    Raises:
-        UserError: it is no archive of a known kind, or encrypted, or one volume of several.
-    """
-    start = _first_bytes(path)
-    if start.startswith(ZIP):
-        with zipfile.ZipFile(path) as file:
-            yield Zip(file, path)
-    elif start.startswith(RAR):
-        yield Rar(path, name)
-    else:
-        opener = next((opener for magic, opener in COMPRESSED.items() if start.startswith(magic)), open)
-        if opener is open and not is_header(start):
-            raise UserError(f"{name} is no archive: neither zip nor tar nor rar")
-        yield Tar(path, opener, most)
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(512)
-
-
-class _Tree:
-    """What one call unpacks: the paths planned so far, relative to ``root``, and their sizes in bytes."""
-
-    def __init__(self, root: Path, what: str, limits: Limits) -> None:
-        self.root, self.what, self.limits = root, what, limits
-        self.sizes: dict[str, int] = {}
-        self.members = 0
-        self.total = 0  # bytes of all archives, with those within them
-        self.packed = 0  # size of the archive at hand
-        self.grown = 0  # bytes it unpacks to, with the archives in it
-
-    def add(self, archive: Path) -> None:
-        """Unpack one archive, and the rars in it if it is a rar."""
-        if not archive.is_file():
-            raise UserError(f"there is no archive {archive}")
-        self.packed, self.grown = archive.stat().st_size, 0
-        written = self._unpack(archive, archive, "")
-        if not _is_rar(archive):
-            return
-        inner = [path for path in written if _is_rar(self.root / path)]
-        for path in progress(inner, f"unpacking {self.what}", unit="archives within"):
-            self._unpack(self.root / path, archive / path, path.rpartition("/")[0])
-            (self.root / path).unlink()
-            del self.sizes[path]
-
-    def _unpack(self, archive: Path, name: Path, under: str) -> list[str]:
-        """Write an archive's members below the folder ``under``; return the paths of its files."""
-        with ExitStack() as stack:
-            most = min(self.limits.total, max(self.limits.ratio_from, self.limits.ratio * self.packed))
-            with damage(name):
-                reader = stack.enter_context(_open_reader(archive, name, most))
-            before = self.total
-            files = self._plan(reader, name, under)
-            free = shutil.disk_usage(self.root).free
-            if self.total - before > free:
-                raise UserError(
-                    f"no room to unpack {name}: it needs {in_bytes(self.total - before)}, and "
-                    f"{in_bytes(free)} are free on the disk of {self.root.parent}"
-                )
-            return self._write(reader, name, under, files)
-
-    def _plan(self, reader: Reader, name: Path, under: str) -> int:
-        """Look at every member of an archive and note its path; return the number of files."""
-        files = 0
-        with closing(reader.members()) as members:
-            while True:
-                with damage(name):
-                    member = next(members, None)
-                if member is None:
-                    break
-                self._note(member, name, under)
-                files += not member.folder
+def _unpack(archive: Path, name: Path, folder: Path, what: str, allowed: "_Allowance") -> list[Path]:
+    """Write the members of one archive, called ``name`` in messages; return the paths of its files."""
+    with _explained(name), ExitStack() as stack:
+        folders, files = set(), {}
+        for member in _members(archive, name, stack):
+            path = PureWindowsPath(member.name)  # which knows both separators and drives
+            place = folder / path.as_posix()
+            leads_out = path.anchor or ".." in path.parts
+            fault = "leads out of its folder" if leads_out else member.fault or allowed.fault(member.size)
+            if place in files:
+                fault = fault or "has the name of another"
+            if fault:
+                raise member.refused(name, fault)
+            if member.is_folder:
+                folders.add(place)
+            else:
+                files[place] = member
         if not files:
             raise UserError(f"{name} holds no files. Download it again")
-        return files
-
-    def _note(self, member: Member, name: Path, under: str) -> None:
-        """Add a member to the plan.
-
-        Raises:
-            UserError: it is not to be written.
-        """
-        self.members += 1
-        self.total += max(member.size, 0)
-        self.grown += max(member.size, 0)
-        path = _join(under, member.name)
-        fault = member.fault or fault_of_name(member.name) or self._fault(member, path, under)
-        if fault is not None:
-            _refuse(name, member, fault)
-        parent = path if member.folder else path.rpartition("/")[0]
-        while parent and self.sizes.get(parent) != FOLDER:
-            if parent in self.sizes:
-                _refuse(name, member, "needs a folder where another member is a file")
-            self.sizes[parent] = FOLDER
-            parent = parent.rpartition("/")[0]
-        if not member.folder:
-            self.sizes[path] = member.size
-        if max(self.members, len(self.sizes)) > self.limits.members:
-            _refuse(name, member, f"is one of more than {self.limits.members}")
-
-    def _fault(self, member: Member, path: str, under: str) -> str | None:
-        """Return what the other members and the limits have against this one."""
-        known = self.sizes.get(path, member.size)
-        if member.size < 0:
-            return "declares a negative size"
-        if self.total > self.limits.total:
-            return f"brings the total to {in_bytes(self.total)}; {in_bytes(self.limits.total)} are allowed"
-        if self.grown > max(self.limits.ratio_from, self.limits.ratio * self.packed):
-            packed = in_bytes(self.packed)
-            return f"brings the total to {in_bytes(self.grown)}, from an archive of {packed}: a bomb"
-        if member.folder:
-            return None
-        if path == under:
-            return "has no name"
-        if known == FOLDER:
-            return "is a file where a folder is needed"
-        return DIFFERS if known != member.size else None
-
-    def _write(self, reader: Reader, name: Path, under: str, files: int) -> list[str]:
-        for path, size in self.sizes.items():
-            if size == FOLDER:
-                self._make_folder(path)
-        written = []
-        with closing(reader.contents()) as contents:
-            for _ in progress(range(files), f"unpacking {self.what}", unit="files"):
-                with damage(name):
-                    member, read = next(contents)
-                path = _join(under, member.name)
-                if self.sizes.get(path) != member.size:
-                    raise UserError(f"{name} changed while it was unpacked. Begin again")
-                self._write_file(path, member, read, name)
-                written.append(path)
-            with damage(name):
-                next(contents, None)  # what follows the last member: checksums
-        return list(dict.fromkeys(written))
-
-    def _make_folder(self, path: str) -> None:
-        """Make a folder and those that hold it."""
-        parts = path.split("/")
-        for end in range(1, len(parts) + 1):
-            folder = self.root.joinpath(*parts[:end])
-            if not folder.is_dir():
-                folder.mkdir()
-                folder.chmod(0o755)
-
-    def _write_file(self, path: str, member: Member, read: Read, name: Path) -> None:
-        """Write one file; where it is there already, compare it."""
-        target = self.root / path
-        again = os.path.lexists(target)
-        with target.open("rb") if again else self._create(target) as file:
-            left = member.size
-            while True:
-                with damage(name, member.name):
-                    chunk = read(min(CHUNK, left + 1))
-                if not chunk:
-                    break
-                left -= len(chunk)
-                if left < 0:
-                    _refuse(name, member, f"holds more than the {member.size} bytes it declares")
-                if not again:
-                    file.write(chunk)
-                elif file.read(len(chunk)) != chunk:
-                    _refuse(name, member, DIFFERS)
-        if left:
-            raise UserError(f"{name}, member {shown(member.name)} is damaged or cut short. Download it again")
-
-    @staticmethod
-    def _create(target: Path) -> BinaryIO:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        os.fchmod(handle, 0o644)
-        return os.fdopen(handle, "wb")
+        size, free = sum(member.size for member in files.values()), shutil.disk_usage(folder).free
+        if size > free:
+            raise UserError(f"no room to unpack {name}: it needs {in_bytes(size)}, {in_bytes(free)} are free")
+        for place in folders | {place.parent for place in files}:
+            place.mkdir(parents=True, exist_ok=True)
+        for place, member in progress(files.items(), f"unpacking {what}", unit="files"):
+            with place.open("xb") as file:
+                written = sum(file.write(chunk) for chunk in member.chunks())
+            if written != member.size:
+                raise EOFError(f"{member.name[:120]!a} holds {written} of {member.size} bytes")
+    return list(files)
 
 
-def _refuse(archive: Path, member: Member, fault: str) -> NoReturn:
-    raise UserError(f"{archive} is refused: member {shown(member.name)} {fault}")
+class _Allowance:
+    """What an archive, with those within it, may still unpack to."""
+
+    def __init__(self, packed: int) -> None:
+        self.bytes = min(MOST_BYTES, max(FREE_BYTES, MOST_TIMES * packed))
+        self.members = MOST_MEMBERS
+
+    def fault(self, size: int) -> str | None:
+        """Take off one member of so many bytes; return why it is not allowed."""
+        self.bytes -= size
+        self.members -= 1
+        if size < 0:
+            return "has a negative size"
+        if self.bytes < 0:
+            return "is too large: the archive unpacks to far more than its size"
+        return "is one of too many" if self.members < 0 else None
 
 
-def _join(under: str, name: str) -> str:
-    """Return a member's path relative to the root: parts joined by ``/``, without ``.`` and empty ones."""
-    return "/".join(part for part in f"{under}/{name}".split("/") if part not in ("", "."))
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever a broken archive or a full disk raises into a ``UserError`` that names the path."""
+    try:
+        yield
+    except UserError:
+        raise
+    except NotImplementedError as error:
+        raise UserError(f"{path} cannot be read here ({error}): unpack it by hand") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"cannot unpack {path}: {error.strerror}") from error
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path} is damaged or cut short ({reason}). Download it again") from error
+
+
+def _members(path: Path, name: Path, stack: ExitStack) -> Iterator[_Member]:
+    """List an archive, which ``stack`` keeps open. Its files are to be read in the order of the list."""
+    if rarfile.is_rarfile(path):
+        return _rar(path, name, stack)
+    with path.open("rb") as file:
+        return _zip(path, stack) if file.read(2) == b"PK" else _tar(path, name, stack)
+
+
+def _chunks(open_member: Callable[[Any], IO[bytes]], info: Any) -> Iterator[bytes]:
+    with open_member(info) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _zip(path: Path, stack: ExitStack) -> Iterator[_Member]:
+    archive = stack.enter_context(zipfile.ZipFile(path))
+    for info in archive.infolist():
+        fault = "is a link" if stat.S_ISLNK(info.external_attr >> 16) else None
+        if info.flag_bits & 0x1:
+            fault = "is encrypted"
+        is_folder = info.filename.endswith(("/", "\\"))  # some programs write the separator of Windows
+        yield _Member(info.filename, info.file_size, is_folder, fault, partial(_chunks, archive.open, info))
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar file. Damage raises an error here, where ``tarfile`` would take it for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:
+            raise  # the true end
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"damaged header: {error}") from error
+        if info.type not in tarfile.REGULAR_TYPES and info.size > LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header claims {info.size} bytes")
+        return info
+
+
+def _tar(path: Path, name: Path, stack: ExitStack) -> Iterator[_Member]:
+    try:
+        archive = stack.enter_context(tarfile.TarFile.open(path, tarinfo=_Header))
+    except tarfile.ReadError as error:
+        raise UserError(f"{name} is no zip, tar or RAR archive, or is damaged. Download it again") from error
+    for info in archive:
+        fault = None if info.isreg() or info.isdir() else "is neither a file nor a folder"
+        chunks = partial(_chunks, archive.extractfile, info)
+        yield _Member(info.name, info.size, info.isdir(), fault, chunks)
+    for _ in range(LARGEST_PADDING // CHUNK):  # the checksum of a compressed file is at its very end
+        if not archive.fileobj.read(CHUNK):
+            return
+    raise tarfile.ReadError("it goes on after its end")
+
+
+def _rar(path: Path, name: Path, stack: ExitStack) -> Iterator[_Member]:
+    """List a RAR archive with ``rarfile``, which also reads stored files; a program reads compressed ones."""
+    blocks: list[rarfile.RarInfo] = []
+    archive = rarfile.RarFile(path, errors="strict", info_callback=blocks.append)
+    if archive.needs_password():
+        raise UserError(f"{name} is encrypted: unpack it by hand")
+    if not blocks or blocks[-1].type != rarfile.RAR_BLOCK_ENDARC:
+        raise rarfile.BadRarFile("no end of archive")
+    files = [info for info in archive.infolist() if info.file_size]
+    compressed = any(info.compress_type != rarfile.RAR_M0 for info in files)
+
+    @cache
+    def output() -> IO[bytes]:
+        return stack.enter_context(_output(_program(path, name, files[0]), path))
+
+    def read(info: rarfile.RarInfo) -> Iterator[bytes]:
+        return _next_file(output(), info) if compressed else _chunks(archive.open, info)
+
+    for info in archive.infolist():
+        fault = "is a link" if info.file_redir or info.is_symlink() else None
+        yield _Member(info.filename, info.file_size, info.is_dir(), fault, partial(read, info))
+
+
+def _program(path: Path, name: Path, first: rarfile.RarInfo) -> tuple[str, ...]:
+    """Return the command of the first program that reads the first file; none of them reads every RAR."""
+    for command in PROGRAMS:
+        if shutil.which(command[0]):
+            with suppress(EOFError, rarfile.Error, TimeoutError), _output(command, path) as output:
+                for _ in _next_file(output, first):
+                    pass
+                return command
+    raise UserError(
+        f"{name} is a compressed RAR archive, and no program here (unrar, unar, 7z, bsdtar) reads it: "
+        "install unrar or unar. If both fail, it is damaged: download it again"
+    )
+
+
+@contextmanager
+def _output(command: tuple[str, ...], path: Path) -> Iterator[IO[bytes]]:
+    """Run a program and yield its standard output: all files of the archive, one after the other.
+
+    No name of a member reaches the command line, and the program writes no file. One pass over all files is
+    also the only quick way through a solid archive.
+    """
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        [*command, str(path.resolve())], stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, bufsize=0
+    ) as process:
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
+def _next_file(output: IO[bytes], info: rarfile.RarInfo) -> Iterator[bytes]:
+    """Yield the bytes of the file that comes next in the output of a program.
+
+    Raises:
+        EOFError, TimeoutError: The program stops before the end of the file.
+        rarfile.BadRarFile: The checksum is wrong.
+    """
+    left, checksum = info.file_size, 0
+    while left:
+        if not select.select([output], [], [], PATIENCE)[0]:
+            raise TimeoutError(f"the program wrote nothing for {PATIENCE} s")
+        chunk = output.read(min(CHUNK, left))
+        if not chunk:
+            raise EOFError("the program that reads it stopped early; unrar reads more archives than others")
+        left, checksum = left - len(chunk), crc32(chunk, checksum)
+        yield chunk
+    if info.CRC not in (None, checksum):
+        raise rarfile.BadRarFile("wrong checksum")

@@ -16,7 +16,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: What it is called, from the benchmark's folder, e.g. ``UCF-101``.
-        archives: Patterns of the archives that hold it, e.g. ``UCF101.rar``; several files may match.
+        archives: Patterns of the archive that holds it, e.g. ``UCF101.rar``. The first match is taken.
         holds: What a user sees in it, e.g. ``<Class>/*.avi``.
     """
 
@@ -46,9 +46,8 @@ class Tree:
                 archive is refused.
         """
         self.what, self.top, self._root = what, top, root
-        self._found: dict[str, Path] = {}
-        archives = {part: self._archives(part) for part in parts}
-        missing = [part for part in parts if not (top / part.name).exists() and not archives[part]]
+        archives = {part: self._archive(part) for part in parts if not (top / part.name).exists()}
+        missing = [part for part, archive in archives.items() if archive is None]
         if missing:
             lines = [
                 f"  {top / part.name}{f'/{part.holds}' if part.holds else ''}"
@@ -60,9 +59,8 @@ class Tree:
                 + "\n".join(lines)
                 + "\nor set the benchmark's `root` to the folder that holds them"
             )
-        for part in parts:
-            place = top / part.name
-            self._found[part.name] = place if place.exists() else self._unpacked(part, archives[part])
+        self._found = {part.name: top / part.name for part in parts}
+        self._found |= {part.name: self._unpacked(part, archive) for part, archive in archives.items()}
 
     def __getitem__(self, name: str) -> Path:
         """Return where a part is, by its name."""
@@ -102,22 +100,19 @@ class Tree:
                 found.setdefault(path.casefold(), path)
         return found
 
-    def _archives(self, part: Part) -> list[Path]:
-        return sorted({path for pattern in part.archives for path in self.top.glob(pattern)})
+    def _archive(self, part: Part) -> Path | None:
+        return min((path for pattern in part.archives for path in self.top.glob(pattern)), default=None)
 
-    def _unpacked(self, part: Part, archives: list[Path]) -> Path:
-        facts = [[os.fsencode(path).hex(), path.stat().st_size, path.stat().st_mtime_ns] for path in archives]
-        # Parts of the same archives share a folder, which is unpacked once.
-        folder = unpack(
-            archives,
-            self._root / UNPACKED / f"{archives[0].name.partition('.')[0]}-{digest_of(facts)}",
-            self.what,
-        )
+    def _unpacked(self, part: Part, archive: Path) -> Path:
+        facts = [[os.fsencode(archive).hex(), archive.stat().st_size, archive.stat().st_mtime_ns]]
+        # Parts of the same archive share a folder, which is unpacked once.
+        folder = self._root / UNPACKED / f"{archive.name.partition('.')[0]}-{digest_of(facts)}"
+        unpack(archive, folder, self.what)
         # Some archives hold the folder, some what is in it.
         name = Path(part.name).name
         for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
             if (place / name).exists():
                 return place / name
         if Path(name).suffix:
-            raise UserError(f"{self.what}: there is no {name} in {', '.join(map(str, archives))}")
+            raise UserError(f"{self.what}: there is no {name} in {archive}")
         return folder
