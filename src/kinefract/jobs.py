@@ -33,32 +33,30 @@ def plan(options: argparse.Namespace) -> None:
     import json
 
     from kinefract import params, plan
-    from kinefract.planning import needs
+    from kinefract.planning import estimate
 
     read = params.load()
     names = list(read.studies) if options.all else options.studies or read.run
     names = dict.fromkeys(
         name for pattern in names for name in fnmatch.filter(read.studies, pattern) or [pattern]
     )
-    found = needs.figures(Path.cwd(), read, plan.resolve(read), list(names))
-    print(json.dumps(found, indent=2) if options.json else needs.render(found))
+    found = estimate.figures(Path.cwd(), read, plan.resolve(read), list(names))
+    print(json.dumps(found, indent=2) if options.json else estimate.render(found))
 
 
 def studies(options: argparse.Namespace) -> None:
     from kinefract import params, plan
-    from kinefract.planning import needs
+    from kinefract.planning import estimate
 
     read = params.load()
-    print(needs.studies(Path.cwd(), read, plan.resolve(read)))
+    print(estimate.studies(Path.cwd(), read, plan.resolve(read)))
 
 
 def prune(options: argparse.Namespace) -> None:
     from kinefract import params, plan
     from kinefract.planning import prune
-    from kinefract.synth import compiled
 
-    resolved = plan.resolve(params.load())
-    prune.prune(Path.cwd(), resolved, compiled.folder(), options.yes, options.dry_run)
+    prune.prune(Path.cwd(), plan.resolve(params.load()), options.yes, options.dry_run)
 
 
 def tracking(options: argparse.Namespace) -> None:
