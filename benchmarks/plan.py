@@ -6,7 +6,6 @@ study is in a folder of its own that holds this project's workflow.
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -61,12 +60,11 @@ def make_project(folder: Path, content: dict) -> plan.Plan:
 def finish(folder: Path, resolved: plan.Plan) -> None:
     """Put the files of all runs but the last in place, those that ``kinefract plan`` reads with content."""
     result = {"clips_per_second": 50.0, "made_with": {"machine": machine()}}
-    metrics = "".join(json.dumps({"epoch": epoch, "network_share": 0.9}) + "\n" for epoch in range(1, 10))
-    empty = ("spec.yaml", "predictions.csv", "classes.json", "per_class.csv", "confusion.svg", "mistakes.png")
+    tables = ("metrics.jsonl", "predictions.csv", "per_class.csv", "classes.json")
+    empty = ("spec.yaml", *tables, "confusion.svg", "mistakes.png")
     for spec in (*resolved.pretrains.values(), *list(resolved.finetunes.values())[:-1]):
         place = folder / spec.folder
         write_json(place / "result.json", result)
-        write_text(place / "metrics.jsonl", metrics)
         for name in (*empty, "model.safetensors"):
             (place / name).touch()
 

@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         "verify",
         jobs.verify,
         "check every byte of a dataset, and clips of it against their recipe",
-        "Names all that is wrong.",
+        "Names the shards that are damaged, and how to make them again.",
     )
     verify.add_argument("dataset", help=DATASET_HELP)
     chosen = verify.add_mutually_exclusive_group()
@@ -174,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         help="clips to decode and render again, evenly spread (default: 20)",
     )
     chosen.add_argument("--all", action="store_true", help="decode and render all of them")
-    verify.add_argument("--jobs", type=_at_least(1), help="processes (default: one per core)")
+    verify.add_argument("--jobs", type=_at_least(1), help="threads (default: one per core)")
 
     export = add(
         "export",

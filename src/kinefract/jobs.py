@@ -33,32 +33,30 @@ def plan(options: argparse.Namespace) -> None:
     import json
 
     from kinefract import params, plan
-    from kinefract.planning import needs
+    from kinefract.planning import estimate
 
     read = params.load()
     names = list(read.studies) if options.all else options.studies or read.run
     names = dict.fromkeys(
         name for pattern in names for name in fnmatch.filter(read.studies, pattern) or [pattern]
     )
-    found = needs.figures(Path.cwd(), read, plan.resolve(read), list(names))
-    print(json.dumps(found, indent=2) if options.json else needs.render(found))
+    found = estimate.figures(Path.cwd(), read, plan.resolve(read), list(names))
+    print(json.dumps(found, indent=2) if options.json else estimate.render(found))
 
 
 def studies(options: argparse.Namespace) -> None:
     from kinefract import params, plan
-    from kinefract.planning import needs
+    from kinefract.planning import estimate
 
     read = params.load()
-    print(needs.studies(Path.cwd(), read, plan.resolve(read)))
+    print(estimate.studies(Path.cwd(), read, plan.resolve(read)))
 
 
 def prune(options: argparse.Namespace) -> None:
     from kinefract import params, plan
     from kinefract.planning import prune
-    from kinefract.synth import compiled
 
-    resolved = plan.resolve(params.load())
-    prune.prune(Path.cwd(), resolved, compiled.folder(), options.yes, options.dry_run)
+    prune.prune(Path.cwd(), plan.resolve(params.load()), options.yes, options.dry_run)
 
 
 def tracking(options: argparse.Namespace) -> None:
@@ -95,10 +93,7 @@ def verify(options: argparse.Namespace) -> None:
 
     spec, folder = locate_dataset(options.dataset)
     sample = None if options.all else options.sample
-    found = verify(spec.recipe, folder, sample, options.jobs or os.cpu_count() or 1)
-    if found.problems:
-        raise UserError(f"{folder}: {found.complaint}")
-    print(f"{folder}: {found.summary}")
+    print(f"{folder}: {verify(spec.recipe, folder, sample, options.jobs or os.cpu_count() or 1)}")
 
 
 def export(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """What a result was made with: versions, commit, machine."""
 
+import os
 import platform
 import subprocess
 from functools import cache
@@ -34,8 +35,15 @@ def commit(root: Path) -> str:
 
 def machine() -> str:
     """Return the processor's name and the number of cores, and that of a GPU where there is one."""
-    import os
+    import torch
 
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}; {processor()}"
+    return processor()
+
+
+def processor() -> str:
+    """Return the processor's name and the number of cores, which is how ``machine`` ends."""
     name = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -43,10 +51,7 @@ def machine() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
                 break
-    text = f"{name}, {os.cpu_count()} cores"
-    import torch
-
-    return f"{torch.cuda.get_device_name()}; {text}" if torch.cuda.is_available() else text
+    return f"{name}, {os.cpu_count()} cores"
 
 
 def _git(root: Path, *words: str) -> str:

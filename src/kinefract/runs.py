@@ -30,8 +30,9 @@ from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root, sna
 from kinefract.tracking import FIRST_BATCH, Tracker
 from kinefract.tracking.labels import METRICS, RESULT
 from kinefract.training.cached import CachedVideos
+from kinefract.training.caching import CACHES
 from kinefract.training.data import ClipSource, Videos
-from kinefract.training.feed import CACHES, open_source
+from kinefract.training.feed import open_source
 from kinefract.training.train import Execution, Training
 
 PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.json"

@@ -1,7 +1,6 @@
-"""Whatever is changed in a dataset is found and named; what is whole is told in a line."""
+"""Whatever is changed in a dataset is found and its shard named, with what makes it again."""
 
 import csv
-import io
 import multiprocessing
 import shutil
 import tarfile
@@ -17,7 +16,7 @@ from kinefract.specs import DatasetSpec
 from kinefract.synth.dataset import write_shard
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
-from kinefract.synth.shards import COLUMNS, MANIFEST, frames_digest, member, shard_files
+from kinefract.synth.shards import COLUMNS, MANIFEST, add_clip, frames_digest, shard_files
 from kinefract.synth.verify import verify
 
 SMALL = {
@@ -66,45 +65,49 @@ def write_rows(folder, table):
     lines = [",".join(row[name] for name in COLUMNS) + "\n" for row in table]
     header = ",".join(COLUMNS) + "\n"
     (folder / MANIFEST).write_text(header + "".join(lines))
-    for shard in {row["shard"] for row in table}:
-        own = [line for row, line in zip(table, lines, strict=True) if row["shard"] == shard]
-        shard_files(folder, int(shard))[1].write_text(header + "".join(own))
+    for shard in range(RECIPE.shards):
+        own = [line for row, line in zip(table, lines, strict=True) if row["shard"] == str(shard)]
+        shard_files(folder, shard)[1].write_text(header + "".join(own))
 
 
-def pack(folder, shard, members):
-    """Write a shard anew, with these members; its rows say so where they are of clips."""
-    tar_path, _ = shard_files(folder, shard)
-    table = {f"{int(row['index']):09d}.mp4": row for row in rows(folder)}
-    with tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, content in members:
-            if name in table:
-                stored = {"offset": tar.offset + 512, "size": len(content), "crc32": zlib.crc32(content)}
-                table[name] |= {key: str(value) for key, value in stored.items()}
-            tar.addfile(member(name, len(content)), io.BytesIO(content))
-    return list(table.values())
+def clips(folder):
+    """Return the clips of the first shard as they are stored."""
+    with tarfile.open(shard_files(folder, 0)[0]) as tar:
+        return [tar.extractfile(info).read() for info in tar if info.name.endswith(".mp4")]
 
 
-def unpack(folder, shard):
-    with tarfile.open(shard_files(folder, shard)[0]) as tar:
-        return [(info.name, tar.extractfile(info).read()) for info in tar]
+def pack(folder, encoded, labels=range(5)):
+    """Write the first shard anew, with these clips, and all that the tables say of their bytes."""
+    table = rows(folder)
+    with tarfile.open(shard_files(folder, 0)[0], "w", format=tarfile.USTAR_FORMAT) as tar:
+        for index, (content, label) in enumerate(zip(encoded, labels, strict=True)):
+            stored = (add_clip(tar, index, label % 4, content), len(content), zlib.crc32(content))
+            table[index] |= dict(zip(("offset", "size", "crc32"), map(str, stored), strict=True))
+    write_rows(folder, table)
 
 
-def problems(folder, sample=0, **settings):
-    return verify(RECIPE, folder, sample, **settings).problems
+def damage(folder, sample: int | None = 0, jobs: int = 1) -> list[str]:
+    """Return the lines about damaged shards; the first line and the last are checked here."""
+    with pytest.raises(UserError) as raised:
+        verify(RECIPE, folder, sample, jobs)
+    head, *lines, remedy = str(raised.value).split("\n  ")
+    assert head.startswith(f"{folder}: {len(lines)} of 3 shards ")
+    shards = [f"{folder / line.partition('.tar: ')[0]}.*" for line in lines]
+    manifest = folder / MANIFEST
+    assert remedy == f"to make them again: rm {' '.join(shards)} {manifest} && snakemake {manifest}"
+    return lines
 
 
-def test_a_whole_dataset_is_told_in_a_line(whole):
-    found = verify(RECIPE, whole)
-    assert found.problems == []
-    assert found.summary.startswith("12 clips in 3 shards checked, 0.0 MB; 12 of them decoded and rendered")
-    assert found.summary.endswith("clips/s")
+def test_a_whole_dataset_is_summed_up_in_a_line(whole):
+    said = verify(RECIPE, whole)
+    assert said.startswith("12 clips in 3 shards checked, 0.0 MB; 12 of them decoded and rendered again; ")
 
 
 @pytest.mark.parametrize(("sample", "rendered"), [(0, []), (1, [0]), (3, [0, 6, 11]), (None, range(12))])
 def test_the_sample_is_spread_evenly(whole, monkeypatch, sample, rendered):
     drawn, draw = [], FractalRecipe.draw
     monkeypatch.setattr(FractalRecipe, "draw", lambda self, index: drawn.append(index) or draw(self, index))
-    assert verify(RECIPE, whole, sample).rendered == len(rendered)
+    verify(RECIPE, whole, sample)
     assert drawn == list(rendered)
 
 
@@ -115,63 +118,65 @@ def test_any_changed_byte_of_a_shard_is_found_and_its_shard_named(copy):
         changed = bytearray(content)
         changed[place] ^= 1 << (place % 8)
         tar_path.write_bytes(changed)
-        found = problems(copy)
-        assert found, f"byte {place}"
-        assert all(line.startswith("shards/00001.tar: ") for line in found), f"byte {place}"
+        (line,) = damage(copy)
+        assert line.startswith("shards/00001.tar: other bytes than were written"), f"byte {place}"
     tar_path.write_bytes(content)
-    assert problems(copy) == []
+    assert verify(RECIPE, copy, 0)
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
-    [
-        (5, "the header of 000000005.mp4 at byte 0 is damaged"),
-        (600, "000000005.mp4 (bytes 512 to {end}) is damaged: not the bytes that were written"),
-        (-1, "something is written behind its last member"),
-    ],
+    ("place", "said"), [(5, "beside its clips"), (600, "of clips 5"), (-1, "beside its clips")]
 )
-def test_a_changed_byte_is_named_by_its_place(copy, place, said):
+def test_damaged_clips_are_named(copy, place, said):
     tar_path, _ = shard_files(copy, 1)
     changed = bytearray(tar_path.read_bytes())
     changed[place] ^= 1
     tar_path.write_bytes(changed)
-    (line,) = problems(copy)
-    assert said.format(end=511 + int(rows(copy)[5]["size"])) in line
+    assert damage(copy) == [f"shards/00001.tar: other bytes than were written, {said}"]
 
 
-def test_a_wrong_label_text(copy):
-    table = pack(copy, 0, [(n, b"3" if n == "000000001.cls" else c) for n, c in unpack(copy, 0)])
-    write_rows(copy, table)
-    assert problems(copy) == ["shards/00000.tar: 000000001.cls says b'3', the label is b'1'"]
+@pytest.mark.parametrize("cut", [1, 512, 5000, 20_000])
+def test_a_truncated_shard(copy, cut):
+    tar_path, _ = shard_files(copy, 0)
+    tar_path.write_bytes(tar_path.read_bytes()[:-cut])
+    (line,) = damage(copy)
+    assert line.startswith("shards/00000.tar: other bytes than were written, ")
 
 
-def test_clips_swapped_in_the_shard_or_in_the_manifest(copy):
-    members = unpack(copy, 0)
-    swapped = [members[i] for i in (2, 1, 0, *range(3, 10))]
-    original = rows(copy)
-    pack(copy, 0, swapped)
-    assert any("000000000.mp4 is not there, at byte 0 is 000000001.mp4" in line for line in problems(copy))
-    pack(copy, 0, members)
-    assert problems(copy) == []
+def test_a_member_too_many(copy):
+    with tarfile.open(shard_files(copy, 0)[0], "a") as tar:
+        tar.addfile(tarfile.TarInfo("extra.txt"))
+    assert damage(copy) == ["shards/00000.tar: other bytes than were written, beside its clips"]
+
+
+def test_a_wrong_label(copy):
+    pack(copy, clips(copy), [0, 3, 2, 3, 4])
+    assert damage(copy) == ["shards/00000.tar: other bytes than were written, beside its clips"]
+
+
+def test_missing_files(copy):
+    shard_files(copy, 0)[0].unlink()
+    shard_files(copy, 1)[1].unlink()
+    assert damage(copy) == [f"shards/0000{shard}.tar: No such file or directory" for shard in (0, 1)]
+
+
+def test_clips_swapped_in_the_tables(copy):
+    table = rows(copy)
     for name in ("offset", "size", "crc32"):
-        original[0][name], original[1][name] = original[1][name], original[0][name]
-    write_rows(copy, original)
-    found = problems(copy)
-    assert any("000000000.mp4 begins at byte 512" in line for line in found)
-    assert any("000000001.mp4" in line for line in found)
+        table[0][name], table[1][name] = table[1][name], table[0][name]
+    write_rows(copy, table)
+    assert damage(copy) == ["shards/00000.tar: other bytes than were written, beside its clips"]
 
 
-def test_clips_swapped_with_all_that_tells_of_them_are_found_by_rendering(copy):
-    members = dict(unpack(copy, 0))
+def test_clips_swapped_with_all_that_is_known_of_them_are_found_by_rendering(copy):
+    encoded = clips(copy)
     frames = [row["frames"] for row in rows(copy)[:5]]
     first, second = next((i, j) for j in range(5) for i in range(j) if frames[i] == frames[j])
-    names = f"{first:09d}.mp4", f"{second:09d}.mp4"
-    members[names[0]], members[names[1]] = members[names[1]], members[names[0]]
-    write_rows(copy, pack(copy, 0, members.items()))
-    assert problems(copy) == []
-    assert problems(copy, None) == [
-        f"clip {index}: what is stored shows other frames than the recipe makes" for index in (first, second)
-    ]
+    encoded[first], encoded[second] = encoded[second], encoded[first]
+    pack(copy, encoded)
+    assert verify(RECIPE, copy, 0)
+    said = "as it is stored shows other frames than the recipe makes"
+    assert damage(copy, None) == [f"shards/00000.tar: clip {first} {said}; clip {second} {said}"]
 
 
 def test_a_clip_of_another_build_of_the_encoder_is_no_damage(copy, monkeypatch):
@@ -181,111 +186,66 @@ def test_a_clip_of_another_build_of_the_encoder_is_no_damage(copy, monkeypatch):
     monkeypatch.setitem(video.files.ENCODER_OPTIONS, "preset", "medium")
     other = video.encode(frames, RECIPE.fps, RECIPE.crf)
     monkeypatch.undo()
-    assert other != dict(unpack(copy, 0))["000000000.mp4"]
-    write_rows(copy, pack(copy, 0, [(n, other if n == "000000000.mp4" else c) for n, c in unpack(copy, 0)]))
-    assert problems(copy, None) == []
+    encoded = clips(copy)
+    assert other != encoded[0]
+    pack(copy, [other, *encoded[1:]])
+    assert verify(RECIPE, copy, None)
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "said"),
-    [
-        ("frames_sha256", "0" * 64, "clip 6: rendered again its frames hash to "),
-        ("redrawn", "77", "draws were refused, manifest.csv says 77"),
-        ("frames", "9", "clip 6: what is stored is "),
-        ("channels", "3", "clip 6: rendered again it is "),
-        ("crc32", "1", "000000006.mp4 (bytes "),
-        ("label", "3", "manifest.csv, line 8: clip 6 has label 3, by the recipe it is 2"),
-        ("shard", "0", "manifest.csv, line 8: clip 6 has shard 0, by the recipe it is 1"),
-        ("size", "5", "instead of 5"),
-        ("offset", "1024", "000000006.mp4 begins at byte "),
-        ("index", "70", "manifest.csv, line 8: clip 70 is not of this dataset, whose last is 11"),
-        ("index", "5", "manifest.csv, line 8: clip 5 is out of order, or there twice"),
-        ("size", "many", "manifest.csv, line 8: not a row of 10 columns"),
-    ],
+    ("column", "value"), [("frames_sha256", "0" * 64), ("redrawn", "77"), ("frames", "9"), ("channels", "3")]
 )
-def test_a_wrong_entry_of_the_manifest(copy, column, value, said):
+def test_a_clip_that_is_another_when_rendered_again(copy, column, value):
     table = rows(copy)
     table[6][column] = value
-    (copy / MANIFEST).write_text(
-        "".join(",".join(line) + "\n" for line in [COLUMNS, *(row.values() for row in table)])
-    )
-    found = problems(copy, None)
-    assert any(said in line for line in found)
-    if column not in ("index", "shard"):
-        assert "shards/00001.csv: not what manifest.csv says of this shard" in found
+    write_rows(copy, table)
+    assert verify(RECIPE, copy, 0)
+    said = "shards/00001.tar: clip 6 rendered again is another than the one in manifest.csv"
+    assert damage(copy, None) == damage(copy, None, jobs=2) == [said]
 
 
-def test_a_missing_row_is_named_and_the_rest_checked(copy):
+@pytest.mark.parametrize("column", ["crc32", "size", "offset", "frames", "frames_sha256"])
+def test_a_manifest_that_is_not_what_the_shard_says(copy, column):
     table = rows(copy)
-    del table[6]
+    table[6][column] = "1000"
+    lines = [",".join(COLUMNS), *(",".join(row.values()) for row in table)]
+    (copy / MANIFEST).write_text("\n".join(lines) + "\n")
+    assert damage(copy) == [f"shards/00001.tar: its rows are not those of {MANIFEST}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": "3"}, r"its rows are not those of the recipe's 12 clips \(column label\)"),
+        ({"shard": "0"}, r"not those of the recipe's 12 clips \(column shard\)"),
+        ({"index": "5"}, r"not those of the recipe's 12 clips \(column index\)"),
+        ({"size": "many"}, "cannot be read"),
+        (None, "its rows are not those of the recipe's 12 clips"),
+    ],
+)
+def test_a_manifest_of_other_clips(copy, change, said):
+    table = rows(copy)
+    table[6:7] = [] if change is None else [table[6] | change]
     write_rows(copy, table)
-    assert problems(copy, None) == [f"{MANIFEST}: clip 6 is missing"]
-
-
-@pytest.mark.parametrize("cut", [1, 512, 5000, 20_000])
-def test_a_truncated_shard(copy, cut):
-    tar_path, _ = shard_files(copy, 0)
-    tar_path.write_bytes(tar_path.read_bytes()[:-cut])
-    (line,) = problems(copy)
-    assert line.startswith("shards/00000.tar: ends at byte") or "bytes long instead of" in line
-
-
-@pytest.mark.parametrize("place", [0, 4, 10])
-def test_an_extra_member_is_named_and_nothing_else(copy, place):
-    members = unpack(copy, 0)
-    write_rows(copy, pack(copy, 0, [*members[:place], ("extra.txt", b"?"), *members[place:]]))
-    (line,) = problems(copy)
-    assert "shards/00000.tar: extra.txt at byte" in line
-    assert line.endswith("does not belong there")
-
-
-def test_a_missing_member_is_named(copy):
-    table = pack(copy, 0, [entry for entry in unpack(copy, 0) if entry[0] != "000000002.cls"])
-    write_rows(copy, table)
-    assert [line.partition(", at byte")[0] for line in problems(copy)] == [
-        "shards/00000.tar: 000000002.cls is not there"
-    ]
-
-
-def test_files_missing_and_files_too_many(copy):
-    shard_files(copy, 0)[0].unlink()
-    shard_files(copy, 1)[1].unlink()
-    (copy / "shards" / "00003.tar").write_bytes(b"")
-    (copy / "shards" / ".00001.77.partial.tar").write_bytes(b"")  # of a killed job
-    assert problems(copy) == [
-        "shards/00003.tar: not a file of this dataset",
-        "shards/00000.tar: No such file or directory",
-        "shards/00001.csv: No such file or directory",
-    ]
+    with pytest.raises(UserError, match=rf"{MANIFEST}: .*{said}"):
+        verify(RECIPE, copy)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "manifest.csv: no such file; make the dataset first"),
-        (b"", "manifest.csv: its columns are []"),
-        (b"a,b\n1,2\n", "manifest.csv: its columns are ['a', 'b']"),
-        (b"\xff\xfe\x00", "manifest.csv: cannot be read"),
+        (None, "no such file; make it first"),
+        (b"", "its columns are"),
+        (b"a,b\n1,2\n", "its columns are"),
+        (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_without_a_manifest_it_says_that_nothing_else_was_checked(copy, content, said):
-    if content is None:
-        (copy / MANIFEST).unlink()
-    else:
+def test_without_a_manifest(copy, content, said):
+    (copy / MANIFEST).unlink()
+    if content is not None:
         (copy / MANIFEST).write_bytes(content)
-    (line,) = problems(copy)
-    assert line.startswith(said)
-    assert line.endswith("nothing else could be checked")
-
-
-def test_processes_change_nothing(copy):
-    assert problems(copy, None, jobs=2) == []
-    table = rows(copy)
-    table[3]["frames_sha256"], table[9]["redrawn"] = "0", "8"
-    write_rows(copy, table)
-    alone = problems(copy, None)
-    assert len(alone) == 2
-    assert problems(copy, None, jobs=2) == alone
+    with pytest.raises(UserError, match=f"{MANIFEST}: {said}"):
+        verify(RECIPE, copy)
 
 
 def test_hashes_do_not_depend_on_shards_or_processes(whole, tmp_path):
@@ -301,30 +261,18 @@ def test_hashes_do_not_depend_on_shards_or_processes(whole, tmp_path):
         else:
             make(folder, recipe)
         assert [row["frames_sha256"] for row in rows(folder)] == expected
-        assert verify(recipe, folder, 2).problems == []
+        assert verify(recipe, folder, 2)
 
 
-def test_the_command_prints_the_first_problems_and_counts_the_rest(tmp_path, capsys):
-    spec = DatasetSpec(recipe=FractalRecipe(**SMALL | {"clips_per_class": 6}))
+def test_the_command_shows_some_damaged_shards_and_counts_the_rest(tmp_path, capsys):
+    spec = DatasetSpec(recipe=FractalRecipe(**SMALL | {"clips_per_class": 6}, clips_per_shard=1))
     folder = make(spec.write(tmp_path).parent, spec.recipe)
     assert cli.main(["verify", str(folder), "--sample", "2", "--jobs", "1"]) == 0
-    assert "24 clips in 1 shards checked" in capsys.readouterr().out
-    (folder / MANIFEST).write_text(",".join(COLUMNS) + "\n")
+    assert "24 clips in 24 shards checked" in capsys.readouterr().out
+    for shard in range(23):
+        shard_files(folder, shard)[0].write_bytes(b"")
     assert cli.main(["verify", str(folder), "--jobs", "1"]) == 1
     said = capsys.readouterr().err
-    assert f"error: {folder}: 25 problems\n  manifest.csv: clip 0 is missing\n" in said
-    assert "clip 19 is missing\n  and 5 more\n" in said
-    assert "clip 20" not in said
-
-
-def test_a_process_that_is_killed_is_one_clear_error(whole, monkeypatch):
-    from concurrent.futures.process import BrokenProcessPool
-
-    from kinefract.synth import verify as module
-
-    def broken(*_):
-        raise BrokenProcessPool
-
-    monkeypatch.setattr(module.ProcessPoolExecutor, "map", broken)
-    with pytest.raises(UserError, match="was killed"):
-        verify(RECIPE, whole, 0, jobs=2)
+    assert f"error: {folder}: 23 of 24 shards are damaged\n  shards/00000.tar: other bytes" in said
+    assert "shards/00019.tar" in said and "shards/00020.tar" not in said
+    assert f"\n  and 3 more\n  to make them again: rm -r {folder}/shards {folder}/manifest.csv && " in said

@@ -1,1 +1,1 @@
-"""What studies need before they are run, and what no study needs any more."""
+"""What studies take before they are run, and the removal of what no study refers to."""

@@ -1,7 +1,6 @@
 """Making a dataset: its shards one by one, and the manifest, previews and card that join them."""
 
 import csv
-import io
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,11 +18,9 @@ from kinefract.synth.shards import (
     COLUMNS,
     MANIFEST,
     Shards,
+    add_clip,
     check_places,
     frames_digest,
-    label_name,
-    member,
-    member_name,
     mend,
     read_table,
     shard_clips,
@@ -63,9 +60,7 @@ def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
             frames, redrawn = recipe.draw(index)
             label = recipe.label(index)
             encoded = video.encode(frames, recipe.fps, recipe.crf)
-            offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's header
-            _add(tar, member_name(index), encoded)
-            _add(tar, label_name(index), str(label).encode())
+            offset = add_clip(tar, index, label, encoded)
             channels = 1 if frames.ndim == 3 else frames.shape[3]
             stored = (shard, offset, len(encoded), zlib.crc32(encoded))
             rows.writerow((index, label, len(frames), channels, *stored, redrawn, frames_digest(frames)))
@@ -87,10 +82,6 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
         preview.write(folder / SHEET, preview.sheet(shards), recipe.fps)
         preview.write(folder / MOVING_SHEET, preview.moving_sheet(shards), recipe.fps)
         card.write(recipe, shards, folder)
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    tar.addfile(member(name, len(content)), io.BytesIO(content))
 
 
 def _checked_lines(recipe: DatasetRecipe, folder: Path, shard: int) -> Iterator[str]:

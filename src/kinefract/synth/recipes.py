@@ -33,10 +33,12 @@ class DatasetRecipe(Section):
     """Settings of a dataset of formula-made clips; a family adds its own.
 
     Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``. ``EXAMPLES``
-    are settings worth a look, by their caption in the gallery.
+    are settings worth a look, by their caption in the gallery. ``CHANNELS`` is 1 where all clips are grey; it
+    tells how much memory their frames take before any is rendered.
     """
 
     EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {"As it is by default.": {}}
+    CHANNELS: ClassVar[int] = 3
 
     family: str
     classes: int = Field(ge=1, description="stored parameter sets, which are the labels")

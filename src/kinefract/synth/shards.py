@@ -6,6 +6,7 @@ the frames they were encoded from.
 """
 
 import hashlib
+import io
 import tarfile
 import zlib
 from collections.abc import Sequence
@@ -47,11 +48,18 @@ def label_name(index: int) -> str:
     return f"{index:09d}.cls"
 
 
-def member(name: str, size: int) -> tarfile.TarInfo:
-    """Return a member of a shard: without owner or time, so that equal clips make equal files."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o644
-    return info
+def add_clip(tar: tarfile.TarFile, index: int, label: int, encoded: bytes) -> int:
+    """Add a clip and its label to a shard, without owner or time, so that equal clips make equal files.
+
+    Returns:
+        Where the bytes of the clip begin.
+    """
+    offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's header
+    for name, content in ((member_name(index), encoded), (label_name(index), str(label).encode())):
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        tar.addfile(info, io.BytesIO(content))
+    return offset
 
 
 def padded(size: int | np.ndarray) -> int | np.ndarray:

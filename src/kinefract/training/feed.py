@@ -4,7 +4,6 @@ On a GPU the cache is held in its memory where it fits, and fractals are rendere
 """
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,19 +18,18 @@ from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.render_batch import draw_clips
 from kinefract.synth.shards import Shards
 from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
+from kinefract.training.caching import CACHES, uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
 
-CACHES = "data/cache"
-SHARE_OF_MEMORY = 0.25  # that a cache may take of what is free, for its pages to stay there
 SHARE_OF_GPU = 0.5  # that it may take of a GPU, beside the network
 
 
 def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> ClipSource:
     """Open the clips of a pre-training run as its recipe says, and say which way was picked.
 
-    ``auto`` takes the cache where the frames fit into a quarter of the free memory and are read more than
-    once, else the shards. Both give the same clips, so what is picked changes no result on a CPU.
+    ``uses_cache`` decides between shards and cache. Both give the same clips, so what is picked changes no
+    result on a CPU.
 
     Raises:
         UserError: the dataset is missing or damaged, the cache cannot be written, or as of ``own_gpu``.
@@ -44,32 +42,15 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
         say(f"{spec.name}: clips are rendered on {'the GPU' if on_gpu else 'CPUs'}, new ones each epoch")
         return DeviceRenderedClips(dataset, on_gpu) if on_gpu else OnlineClips(dataset)
     shards = Shards(root / spec.dataset.folder)
-    if recipe.source == "shards":
+    if not uses_cache(spec):
+        say(f"{spec.name}: clips are decoded from shards")
         return shards
-    size = cache_bytes(shards, dataset.size)
-    folder = root / CACHES / spec.dataset.id
-    fits = size <= SHARE_OF_MEMORY * free_memory()
-    if recipe.source == "auto" and not (recipe.epochs > 1 and fits):
-        say(f"{spec.name}: clips are decoded from shards; their frames would take {size / 1e9:.1f} GB")
-        return shards
-    cached = CachedClips.of(shards, folder)
+    cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
+    size = cached.bytes
     resident = device is not None and size <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
     place = "in the GPU's memory" if resident else "mapped into memory"
     say(f"{spec.name}: clips come from a cache of decoded frames, {size / 1e9:.2f} GB, {place}")
     return ResidentClips(cached, device) if resident else cached
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that are available."""
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-
-
-def cache_bytes(shards: Shards, size: int) -> int:
-    """Return how large the cache of a dataset of ``size`` px is."""
-    return int((shards.frames * shards.channels).sum()) * size * size
 
 
 class CachedClips:
@@ -85,6 +66,11 @@ class CachedClips:
         self._channels, self._path, self._size = shards.channels, path, size
         self._starts = np.concatenate([[0], np.cumsum(self.frames * self._channels * size * size)])
         self._bytes: np.memmap | None = None
+
+    @property
+    def bytes(self) -> int:
+        """The size of the file."""
+        return int(self._starts[-1])
 
     @classmethod
     def of(cls, shards: Shards, folder: Path) -> "CachedClips":
@@ -119,7 +105,7 @@ class CachedClips:
         return int(self._starts[index]), shape + ((3,) if self._channels[index] == 3 else ())
 
     def _is_made(self) -> bool:
-        return self._path.exists() and self._path.stat().st_size == self._starts[-1]
+        return self._path.exists() and self._path.stat().st_size == self.bytes
 
     def _make(self, shards: Shards) -> None:
         with locked(self._path.with_name(LOCK), MAKES):

@@ -60,6 +60,8 @@ class FractalRecipe(DatasetRecipe):
         "Instances of one class.": {"classes": 1},
     }
 
+    CHANNELS: ClassVar[int] = 1
+
     family: Literal["fractal"] = "fractal"
     motion: Literal["still", "linear", "nonlinear"] = Field(
         default="nonlinear", description="time curves of the maps; still: one picture, held"

@@ -52,6 +52,8 @@ class Ifs3dRecipe(DatasetRecipe):
         "Instances of one class.": {"classes": 1},
     }
 
+    CHANNELS: ClassVar[int] = 1
+
     family: Literal["ifs3d"] = "ifs3d"
     motion: Literal["camera", "both"] = Field(
         default="camera", description="what moves: the camera, or the system between two key frames as well"

@@ -7,7 +7,7 @@ lattice at every size, so frequencies above the size in pixels alias, into noise
 sampled at their centres, since the noise vanishes on the lattice; grey levels are stretched clip by clip.
 """
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -31,6 +31,8 @@ Frequency = Annotated[int, Field(ge=1, le=1024)]
 @FAMILIES.register
 class PerlinRecipe(DatasetRecipe):
     """Settings of a dataset of Perlin noise, at most one class per pair of frequencies."""
+
+    CHANNELS: ClassVar[int] = 1
 
     family: Literal["perlin"] = "perlin"
     frequencies: Annotated[tuple[Frequency, ...], Field(strict=False, min_length=1)] = Field(

@@ -1,0 +1,258 @@
+"""What studies take before they are run: runs, clips, disk and hours, by what was measured here before."""
+
+import shutil
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
+
+from kinefract.errors import UserError
+from kinefract.files import in_bytes
+from kinefract.params import Params
+from kinefract.plan import Plan
+from kinefract.planning.inventory import (
+    COMPUTED,
+    MEASURED,
+    SIMILAR,
+    UNKNOWN,
+    Estimate,
+    Inventory,
+    Machine,
+    Setting,
+    clip_keys,
+    finished,
+)
+from kinefract.schema import not_one_of
+from kinefract.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.training.caching import cache_bytes, uses_cache
+
+PAGE = "index.html"
+# What is estimated, by its key in the figures and its name in the text.
+BYTES = {"datasets": "clips", "caches": "caches", "weights": "weights"}
+HOURS = {
+    "rendering": "rendering",
+    "pretraining": "pre-training",
+    "finetuning": "fine-tuning",
+    "evaluation": "evaluation",
+}
+COUNTED = {"datasets": "dataset", "caches": "dataset", "rendering": "dataset"}  # all else is of runs
+
+
+class Need(NamedTuple):
+    """Bytes to write or seconds of the whole machine, for one dataset or run; None where unknown."""
+
+    kind: str
+    amount: float | None
+    how: str
+    source: str
+
+    @classmethod
+    def of(cls, kind: str, times: float, each: Estimate) -> "Need":
+        """Return the need for so many things of which one takes ``each``."""
+        amount = None if each.amount is None else times * each.amount
+        return cls(kind, amount, each.how, each.source)
+
+
+def figures(
+    root: Path | str, params: Params, plan: Plan, names: Sequence[str], machine: Machine | None = None
+) -> dict[str, Any]:
+    """Return what studies take, as JSON has it.
+
+    Args:
+        root: The project's folder.
+        params: The whole of params.yaml.
+        plan: All its studies, resolved.
+        names: Studies; what they share is counted once in the total.
+        machine: The machine that hours are meant for; this one where None.
+
+    Returns:
+        ``machine``, ``free_bytes``, and ``studies``, a list, and ``total`` of mappings with
+
+        - ``study`` (not in ``total``), ``variants``;
+        - ``pretraining``, ``finetuning``: ``runs`` and how many are ``done``;
+        - ``shared``: runs that other studies of params.yaml need too;
+        - ``clips``: formula-made clips still to make;
+        - ``bytes`` still to be written, without what is unknown: ``datasets``, ``caches``, ``weights``;
+        - ``hours`` still to compute, all cores busy, without what is unknown: ``rendering``, ``pretraining``,
+          ``finetuning``, ``evaluation``;
+        - ``basis`` of both: ``kind``, ``how`` (measured, similar, computed, unknown), ``source``, ``count``.
+
+    Raises:
+        UserError: no such study.
+    """
+    for name in names:
+        if name not in params.studies:
+            raise UserError(f"{not_one_of(name, params.studies)} (studies of params.yaml)")
+    root, machine = Path(root), machine or Machine.here()
+    there = Inventory(root, plan, machine)
+    studies = [plan.study(name) for name in dict.fromkeys(names)]
+    users = Counter(run for study in plan.studies.values() for run in run_ids(study))
+    return {
+        "machine": {"cores": machine.cores, "gpu": machine.gpu},
+        "free_bytes": shutil.disk_usage(root).free,
+        "studies": [
+            {"study": study.study, **_together([study], plan, there, machine, users)} for study in studies
+        ],
+        "total": _together(studies, plan, there, machine, users),
+    }
+
+
+def render(found: dict[str, Any]) -> str:
+    """Return what ``figures`` found as a table, with what the estimates are based on."""
+    head = ["study", "variants", "pre-training", "fine-tuning", "shared", "clips to make", "disk", "hours"]
+    rows = [[study["study"], *_cells(study)] for study in found["studies"]]
+    if len(found["studies"]) > 1:
+        rows.append(["all of them", *_cells(found["total"])])
+    total, machine = found["total"], found["machine"]
+    cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}{' and a GPU' * machine['gpu']}"
+    disk, hours = (
+        ", ".join(f"{name} {_sum(total, what, {kind: name})}" for kind, name in kinds.items())
+        for what, kinds in (("bytes", BYTES), ("hours", HOURS))
+    )
+    return "\n".join(
+        [
+            tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 7]),
+            "",
+            "Runs: done/all. Shared: with other studies of params.yaml. The rest is what is still to come.",
+            f"Disk: {disk}; {in_bytes(found['free_bytes'])} are free.",
+            f"Hours of this machine ({cores}), all of it busy: {hours}.",
+            "~ partly measured on other clips; ? without what is unknown",
+            *(_basis_line(basis) for basis in total["basis"] if basis["how"] != COMPUTED),
+        ]
+    )
+
+
+def studies(root: Path | str, params: Params, plan: Plan) -> str:
+    """Return a line per study: ``*`` if it is under ``run:``, its name, how far it is, and its question."""
+    root = Path(root)
+    done = finished(root, plan)
+    rows = []
+    for study in map(plan.study, params.studies):
+        runs = run_ids(study)
+        count = len(done.intersection(runs))
+        if (root / study.folder / PAGE).exists():
+            state = "done"
+        else:
+            state = f"{count} of {len(runs)} runs done" if count else f"not begun, {len(runs)} runs"
+        mark = "*" if study.study in params.run else ""
+        rows.append([mark, study.study, state, textwrap.shorten(study.question, 64)])
+    table = tabulate(rows, tablefmt="plain", disable_numparse=True)
+    return f"{table}\n\n* under `run:`, what `snakemake` builds; `snakemake <study>` builds one"
+
+
+def run_ids(study: StudySpec) -> list[str]:
+    """Return the ids of the runs of a study, each once, pre-training first."""
+    pretrains = [run for variant in study.variants for run in variant.pretrains.values()]
+    finetunes = [
+        run for variant in study.variants for by_seed in variant.runs.values() for run in by_seed.values()
+    ]
+    return list(dict.fromkeys([*pretrains, *finetunes]))
+
+
+def _together(
+    studies: list[StudySpec], plan: Plan, there: Inventory, machine: Machine, users: Counter[str]
+) -> dict[str, Any]:
+    """Return what studies take together; see ``figures``. ``users`` counts the studies of each run."""
+    ours = Counter(run for study in studies for run in run_ids(study))
+    pretrains, finetunes = ours.keys() & plan.pretrains.keys(), ours.keys() & plan.finetunes.keys()
+    todo = [plan.find(run) for run in ours if run not in there.done]
+    trained = [spec for spec in todo if isinstance(spec, PretrainSpec)]
+    datasets = {spec.dataset.id: spec.dataset for spec in trained if spec.recipe.stored}
+    cached = {spec.dataset.id: spec.dataset for spec in trained if uses_cache(spec)}
+    needs = [need for spec in datasets.values() for need in _dataset(spec, there, machine)]
+    needs += [need for spec in todo for need in _run(spec, there, machine)]
+    needs += [
+        Need("caches", cache_bytes(spec.recipe), COMPUTED, "")
+        for key, spec in cached.items()
+        if key not in there.cached
+    ]
+    sums = Counter()
+    for need in needs:
+        sums[need.kind] += need.amount or 0.0
+    basis = Counter((need.kind, need.how, need.source) for need in needs)
+    return {
+        "variants": sum(len(study.variants) for study in studies),
+        "pretraining": {"runs": len(pretrains), "done": len(pretrains & there.done)},
+        "finetuning": {"runs": len(finetunes), "done": len(finetunes & there.done)},
+        "shared": sum(users[run] > ours[run] for run in ours),
+        "clips": sum(there.clips_left[key] for key in datasets),
+        "bytes": {kind: round(sums[kind]) for kind in BYTES},
+        "hours": {kind: sums[kind] / 3600 for kind in HOURS},
+        "basis": [
+            {"kind": kind, "how": how, "source": source, "count": count}
+            for (kind, how, source), count in sorted(basis.items())
+        ],
+    }
+
+
+def _dataset(spec: DatasetSpec, there: Inventory, machine: Machine) -> list[Need]:
+    clips, keys = there.clips_left[spec.id], clip_keys(spec)
+    if not clips:
+        return []
+    return [
+        Need.of("datasets", clips, there.clip_bytes.find(*keys)),
+        Need.of("rendering", clips / machine.cores, there.clip_seconds.find(*keys)),
+    ]
+
+
+def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) -> list[Need]:
+    setting, recipe = Setting.of(spec), spec.recipe
+    share = machine.share(recipe.threads)
+    weights = Need.of("weights", 1, there.weights_bytes.find(setting.network))
+    training = there.training_seconds.find(*setting.keys)
+    if isinstance(spec, PretrainSpec):
+        clips = _clips_seen(recipe, spec.dataset.recipe.clips)
+        return [weights, Need.of("pretraining", clips * share, training)]
+    videos = there.videos[spec.benchmark.id]
+    if videos is None:
+        unknown = Estimate(None, UNKNOWN, "their benchmark is not indexed yet; `snakemake datasets`")
+        return [weights, Need.of("finetuning", 0, unknown), Need.of("evaluation", 0, unknown)]
+    train, test = videos
+    window = there.window_seconds.find(*setting.keys)
+    return [
+        weights,
+        Need.of("finetuning", _clips_seen(recipe, train) * share, training),
+        Need.of("evaluation", test * recipe.windows * share, window),
+    ]
+
+
+def _clips_seen(recipe: Any, clips: int) -> int:
+    """Return the clips of all steps; the rest of an epoch that fills no batch is left out."""
+    return recipe.epochs * (clips // recipe.batch_size * recipe.batch_size)
+
+
+def _cells(needs: dict[str, Any]) -> list[str]:
+    return [
+        f"{needs['variants']:,}",
+        *(f"{needs[phase]['done']:,}/{needs[phase]['runs']:,}" for phase in ("pretraining", "finetuning")),
+        f"{needs['shared']:,}",
+        f"{needs['clips']:,}",
+        _sum(needs, "bytes", BYTES),
+        _sum(needs, "hours", HOURS),
+    ]
+
+
+def _sum(needs: dict[str, Any], what: str, kinds: dict[str, str]) -> str:
+    """Return the bytes or hours of some kinds, with ``~`` and ``?`` where parts are similar or unknown."""
+    hows = {basis["how"] for basis in needs["basis"] if basis["kind"] in kinds}
+    if hows == {UNKNOWN}:
+        return "?"
+    total = sum(needs[what][kind] for kind in kinds)
+    text = in_bytes(total) if what == "bytes" else _number(total)
+    return f"{'~' * (SIMILAR in hows)}{text}{' ?' * (UNKNOWN in hows)}"
+
+
+def _basis_line(basis: dict[str, Any]) -> str:
+    kind, count = basis["kind"], basis["count"]
+    things = f"{count:,} {COUNTED.get(kind, 'run')}{'s' * (count != 1)}"
+    how = {MEASURED: "measured", SIMILAR: "as of", UNKNOWN: "unknown:"}[basis["how"]]
+    return f"  {(BYTES | HOURS)[kind]} of {things}: {how} {basis['source']}".rstrip()
+
+
+def _number(hours: float) -> str:
+    if 0 < hours < 0.01:
+        return "<0.01"
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2g}"

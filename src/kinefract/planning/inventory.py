@@ -1,0 +1,231 @@
+"""What a project holds of its datasets and runs, and what making them took on this machine."""
+
+import json
+import math
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from kinefract.benchmarks.recipes import TRAIN
+from kinefract.errors import UserError
+from kinefract.plan import Plan
+from kinefract.provenance import processor
+from kinefract.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.synth.recipes import DatasetRecipe
+from kinefract.training.caching import CACHES
+
+SHARD_TIMES = "results/benchmarks/shard"
+MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
+SHARDS_TIMED = 5  # of a dataset
+OTHERS = 10  # of each kind, the newest that params.yaml no longer makes; they are measurements too
+# Settings of a dataset that do not change what a clip costs.
+NOT_DRAWN = {"classes", "clips_per_class", "clips_per_shard", "seed", "fps"}
+
+
+class Machine(NamedTuple):
+    """Where jobs run: its processor and cores as results name them, and whether training is done on a GPU."""
+
+    processor: str
+    cores: int
+    gpu: bool
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """Return this machine as Snakemake uses it: all cores, and a GPU where its driver's tool is found."""
+        return cls(processor(), os.cpu_count() or 1, shutil.which("nvidia-smi") is not None)
+
+    def made(self, result: dict[str, Any]) -> bool:
+        """Return whether a run's ``result.json`` comes from a machine like this one."""
+        name = result["made_with"]["machine"]
+        return name.endswith(self.processor) and (";" in name) == self.gpu
+
+    def share(self, threads: int) -> float:
+        """Return the part of the machine that a training takes up, 0 to 1."""
+        return 1.0 if self.gpu else min(threads, self.cores) / self.cores
+
+
+class Setting(NamedTuple):
+    """What the speed of a training depends on besides the machine.
+
+    ``method`` is an objective or a way of fine-tuning; ``clips`` says of which family or kind of benchmark
+    the clips are, and where they are read from.
+    """
+
+    method: str
+    backbone: str
+    width: int
+    size: int
+    frames: int
+    precision: str
+    compile: bool
+    threads: int
+    clips: str
+
+    @classmethod
+    def of(cls, spec: PretrainSpec | FinetuneSpec) -> "Setting":
+        """Return the setting of a run."""
+        recipe = spec.recipe
+        if isinstance(spec, PretrainSpec):
+            network, method, clips = recipe, recipe.objective, spec.dataset.name
+        else:
+            network, method, clips = spec.network, recipe.method, spec.benchmark.name
+        view = (recipe.size, recipe.frames, recipe.precision, recipe.compile, recipe.threads)
+        return cls(method, network.backbone, network.width, *view, f"{clips} ({recipe.source})")
+
+    @property
+    def keys(self) -> tuple[Hashable, ...]:
+        """The setting itself, then the same with any clips."""
+        return self, self[:-1]
+
+    @property
+    def network(self) -> tuple[str, int]:
+        """What decides the size of the weights."""
+        return self.backbone, self.width
+
+
+class Estimate(NamedTuple):
+    """An amount for one thing, None where it is unknown; how it is known, and from what or why not."""
+
+    amount: float | None
+    how: str
+    source: str = ""
+
+
+class Measurements:
+    """Amounts that were measured, found again by what they depend on."""
+
+    def __init__(self, unknown: str) -> None:
+        """Start with none.
+
+        Args:
+            unknown: What to say where nothing comparable was measured.
+        """
+        self._found: dict[Hashable, list[tuple[float, str]]] = defaultdict(list)
+        self._unknown = unknown
+
+    def add(self, amount: float, source: str, *keys: Hashable) -> None:
+        """Note an amount, of ``source``, under each key; what is no positive number is left out."""
+        if math.isfinite(amount) and amount > 0:
+            for key in keys:
+                self._found[key].append((amount, source))
+
+    def find(self, *keys: Hashable) -> Estimate:
+        """Return the median under the first key that has any: measured under the first, else similar."""
+        for key in keys:
+            if found := self._found.get(key):
+                how, source = (MEASURED, "") if key == keys[0] else (SIMILAR, found[0][1])
+                return Estimate(median(amount for amount, _ in found), how, source)
+        return Estimate(None, UNKNOWN, self._unknown)
+
+
+class Inventory:
+    """What a project holds, looked up once for all studies.
+
+    Each parent folder is listed once, and of what is finished only small files are read.
+
+    Attributes:
+        done: Ids of the runs of the plan whose weights are there.
+        clips_left: Dataset's id -> clips still to make.
+        cached: Names of the folders with caches.
+        videos: Benchmark's id -> training and test videos; None where it has not been indexed. Tested is all
+            that is not trained on, as in a fine-tuning.
+        clip_bytes: Of a clip in its shard, by ``clip_keys``.
+        clip_seconds: Of making a clip on one core, by ``clip_keys``.
+        training_seconds: Of a clip in training, by ``Setting.keys``.
+        window_seconds: Of a window of a test video in evaluation, by ``Setting.keys``.
+        weights_bytes: Of a run's weights, by ``Setting.network``.
+    """
+
+    def __init__(self, root: Path, plan: Plan, machine: Machine) -> None:
+        self.done = finished(root, plan)
+        self.cached = _names(root / CACHES)
+        self.videos = {key: _videos(root / spec.folder) for key, spec in plan.benchmarks.items()}
+        self.clip_bytes = Measurements("no such clips were made yet")
+        self.clip_seconds = Measurements("no such clips were timed yet; `snakemake` times those it makes")
+        self.training_seconds = Measurements("no run with this network and these settings was finished here")
+        self.window_seconds = Measurements("no run with this network and these settings was finished here")
+        self.weights_bytes = Measurements("no run with this network was finished yet")
+        self.clips_left = {key: spec.recipe.clips for key, spec in plan.datasets.items()}
+        self._read_datasets(root, plan)
+        for kind, specs in ((PretrainSpec, plan.pretrains), (FinetuneSpec, plan.finetunes)):
+            for spec in _made(root, kind, specs):
+                self._read_run(root / spec.folder, spec, machine)
+
+    def _read_datasets(self, root: Path, plan: Plan) -> None:
+        times = defaultdict(list)
+        for name in sorted(_names(root / SHARD_TIMES)):
+            dataset, _, number = name.removesuffix(".tsv").rpartition("-")
+            times[dataset].append((number, root / SHARD_TIMES / name))
+        for spec in _made(root, DatasetSpec, plan.datasets):
+            folder, keys = root / spec.folder, clip_keys(spec)
+            shards = _names(folder / "shards")
+            if spec.id in plan.datasets:
+                rows = [int(name[:5]) for name in shards if name[:5].isdecimal() and name.endswith(".csv")]
+                whole = (folder / "manifest.csv").exists()
+                self.clips_left[spec.id] -= sum(_clips_of(spec.recipe, n) for n in rows)
+                self.clips_left[spec.id] *= not whole
+            if {"00000.tar", "00000.csv"} <= shards:
+                size = (folder / "shards/00000.tar").stat().st_size
+                self.clip_bytes.add(size / _clips_of(spec.recipe, 0), spec.id, *keys)
+            for number, path in times[spec.id][:SHARDS_TIMED]:
+                with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
+                    seconds = float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
+                    self.clip_seconds.add(seconds / _clips_of(spec.recipe, int(number)), spec.id, *keys)
+
+    def _read_run(self, folder: Path, spec: PretrainSpec | FinetuneSpec, machine: Machine) -> None:
+        setting = Setting.of(spec)
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+            self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            if not machine.made(result):
+                return
+            self.training_seconds.add(1 / result["clips_per_second"], spec.id, *setting.keys)
+            if isinstance(spec, FinetuneSpec):
+                windows = result["videos"] * spec.recipe.windows
+                self.window_seconds.add(result["evaluation_seconds"] / windows, spec.id, *setting.keys)
+
+
+def clip_keys(spec: DatasetSpec) -> tuple[Hashable, ...]:
+    """Return what the cost of a clip is known by: its dataset, then all settings of how clips are drawn."""
+    return spec.id, spec.recipe.model_dump_json(exclude=NOT_DRAWN)
+
+
+def finished(root: Path, plan: Plan) -> set[str]:
+    """Return the ids of the runs of a plan whose weights are there."""
+    found = set()
+    for specs, kind in ((plan.pretrains, PretrainSpec), (plan.finetunes, FinetuneSpec)):
+        there = _names(root / kind.PARENT)
+        found |= {key for key in specs if key in there and (root / kind.PARENT / key / MODEL).exists()}
+    return found
+
+
+def _made(root: Path, kind: type[Spec], planned: dict[str, Spec]) -> Iterator[Spec]:
+    """Yield the specs of a kind that have a folder: those of a plan, then the newest others."""
+    there = _names(root / kind.PARENT)
+    yield from (spec for key, spec in planned.items() if key in there)
+    others = [root / kind.PARENT / name / SPEC_FILE for name in there - planned.keys()]
+    newest = sorted((-path.stat().st_mtime, path) for path in others if path.is_file())
+    for _, path in newest[:OTHERS]:
+        with suppress(UserError):
+            yield kind.read(path)
+
+
+def _videos(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["videos"]
+        return int(found[TRAIN]), sum(int(count) for split, count in found.items() if split != TRAIN)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _clips_of(recipe: DatasetRecipe, shard: int) -> int:
+    return max(0, min(recipe.clips_per_shard, recipe.clips - shard * recipe.clips_per_shard))
