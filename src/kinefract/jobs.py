@@ -269,11 +269,10 @@ def sync(options: argparse.Namespace) -> None:
 
 
 def table(options: argparse.Namespace) -> None:
-    from kinefract import report
+    from kinefract.report import terminal
 
-    folder = Path(options.study)
-    folder = folder if folder.is_dir() else Path("results/studies") / options.study
+    folder = terminal.folder_of(options.study)
     if options.against is None:
-        print(report.text_table(folder))
+        print(terminal.text_table(folder))
     else:
-        print(report.against_table(folder, options.against))
+        print(terminal.against_table(folder, options.against))
