@@ -24,7 +24,7 @@ PUBLISHED = "; of published weights, of fine-tuning alone"
 LARGEST = 3_000_000  # bytes of a page, about; confusion matrices beyond it are left out
 
 
-def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) -> str:
+def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], paper: str = "") -> str:
     """Return the page's HTML.
 
     The same study, runs and previews give the same bytes. Of a half-finished study the page names the runs
@@ -35,12 +35,14 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
         spec: The study.
         found: Its runs, compared (``compare.judged``) and counted (``cost.counted``).
         changes: What changed by class.
+        paper: What the paper did, in a sentence; empty where nothing is known.
     """
     rows = found.rows
     names = benchmarks(rows)
     pretrains = [run.id for row in rows for run in row.pretrainings]
     values = {
         "spec": spec,
+        "paper": paper,
         "answers": answers(rows),
         "missing": found.missing,
         "planned": found.runs,

@@ -5,9 +5,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from kinefract import tracking
+from kinefract import params, tracking
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text
+from kinefract.locate import PARAMS_FILE
 from kinefract.specs import StudySpec, project_root
 
 PARTIAL = "partial"  # folder of the report of a half-finished study
@@ -72,10 +73,20 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         write_text(target / name, text)
     write_json(target / table.METRICS, metrics)
     write_json(target / ANSWER, {"answer": page.answers(rows), "finished": found.finished})
-    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes))
+    paper = _paper(root / PARAMS_FILE, spec.study)
+    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes, paper))
     if target == folder:
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         tracking.log_study(root, spec, metrics, tracking.study_files(folder))
+
+
+def _paper(params_file: Path, study: str) -> str:
+    """Return what ``params.yaml`` says that the paper did; nothing where it is not there or not in order."""
+    try:
+        studies = params.load(params_file).studies
+    except UserError:
+        return ""
+    return studies[study].paper if study in studies else ""
 
 
 def point(root: Path | str, study: str, folder: Path | str) -> None:
