@@ -1,6 +1,7 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
 # make test   set up and run every check
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
+# make pages  write docs/parameters.md, docs/gallery.md and docs/augmentations.md anew from the code
 # make lock   write requirements.lock anew from what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY = true
 export DVC_NO_ANALYTICS = true
 
-.PHONY: demo test ui lock setup ffmpeg
+.PHONY: demo test ui pages lock setup ffmpeg
 
 demo: setup
 	snakemake quickstart
@@ -46,6 +47,11 @@ setup: ffmpeg .venv/installed
 
 ffmpeg:
 	@workflow/scripts/ensure-ffmpeg
+
+pages: setup
+	python docs/scripts/parameters_page.py
+	python docs/scripts/gallery_page.py
+	python docs/scripts/augmentations_page.py
 
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -7,16 +7,24 @@ import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
 
+import augmentations_page
+import gallery_page
+import parameters_page
 import pytest
 import yaml
 from pydantic import Field
 
-from kinefract import parameters_page, params
+from kinefract import params
+from kinefract.augment.recipes import Filmed
 from kinefract.schema import Section, merged
 from kinefract.synth.families import FAMILIES
+from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.ranges import span
+from kinefract.synth.recipes import Points
+from kinefract.viewing import curves
 
 ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "docs" / "scripts"
 PAGE = ROOT / "docs" / "python-api.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "config").glob("*.md"))]
 SECTION = re.MULTILINE | re.DOTALL
@@ -81,12 +89,13 @@ def test_every_link_to_a_file_leads_to_one():
     assert followed >= 40
 
 
-def test_the_page_of_parameters_is_what_the_schema_makes(tmp_path):
+def test_the_page_of_parameters_is_what_the_schema_makes():
     # In a process of its own, since other tests register families.
-    subprocess.run([Path(sys.executable).with_name("kinefract"), "parameters", tmp_path], check=True)
-    made = (tmp_path / parameters_page.PAGE).read_text(encoding="utf-8")
-    there = (ROOT / "docs" / parameters_page.PAGE).read_text(encoding="utf-8")
-    assert there == made, "run `kinefract parameters docs`"
+    program = "import sys, parameters_page; sys.stdout.write(parameters_page.page())"
+    made = subprocess.run(
+        [sys.executable, "-c", program], cwd=SCRIPTS, capture_output=True, text=True, check=True
+    )
+    assert parameters_page.PAGE.read_text(encoding="utf-8") == made.stdout, "run `make pages`"
 
 
 class Wheel(Section):
@@ -123,3 +132,38 @@ def test_a_key_is_shown_with_values_default_and_description():
         "| `spare.spokes` | integer, 3 to 1,000 | `8` | of one |",
         "| `spare.tyre` | number, above 0, below 1, or `null` | `0.5` |  |",
     ]
+
+
+def test_the_gallery_shows_every_family_and_every_picture_is_there(tmp_path, monkeypatch):
+    points = Points(steps=300, discard=50, window_steps=300)
+    small = FractalRecipe(classes=3, clips_per_class=4, size=32, frames=(4, 5), points=points)
+    monkeypatch.setattr(curves, "SIZE", 32)
+    monkeypatch.setattr(gallery_page, "CLIPS", 2)
+    for module in (curves, gallery_page):
+        monkeypatch.setattr(module, "POINTS", points)
+    monkeypatch.setattr(gallery_page, "FAMILIES", {"fractal": FractalRecipe})
+    monkeypatch.setattr(gallery_page, "example", lambda family, settings: small)
+    gallery_page.write_gallery(tmp_path)
+    text = (tmp_path / "gallery.md").read_text()
+    pictures = [line.partition("(")[2].rstrip(")") for line in text.splitlines() if line.startswith("![")]
+    assert len(pictures) == len(FractalRecipe.EXAMPLES) + len(curves.CURVES) + 1
+    assert all((tmp_path / picture).stat().st_size > 500 for picture in pictures)
+    assert "motion: still" in text
+
+
+def test_every_augmentation_has_its_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(augmentations_page, "SIZE", 32)
+    monkeypatch.setattr(augmentations_page, "CLIPS", 2)
+    augmentations_page.write_page(tmp_path)
+    text = (tmp_path / "augmentations.md").read_text()
+    effects = {name for name, value in Filmed() if hasattr(value, "p")}
+    assert set(augmentations_page.CAPTIONS) == effects
+    for name in (*effects, "all"):
+        assert f"augmentations/{name}.webp" in text
+        assert (tmp_path / "augmentations" / f"{name}.webp").stat().st_size > 500
+
+
+def test_an_augmentation_alone_is_always_on_and_the_others_never():
+    recipe = augmentations_page.alone("zoom")
+    assert recipe.zoom.p == 1 and recipe.zoom.speed == Filmed().zoom.speed
+    assert all(value.p == 0 for name, value in recipe if hasattr(value, "p") and name != "zoom")

@@ -148,15 +148,6 @@ def _parser() -> argparse.ArgumentParser:
         default="preview.mp4",
         help="ending in .png (moments) or .mp4, .webp, .gif (moving); default: preview.mp4",
     )
-    add("augmentations", jobs.augmentations, "draw every augmentation of pre-training anew").add_argument(
-        "folder", help="where augmentations.md and its pictures go, e.g. docs"
-    )
-    add("parameters", jobs.parameters, "write the page of every key of params.yaml anew").add_argument(
-        "folder", help="where parameters.md goes, e.g. docs"
-    )
-    add("gallery", jobs.gallery, "draw every family, setting, variation and time curve anew").add_argument(
-        "folder", help="where gallery.md and its pictures go, e.g. docs"
-    )
 
     verify = add(
         "verify",

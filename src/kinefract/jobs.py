@@ -108,29 +108,11 @@ def export(options: argparse.Namespace) -> None:
 
 
 def preview(options: argparse.Namespace) -> None:
-    from kinefract.synth import looks
+    from kinefract.viewing.preview import preview
 
-    shown = looks.looks(options.dataset, options.family, options.label, options.variation, options.curve)
+    shown = preview(options.dataset, options.family, options.label, options.variation, options.curve)
     shown.write(options.out)
     print(f"{options.out}: {shown.caption}")
-
-
-def augmentations(options: argparse.Namespace) -> None:
-    from kinefract.augment import show
-
-    show.write_page(options.folder)
-
-
-def parameters(options: argparse.Namespace) -> None:
-    from kinefract import parameters_page
-
-    parameters_page.write_page(options.folder)
-
-
-def gallery(options: argparse.Namespace) -> None:
-    from kinefract.synth import gallery
-
-    gallery.write_gallery(options.folder)
 
 
 def card(options: argparse.Namespace) -> None:
@@ -264,11 +246,10 @@ def sync(options: argparse.Namespace) -> None:
 
 
 def table(options: argparse.Namespace) -> None:
-    from kinefract import report
+    from kinefract.report import terminal
 
-    folder = Path(options.study)
-    folder = folder if folder.is_dir() else Path("results/studies") / options.study
+    folder = terminal.folder_of(options.study)
     if options.against is None:
-        print(report.text_table(folder))
+        print(terminal.text_table(folder))
     else:
-        print(report.against_table(folder, options.against))
+        print(terminal.against_table(folder, options.against))

@@ -219,12 +219,13 @@ def _run(
 def _show(views: torch.Tensor, path: Path) -> None:
     """Write what the network sees first: a row per clip and view (views, B, T, 3, H, W), its frames in it."""
     from kinefract.augment.basic import pixels
-    from kinefract.synth import preview
+    from kinefract.viewing import tiles
 
     rows = [
         pixels(view[clip]).cpu().numpy() for clip in range(min(SHOWN_CLIPS, views.shape[1])) for view in views
     ]
-    preview.write(path, preview.tile([list(np.moveaxis(frames, 1, -1)) for frames in rows]), fps=1)
+    pictures = [picture for frames in rows for picture in np.moveaxis(frames, 1, -1)]
+    tiles.write(path, tiles.grid(pictures, views.shape[2]), fps=1)
 
 
 def _clips_seen(history: list[dict]) -> float:

@@ -79,9 +79,8 @@ def test_the_files_of_a_study_hold_the_table(folder: Path) -> None:
     scratch, supervised = read_csv(folder / "costs.csv")
     assert (scratch["clips"], scratch["clips_factor"]) == ("0", "")
     assert (supervised["clips"], supervised["clips_factor"], supervised["finetunes"]) == ("80", "1.0", "3")
-    assert (
-        r"supervised & 1.0x & 80 & 14 s & 2 min 18 s, 3 runs & 2.79 M" in (folder / "costs.tex").read_text()
-    )
+    text = " ".join((folder / "costs.tex").read_text().split())
+    assert r"supervised & 1.0x & 80 & 14 s & 2 min 18 s, 3 runs & 2.79 M" in text
 
 
 def test_the_answer_says_that_lengths_were_unequal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

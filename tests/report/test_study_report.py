@@ -47,6 +47,22 @@ def test_the_page_comes_last_and_mlflow_after_it(tmp_path: Path, monkeypatch: py
     assert seen["supervised"]["motions"]["top1"] == 0.6
 
 
+def test_the_page_says_what_the_paper_did_as_params_yaml_has_it(
+    tmp_path: Path, tiny: dict, write_params
+) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    page = made.spec_path.parent / "index.html"
+    report.build(made.spec_path)
+    assert "What the paper did" not in page.read_text(encoding="utf-8")
+    tiny["studies"]["little"] = tiny["studies"]["tiny"] | {"paper": "It trained at 112 & 224 px."}
+    params_file = write_params(tmp_path, tiny)
+    report.build(made.spec_path)
+    assert "(arXiv 2411.17584): It trained at 112 &amp; 224 px." in page.read_text(encoding="utf-8")
+    params_file.write_text("studies: [", encoding="utf-8")
+    report.build(made.spec_path)
+    assert "What the paper did" not in page.read_text(encoding="utf-8")
+
+
 def test_missing_runs_leave_no_report(tmp_path: Path) -> None:
     made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
     (made.finetune_folder(0, "motions", 1) / "result.json").unlink()

@@ -8,44 +8,45 @@ from madeup import MadeUp, make_up, read_csv
 
 from kinefract import report
 from kinefract.errors import UserError
-from kinefract.report.table import COLUMNS, to_csv
+from kinefract.report import terminal
+from kinefract.report.formats import frame_of, to_csv
+from kinefract.report.table import COLUMNS
 
 VARY = {"pretraining.objective": ["scratch", "supervised"], "finetuning.method": ["linear_probe", "full"]}
 
 
 def write(folder: Path, *lines: dict) -> None:
-    table = [COLUMNS, *([line.get(column, "") for column in COLUMNS] for line in lines)]
-    (folder / "table.csv").write_text(to_csv(table), encoding="utf-8")
+    (folder / "table.csv").write_text(to_csv(frame_of(lines, COLUMNS)), encoding="utf-8")
 
 
-def test_columns_are_aligned_and_decimal_points_in_line(tmp_path: Path) -> None:
+def test_decimal_points_are_in_line(tmp_path: Path) -> None:
     write(
         tmp_path,
         {"variant": "scratch", "benchmark": "motions", "top1": 0.473333, "top1_std": 0.0314, "seeds": 3},
         {"variant": "フラクタル", "benchmark": "motions", "top1": 0.09, "top1_std": 0.1234, "seeds": 3},
     )
-    assert report.text_table(tmp_path) == (
-        "variant     motions top-1, %  seeds\n"
-        "-----------------------------------\n"
-        "scratch          47.3 ±  3.1      3\n"
-        "フラクタル        9.0 ± 12.3      3\n"
+    assert terminal.text_table(tmp_path) == (
+        "variant       motions top-1, %    seeds\n"
+        "----------  ------------------  -------\n"
+        "scratch            47.3 ±  3.1        3\n"
+        "フラクタル          9.0 ± 12.3        3\n"
     )
 
 
 def test_it_says_how_each_compares(folder: Path) -> None:
-    assert report.text_table(folder) == (
-        "variant     motions top-1, %  verdict  seeds  against\n"
-        "-----------------------------------------------------\n"
-        "scratch           47.3 ± 3.1               3\n"
-        "supervised        61.7 ± 3.1  better       3  scratch\n"
+    assert terminal.text_table(folder) == (
+        "variant       motions top-1, %  motions verdict      seeds  against\n"
+        "----------  ------------------  -----------------  -------  ---------\n"
+        "scratch             47.3 ± 3.1                           3\n"
+        "supervised          61.7 ± 3.1  better                   3  scratch\n"
     )
 
 
 def test_against_any_variant(tmp_path: Path) -> None:
     scores = [[0.20, 0.22], [0.50, 0.53], [0.75, 0.78], [0.52, 0.51]]
     made = make_up(tmp_path, [{"one": values} for values in scores], vary=VARY, previews=False)
-    head, rule, *lines = report.against_table(made.spec_path.parent, "supervised, method full").splitlines()
-    assert head.split()[:4] == ["against", "supervised,", "method", "full"] and set(rule) == {"-"}
+    head, rule, *lines = terminal.against_table(made.spec_path.parent, "supervised, method full").splitlines()
+    assert head.split()[:4] == ["against", "supervised,", "method", "full"] and set(rule) == {"-", " "}
     assert [line.split("  ")[0] for line in lines] == [
         "scratch, method linear_probe",
         "scratch, method full",
@@ -59,7 +60,7 @@ def test_against_any_variant(tmp_path: Path) -> None:
 def test_against_its_own_baseline_is_what_the_study_says(little: MadeUp, folder: Path) -> None:
     (row,) = read_csv(folder / "table.csv")[1:]
     keys = ("difference", "difference_low", "difference_high")
-    label, *numbers, verdict = re.split("  +", report.against_table(folder, "scratch").splitlines()[2])
+    label, *numbers, verdict = re.split("  +", terminal.against_table(folder, "scratch").splitlines()[2])
     found = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", " ".join(numbers))]
     assert found[:3] == pytest.approx([100 * float(row[key]) for key in keys], abs=0.051)
     assert found[3] == pytest.approx(float(row["p_holm"]), abs=0.00051)
@@ -68,21 +69,21 @@ def test_against_its_own_baseline_is_what_the_study_says(little: MadeUp, folder:
 
 def test_against_what_is_not_there(folder: Path, single: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'scrach' is not one of: .*did you mean 'scratch'.*of little"):
-        report.against_table(folder, "scrach")
-    with pytest.raises(UserError, match="no such file"):
-        report.against_table(tmp_path, "scratch")
-    assert "not tested, one seed" in report.against_table(single, "scratch")
+        terminal.against_table(folder, "scrach")
+    with pytest.raises(UserError, match="not made yet; make it with: snakemake"):
+        terminal.against_table(tmp_path, "scratch")
+    assert "not tested, one seed" in terminal.against_table(single, "scratch")
 
 
 def test_it_says_why_nothing_was_tested(single: Path) -> None:
-    assert "not tested, one seed" in report.text_table(single)
+    assert "not tested, one seed" in terminal.text_table(single)
 
 
 def test_it_names_each_variants_baseline(tmp_path: Path) -> None:
     scores = [[0.20, 0.22], [0.50, 0.53], [0.60, 0.63], [0.52, 0.51]]
     made = make_up(tmp_path, [{"one": values} for values in scores], vary=VARY, previews=False)
     report.build(made.spec_path)
-    lines = report.text_table(made.spec_path.parent).splitlines()[2:]
+    lines = terminal.text_table(made.spec_path.parent).splitlines()[2:]
     ends = [" ".join(line.split("±")[1].split()[1:]) for line in lines]
     assert ends == [
         "2",
@@ -92,16 +93,32 @@ def test_it_names_each_variants_baseline(tmp_path: Path) -> None:
     ]
 
 
-def test_of_an_unfinished_study(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="snakemake"):
-        report.text_table(tmp_path)
+def test_of_a_study_that_is_not_made(tmp_path: Path, tiny: dict, write_params, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=r"^results/studies/tiny: .* not made yet; make it with: snakemake tiny$"
+    ):
+        terminal.folder_of("tiny")
+    write_params(tmp_path, tiny)
+    with pytest.raises(UserError, match="not made yet"):
+        terminal.folder_of("tiny")
+    with pytest.raises(UserError, match=r"'tinny' is not one of: tiny.*did you mean 'tiny'"):
+        terminal.folder_of("tinny")
+
+
+def test_of_a_study_that_lacks_its_report(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"one": [0.4]}, {"one": [0.6]}], previews=False)
+    with pytest.raises(
+        UserError, match=r"little-\w+: the study is not made yet; make it with: snakemake little$"
+    ):
+        terminal.text_table(made.spec_path.parent)
 
 
 @pytest.mark.parametrize("content", ["", "variant,benchmark\na,b\n", ",".join(COLUMNS) + "\na,b\n"])
 def test_of_a_table_that_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "table.csv").write_text(content)
     with pytest.raises(UserError, match="delete it to make it again"):
-        report.text_table(tmp_path)
+        terminal.text_table(tmp_path)
 
 
 def test_a_number_may_lack(tmp_path: Path) -> None:
@@ -110,6 +127,6 @@ def test_a_number_may_lack(tmp_path: Path) -> None:
         {"variant": "scratch", "benchmark": "one", "top1": 0.5, "seeds": 1},
         {"variant": "moco", "benchmark": "one", "seeds": 0, "baseline": "scratch"},
     )
-    lines = report.text_table(tmp_path).splitlines()
+    lines = terminal.text_table(tmp_path).splitlines()
     assert lines[2].split() == ["scratch", "50.0", "1"]
-    assert lines[3].split() == ["moco", "-"]
+    assert lines[3].split() == ["moco", "not", "finished"]

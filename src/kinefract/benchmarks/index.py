@@ -15,11 +15,11 @@ from kinefract import video
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.probes import probe_all
 from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
-from kinefract.benchmarks.sheet import write_sheet
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text, written_whole
 from kinefract.progress import say
 from kinefract.schema import digest_of
+from kinefract.viewing.videos import write_sheet
 
 INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
 

@@ -4,8 +4,7 @@ from kinefract.report import cost
 from kinefract.report.compare import Comparison
 from kinefract.report.results import START, Cell, Row, baseline_name, baseline_of, baselines, benchmarks
 from kinefract.report.statistics import BETTER, WORSE
-from kinefract.report.table import (
-    interval_of,
+from kinefract.report.words import (
     p_in_words,
     percent,
     range_in_words,
@@ -130,7 +129,7 @@ def _status(row: Row, cell: Cell) -> str:
 
 
 def _interval(cell: Cell) -> str:
-    ends = interval_of(cell.top1)
+    ends = cell.top1.interval
     return f", 95 % interval {range_in_words(ends)}" if ends else ", so there is no interval"
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinefract.report import latex
 from kinefract.report.compare import predictions
+from kinefract.report.formats import frame_of, to_csv, to_latex
 from kinefract.report.results import Cell, Row, baseline_of, baselines, benchmarks
-from kinefract.report.table import DIGITS, percent, to_csv
+from kinefract.report.table import DIGITS
+from kinefract.report.words import percent
 
 SHOWN = 5  # largest gains, and as many losses
 
@@ -68,29 +69,44 @@ def changes(rows: list[Row]) -> list[Changes]:
 
 def classes_csv(found: list[Changes]) -> str:
     """Return every class of every variant as CSV, shares from 0 to 1."""
-    lines = [["benchmark", "variant", "baseline", "class", "videos", "before", "after", "change"]]
-    for entry in found:
-        for change in entry.classes:
-            shares = (round(value, DIGITS) for value in (change.before, change.after, change.points))
-            lines.append([entry.benchmark, entry.label, entry.baseline, change.name, change.videos, *shares])
-    return to_csv(lines)
+    lines = [
+        {
+            "benchmark": entry.benchmark,
+            "variant": entry.label,
+            "baseline": entry.baseline,
+            "class": change.name,
+            "videos": change.videos,
+            "before": round(change.before, DIGITS),
+            "after": round(change.after, DIGITS),
+            "change": change.points,
+        }
+        for entry in found
+        for change in entry.classes
+    ]
+    columns = ["benchmark", "variant", "baseline", "class", "videos", "before", "after", "change"]
+    return to_csv(frame_of(lines, columns))
 
 
 def classes_tex(found: list[Changes]) -> str:
     """Return the largest gains and losses of every variant for LaTeX with booktabs, in percent."""
-    header = ["class", "variant", "benchmark", "videos", "before", "after", "change"]
     lines = [
-        [
-            *(change.name, entry.label, entry.benchmark, str(change.videos)),
-            *(percent(change.before), percent(change.after), f"{100 * change.points:+.1f}"),
-        ]
+        {
+            "class": change.name,
+            "variant": entry.label,
+            "benchmark": entry.benchmark,
+            "videos": str(change.videos),
+            "before": percent(change.before),
+            "after": percent(change.after),
+            "change": f"{100 * change.points:+.1f}",
+        }
         for entry in found
         for change in [*entry.gains, *entry.losses]
     ]
     note = (
         f"The {SHOWN} largest gains and losses in top-1, seeds averaged, in %. Single classes are not tested."
     )
-    return latex.tabular(header, lines, note)
+    columns = ["class", "variant", "benchmark", "videos", "before", "after", "change"]
+    return to_latex(frame_of(lines, columns), note)
 
 
 def _by_class(cell: Cell) -> dict[str, tuple[int, float]]:

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
-from kinefract.report import cost, latex
+import pandas as pd
+
+from kinefract.report import cost
+from kinefract.report.formats import frame_of, to_csv, to_latex
 from kinefract.report.html import duration
 from kinefract.report.results import Row
-from kinefract.report.table import to_csv
 
 
 def costs(rows: list[Row]) -> list[dict[str, Any]]:
@@ -36,9 +38,9 @@ def costs(rows: list[Row]) -> list[dict[str, Any]]:
     return lines
 
 
-def in_words(rows: list[Row]) -> list[dict[str, str]]:
-    """Return the same as people read it, with the keys ``variant``, ``compute``, ``clips``, ``pretraining``,
-    ``finetuning``, ``parameters`` and ``machine``."""
+def in_words(rows: list[Row]) -> pd.DataFrame:
+    """Return the same as people read it, with the columns ``variant``, ``compute``, ``clips``,
+    ``pretraining``, ``finetuning``, ``parameters`` and ``machine``."""
     lines = []
     for row, line in zip(rows, costs(rows), strict=True):
         clips = "unknown" if line["clips"] is None else f"{line['clips']:,}" if line["clips"] else "none"
@@ -54,7 +56,7 @@ def in_words(rows: list[Row]) -> list[dict[str, str]]:
                 "machine": "; ".join(line["machines"]) or "unknown",
             }
         )
-    return lines
+    return frame_of(lines)
 
 
 def _pretraining(row: Row, seconds: float) -> str:
@@ -66,16 +68,13 @@ def _pretraining(row: Row, seconds: float) -> str:
 
 def costs_csv(rows: list[Row]) -> str:
     """Return the table as CSV, a line per variant; several values of a cell are apart by semicolons."""
-    lines = costs(rows)
-    joined = [
-        ["; ".join(map(str, v)) if isinstance(v, list) else "" if v is None else v for v in line.values()]
-        for line in lines
-    ]
-    return to_csv([list(lines[0]), *joined])
+    frame = frame_of(costs(rows))
+    for column in ("parameters", "machines"):
+        frame[column] = frame[column].map(lambda values: "; ".join(map(str, values)))
+    return to_csv(frame)
 
 
 def costs_tex(rows: list[Row]) -> str:
     """Return the table for LaTeX with booktabs."""
-    lines = in_words(rows)
     note = "Clips seen in pre-training (clips times epochs); compute is relative to the fewest."
-    return latex.tabular(list(lines[0]), [list(line.values()) for line in lines], note)
+    return to_latex(in_words(rows), note)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from kinefract.report import cost
 from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
-from kinefract.report.table import interval_of, seeds_in_words, verdict_in_words
+from kinefract.report.words import seeds_in_words, verdict_in_words
 from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
 WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
@@ -75,7 +75,7 @@ def top1_svg(rows: list[Row]) -> str:
 
 
 def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
-    mean, ends = 100 * score.mean, interval_of(score)
+    mean, ends = 100 * score.mean, score.interval
     values = [100 * value for value in score.by_seed.values()]
     axis.barh(place - 0.1, mean, height=0.46, color=colour, alpha=0.28)
     axis.plot([mean, mean], [place - 0.33, place + 0.13], color=colour, linewidth=2.4)
@@ -106,7 +106,7 @@ def _status(row: Row, benchmark: str, rows: list[Row], letters: int) -> str:
 
 def _right_end(score: Score) -> float:
     """Return the place, in percent, where nothing of a score is drawn any more."""
-    ends = interval_of(score)
+    ends = score.interval
     return 100 * max(ends.high if ends else 0, *score.by_seed.values(), score.mean)
 
 

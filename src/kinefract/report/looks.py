@@ -7,10 +7,12 @@ from typing import Any
 
 from scipy import stats
 
+from kinefract.report.formats import frame_of, to_csv
 from kinefract.report.html import read_json
 from kinefract.report.results import Row, benchmarks
 from kinefract.report.samples import dataset_of
-from kinefract.report.table import DIGITS, percent, to_csv
+from kinefract.report.table import DIGITS
+from kinefract.report.words import percent
 from kinefract.specs import DatasetSpec
 from kinefract.synth.card import CARD
 from kinefract.synth.measure import FIGURES
@@ -94,17 +96,19 @@ def table(found: list[Look], rows: list[Row]) -> dict[str, Any]:
 
 def looks_csv(found: list[Look], rows: list[Row]) -> str:
     """Return the figures and top-1 (0 to 1) of each variant as CSV, and a line of rank correlations each."""
-    names, figures = benchmarks(rows), list(found[0].figures) if found else []
-    lines = [["variant", *figures, *(f"top1 on {name}" for name in names)]]
-    for look in found:
-        top1 = (round(look.top1[name], DIGITS) if name in look.top1 else "" for name in names)
-        lines.append([look.label, *look.figures.values(), *top1])
+    names = benchmarks(rows)
+    lines = [
+        {"variant": look.label, **look.figures}
+        | {f"top1 on {name}": round(value, DIGITS) for name, value in look.top1.items()}
+        for look in found
+    ]
+    columns = ["variant", *(found[0].figures if found else ()), *(f"top1 on {name}" for name in names)]
     for name in names:
-        values = correlations(found, name).values()
-        if any(value is not None for value in values):
-            shown = ("" if value is None else round(value, DIGITS) for value in values)
-            lines.append([f"rank correlation with top1 on {name}", *shown, *([""] * len(names))])
-    return to_csv(lines)
+        ranks = {figure: value for figure, value in correlations(found, name).items() if value is not None}
+        if ranks:
+            line = {figure: round(value, DIGITS) for figure, value in ranks.items()}
+            lines.append({"variant": f"rank correlation with top1 on {name}", **line})
+    return to_csv(frame_of(lines, columns))
 
 
 def _means(card: Path) -> dict[str, float]:

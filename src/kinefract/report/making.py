@@ -5,7 +5,7 @@ from pathlib import Path
 from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
 from kinefract.report.samples import pretraining_of
-from kinefract.report.table import percent
+from kinefract.report.words import percent
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 
 

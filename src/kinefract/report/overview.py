@@ -12,7 +12,7 @@ from kinefract.report.answer import name_of
 from kinefract.report.html import read_json, rendered
 from kinefract.report.results import Found, Row
 from kinefract.report.study import ANSWER, PARTIAL
-from kinefract.report.table import interval_of, seeds_in_words
+from kinefract.report.words import seeds_in_words
 from kinefract.specs import StudySpec
 
 DONE, UNDER_WAY, NOT_BEGUN = "done", "under way", "not begun"
@@ -121,6 +121,6 @@ def _charts(rows: list[Row]) -> list[tuple[str, list[Bar]]]:
 
 def _bar(row: Row, benchmark: str, colour: str) -> Bar:
     score = row.cells[benchmark].top1
-    ends = interval_of(score)
+    ends = score.interval
     low, high = (round(100 * ends.low, 1), round(100 * ends.high, 1)) if ends else (None, None)
     return Bar(name_of(row), colour, round(100 * score.mean, 1), low, high, seeds_in_words(score.n))

@@ -10,8 +10,7 @@ from kinefract.report.compare import Comparison
 from kinefract.report.html import inlined, rendered
 from kinefract.report.results import Cell, Found, Row, baseline_heading, baseline_name, baselines, benchmarks
 from kinefract.report.samples import dataset_of, samples
-from kinefract.report.table import (
-    interval_of,
+from kinefract.report.words import (
     p_in_words,
     percent,
     range_in_words,
@@ -25,7 +24,7 @@ PUBLISHED = "; of published weights, of fine-tuning alone"
 LARGEST = 3_000_000  # bytes of a page, about; confusion matrices beyond it are left out
 
 
-def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) -> str:
+def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], paper: str = "") -> str:
     """Return the page's HTML.
 
     The same study, runs and previews give the same bytes. Of a half-finished study the page names the runs
@@ -36,12 +35,14 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
         spec: The study.
         found: Its runs, compared (``compare.judged``) and counted (``cost.counted``).
         changes: What changed by class.
+        paper: What the paper did, in a sentence; empty where nothing is known.
     """
     rows = found.rows
     names = benchmarks(rows)
     pretrains = [run.id for row in rows for run in row.pretrainings]
     values = {
         "spec": spec,
+        "paper": paper,
         "answers": answers(rows),
         "missing": found.missing,
         "planned": found.runs,
@@ -68,7 +69,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes]) ->
         "seeds_of": _seeds_of(rows),
         "changes": _best_first(changes, rows),
         "samples": samples(root, spec, rows),
-        "costs": cost_table.in_words(rows),
+        "costs": cost_table.in_words(rows).to_dict("records"),
         "phases": making.phases(root, spec, rows),
         "runs": making.runs(rows),
         "versions": making.versions(rows),
@@ -119,7 +120,7 @@ def _cell(row: Row, cell: Cell, best: float | None, rows: list[Row]) -> dict[str
     """Return what the template needs of a cell; None where no run has finished."""
     if not cell.runs:
         return None
-    ends = interval_of(cell.top1)
+    ends = cell.top1.interval
     return {
         "top1": percent(cell.top1.mean, cell.top1.std),
         "interval": f"95 % interval {range_in_words(ends)}" if ends else "one seed, so no interval",

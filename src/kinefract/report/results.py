@@ -12,7 +12,7 @@ from typing import Any
 from kinefract.benchmarks.index import is_as_told
 from kinefract.errors import UserError
 from kinefract.files import read_json_lines
-from kinefract.report.statistics import Difference
+from kinefract.report.statistics import Difference, Interval, interval
 from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 
 RESULT_FILE = "result.json"
@@ -60,6 +60,11 @@ class Score:
     def std(self) -> float | None:
         """Sample standard deviation over seeds (divided by n - 1); None for one seed."""
         return statistics.stdev(self.by_seed.values()) if self.n > 1 else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of the mean over seeds; None for one seed."""
+        return interval(list(self.by_seed.values()))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from kinefract.errors import UserError
 from kinefract.report.html import data_uri, duration, read_json
 from kinefract.report.results import Row
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
-from kinefract.synth import preview
 from kinefract.synth.recipes import DatasetRecipe
-
-MOVING, STILL = "preview.mp4", "preview.png"
+from kinefract.viewing.preview import RecipeClips
+from kinefract.viewing.sheets import MOVING, STILL, write_sheets
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
 
 
 def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str]) -> Sample:
-    clips = preview.RecipeClips(recipe)
     told = [
         *facts,
         f"{recipe.classes:,} classes",
@@ -95,8 +93,7 @@ def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with suppress(UserError):  # without ffmpeg there is no preview, as where it was not kept
-            preview.write(folder / STILL, preview.sheet(clips), recipe.fps)
-            preview.write(folder / MOVING, preview.moving_sheet(clips), recipe.fps)
+            write_sheets(folder, RecipeClips(recipe), recipe.fps)
         return _sample(folder, dataset, title, told)
 
 

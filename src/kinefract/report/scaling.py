@@ -9,7 +9,6 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from kinefract.report.figures import WIDTH
 from kinefract.report.results import START, Row, benchmarks
-from kinefract.report.table import interval_of
 from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
 LEAST = 3  # values that make a curve
@@ -93,7 +92,7 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
         means = [100 * score.mean for _, score in points]
         axis.plot([value for value, _ in points], means, color=colour, linewidth=1.8, label=name)
         for value, score in points:
-            if ends := interval_of(score):
+            if ends := score.interval:
                 axis.plot([value, value], [100 * ends.low, 100 * ends.high], color=colour, linewidth=1.2)
             seeds = [100 * share for share in score.by_seed.values()]
             dots = {"markersize": 4.5, "markeredgecolor": INK, "markeredgewidth": 0.5}

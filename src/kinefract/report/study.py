@@ -5,10 +5,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from kinefract import tracking
+from kinefract import params, tracking
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text
-from kinefract.report import compare, cost, results, table
+from kinefract.locate import PARAMS_FILE
 from kinefract.specs import StudySpec, project_root
 
 PARTIAL = "partial"  # folder of the report of a half-finished study
@@ -31,8 +31,20 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     Raises:
         UserError: the spec cannot be used, runs are missing, or a file cannot be written.
     """
-    # Matplotlib and Jinja take a second to load, which printing a table need not wait for.
-    from kinefract.report import classes, cost_table, figures, looks, page, scaling
+    # Matplotlib, pandas and Jinja take seconds to load, which naming a study's folder need not wait for.
+    from kinefract.report import (
+        classes,
+        compare,
+        cost,
+        cost_table,
+        figures,
+        formats,
+        looks,
+        page,
+        results,
+        scaling,
+        table,
+    )
 
     spec = StudySpec.read(spec_path)
     root, folder = project_root(spec_path), Path(spec_path).parent
@@ -40,16 +52,16 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     target = folder / PARTIAL if found.missing else folder
     rows = cost.counted(root, compare.judged(found.rows))
     changes = classes.changes(rows)
-    metrics = table.metrics_of(rows)
+    metrics, numbers = table.metrics_of(rows), table.table_of(rows)
     texts = {
-        "table.csv": table.table_csv(rows),
-        "table.md": table.table_md(rows),
-        "table.tex": table.table_tex(rows),
+        table.CSV: formats.to_csv(numbers),
+        "table.md": table.table_md(numbers),
+        "table.tex": table.table_tex(numbers),
         "costs.csv": cost_table.costs_csv(rows),
         "costs.tex": cost_table.costs_tex(rows),
         "classes.csv": classes.classes_csv(changes),
         "classes.tex": classes.classes_tex(changes),
-        "curves.csv": table.curves_csv(rows),
+        "curves.csv": formats.to_csv(table.curves_of(rows)),
         "top1.svg": figures.top1_svg(rows),
         "curves.svg": figures.curves_svg(rows),
     }
@@ -61,10 +73,20 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         write_text(target / name, text)
     write_json(target / table.METRICS, metrics)
     write_json(target / ANSWER, {"answer": page.answers(rows), "finished": found.finished})
-    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes))
+    paper = _paper(root / PARAMS_FILE, spec.study)
+    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes, paper))
     if target == folder:
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         tracking.log_study(root, spec, metrics, tracking.study_files(folder))
+
+
+def _paper(params_file: Path, study: str) -> str:
+    """Return what ``params.yaml`` says that the paper did; nothing where it is not there or not in order."""
+    try:
+        studies = params.load(params_file).studies
+    except UserError:
+        return ""
+    return studies[study].paper if study in studies else ""
 
 
 def point(root: Path | str, study: str, folder: Path | str) -> None:

@@ -1,14 +1,15 @@
 """The figures of all current studies in two files with fixed places, for `dvc metrics` and `dvc plots`."""
 
-import csv
-import io
 import json
 from pathlib import Path
+
+import pandas as pd
 
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text
 from kinefract.plan import Plan
 from kinefract.report import table
+from kinefract.report.formats import to_csv
 
 METRICS_FILE, CURVES_FILE = "results/metrics.json", "results/curves.csv"
 
@@ -24,18 +25,15 @@ def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
     Raises:
         UserError: a study is not finished.
     """
-    metrics, curves = {}, io.StringIO()
-    rows = csv.writer(curves, lineterminator="\n")
-    for number, name in enumerate(studies):
+    metrics, curves = {}, []
+    for name in studies:
         folder = root / plan.study(name).folder
         try:
             metrics[name] = json.loads((folder / table.METRICS).read_text(encoding="utf-8"))
-            with (folder / "curves.csv").open(newline="", encoding="utf-8") as stream:
-                header, *lines = csv.reader(stream)
+            read = pd.read_csv(folder / "curves.csv", dtype=str, keep_default_na=False)
         except FileNotFoundError as error:
             raise UserError(f"{error.filename}: missing; `snakemake {name}` makes it") from None
-        if number == 0:
-            rows.writerow(["study", *header])
-        rows.writerows([name, *line] for line in lines)
+        read.insert(0, "study", name)
+        curves.append(read)
     write_json(root / METRICS_FILE, metrics)
-    write_text(root / CURVES_FILE, curves.getvalue())
+    write_text(root / CURVES_FILE, to_csv(pd.concat(curves)))

@@ -12,7 +12,7 @@ from kinefract import video
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 from kinefract.progress import progress
-from kinefract.synth import card, preview
+from kinefract.synth import card
 from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.shards import (
     COLUMNS,
@@ -26,8 +26,7 @@ from kinefract.synth.shards import (
     shard_clips,
     shard_files,
 )
-
-SHEET, MOVING_SHEET = "preview.png", "preview.mp4"
+from kinefract.viewing.sheets import write_sheets
 
 
 def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
@@ -79,8 +78,7 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
             for shard in range(recipe.shards):
                 manifest.writelines(_checked_lines(recipe, folder, shard))
         shards = Shards(folder, partial)
-        preview.write(folder / SHEET, preview.sheet(shards), recipe.fps)
-        preview.write(folder / MOVING_SHEET, preview.moving_sheet(shards), recipe.fps)
+        write_sheets(folder, shards, recipe.fps)
         card.write(recipe, shards, folder)
 
 

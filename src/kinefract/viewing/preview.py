@@ -1,6 +1,7 @@
 """What `kinefract preview` shows: a dataset, a family, one class, a flame variation or a time curve."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,38 @@ from pydantic import ValidationError
 from kinefract.errors import UserError
 from kinefract.locate import locate_dataset
 from kinefract.schema import not_one_of, problem_lines
-from kinefract.synth import gallery, preview
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.shards import MANIFEST, Shards
+from kinefract.viewing import curves
+from kinefract.viewing.sheets import moving_sheet, sheet
+from kinefract.viewing.tiles import in_colour, write
 
 MOST = 16  # clips side by side
+CLIPS, SIZE = 6, 96  # of an example: classes of one clip each, and pixels a side
+
+
+class RecipeClips:
+    """The clips of a recipe, rendered as they are read: what to show where no dataset has been made."""
+
+    def __init__(self, recipe: DatasetRecipe) -> None:
+        self.labels = np.arange(recipe.clips) % recipe.classes
+        self._clip = lru_cache(maxsize=64)(recipe.clip)
+
+    def read(self, index: int, *, grey: bool) -> np.ndarray:
+        """Return uint8 frames (T, H, W, 3).
+
+        Raises:
+            ValueError: frames are asked for in grey.
+        """
+        if grey:
+            raise ValueError("clips to look at are read in colour")
+        return in_colour(self._clip(index))
 
 
 @dataclass(frozen=True)
-class Look:
-    """Clips to look at: in moments, or moving."""
+class Preview:
+    """Clips for people to look at: a still sheet of moments, and a moving one."""
 
     caption: str
     picture: np.ndarray  # uint8 (H, W, 3)
@@ -33,17 +55,17 @@ class Look:
         Raises:
             UserError: an ending that is neither, or the file cannot be written.
         """
-        preview.write(path, self.picture if Path(path).suffix == ".png" else self.motion, self.fps)
+        write(path, self.picture if Path(path).suffix == ".png" else self.motion, self.fps)
 
 
-def looks(
+def preview(
     dataset: str | None = None,
     family: str | None = None,
     label: int | None = None,
     variation: str | None = None,
     curve: str | None = None,
-) -> Look:
-    """Gather what is to be shown.
+) -> Preview:
+    """Return what is to be shown, which is rendered where it has not been made.
 
     Args:
         dataset: A dataset's folder, spec or name; its clips are read where it has been made and no variation
@@ -57,10 +79,10 @@ def looks(
         UserError: there is no such dataset, family, class, variation or curve.
     """
     if curve is not None:
-        if curve not in gallery.CURVES:
-            raise UserError(f"--curve: {not_one_of(curve, gallery.CURVES)}")
-        frames = gallery.curve_sheet(curve)
-        return Look(f"time curve {curve}", frames[gallery.FRAMES // 2], frames, gallery.FPS)
+        if curve not in curves.CURVES:
+            raise UserError(f"--curve: {not_one_of(curve, curves.CURVES)}")
+        frames = curves.curve_sheet(curve)
+        return Preview(f"time curve {curve}", frames[curves.FRAMES // 2], frames, curves.FPS)
     folder = None
     if dataset is not None:
         spec, folder = locate_dataset(dataset)
@@ -71,21 +93,27 @@ def looks(
         recipe, folder = _with_variation(recipe, variation), None
         caption += f", variation {variation}"
     made = folder is not None and (folder / MANIFEST).exists()
-    clips = Shards(folder) if made else preview.RecipeClips(recipe)
+    clips = Shards(folder) if made else RecipeClips(recipe)
     chosen = None
     if label is not None:
         if not 0 <= label < recipe.classes:
             raise UserError(f"--class {label}: {caption} has classes 0 to {recipe.classes - 1}")
         chosen = list(range(label, recipe.clips, recipe.classes))[:MOST]
         caption += f", class {label}"
-    picture = preview.sheet(clips, None if label is None else [label])
-    return Look(caption, picture, preview.moving_sheet(clips, chosen), recipe.fps)
+    picture = sheet(clips, None if label is None else [label])
+    return Preview(caption, picture, moving_sheet(clips, chosen), recipe.fps)
+
+
+def example(family: str, settings: dict[str, Any]) -> DatasetRecipe:
+    """Return a small recipe of a family that shows settings: six classes of one clip each."""
+    small = {"family": family, "classes": CLIPS, "clips_per_class": CLIPS, "size": SIZE}
+    return FAMILIES.parse(small | settings)
 
 
 def _of_family(family: str) -> DatasetRecipe:
     if family not in FAMILIES:
         raise UserError(f"--family: {not_one_of(family, FAMILIES)}")
-    return gallery.example(family, {})
+    return example(family, {})
 
 
 def _with_variation(recipe: DatasetRecipe, variation: str) -> DatasetRecipe:

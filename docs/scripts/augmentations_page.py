@@ -1,4 +1,4 @@
-"""A page that shows every augmentation moving, beside the clip it was made from."""
+"""Draws docs/augmentations.md anew: every augmentation moving, below the clips it was made from."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from kinefract.augment.filmed import filmed
 from kinefract.augment.recipes import Filmed, Mixing
 from kinefract.files import write_text
 from kinefract.progress import progress
-from kinefract.synth import preview
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.recipes import Points
+from kinefract.viewing.tiles import side_by_side, write
 
+DOCS = Path(__file__).parents[1]
 CLIPS, FRAMES, SIZE, FPS = 6, 15, 96, 12
 CAPTIONS = {
     "foreground": "Foreground scale and placement",
@@ -39,14 +40,14 @@ def write_page(folder: Path | str) -> None:
         "# Augmentations",
         "What makes formula-made clips look filmed (arXiv 2411.17584, section 4), each alone, always on and "
         "at full strength: above the clips, below what becomes of them. "
-        "`kinefract augmentations docs` draws this page anew.",
+        "`make pages` draws this page anew.",
     ]
     pages = [(name, caption, alone(name)) for name, caption in CAPTIONS.items()]
     pages.append(("all", "All of them, each as often as it is by default", Filmed()))
     for name, caption, recipe in progress(pages, "augmentations", unit="pictures"):
         made = filmed(clips, recipe, 1.0, torch.Generator().manual_seed(1))
         shown = [*_coloured(clips.float() / 255), *_coloured(made)]
-        preview.write(folder / "augmentations" / f"{name}.webp", preview.side_by_side(shown, CLIPS), FPS)
+        write(folder / "augmentations" / f"{name}.webp", side_by_side(shown, CLIPS), FPS)
         text.append(f"## {caption}\n\n![{name}](augmentations/{name}.webp)")
     write_text(folder / "augmentations.md", "\n\n".join(text) + "\n")
 
@@ -70,3 +71,7 @@ def _clips() -> torch.Tensor:
 def _coloured(pictures: torch.Tensor) -> list[np.ndarray]:
     levels = (pictures * 255).round().to(torch.uint8).movedim(2, -1).numpy()
     return [np.repeat(clip, 3, axis=-1) for clip in levels]
+
+
+if __name__ == "__main__":
+    write_page(DOCS)

@@ -1,4 +1,4 @@
-"""The page of all keys of params.yaml, from the schema: value, default, description."""
+"""Writes docs/parameters.md anew: every key of params.yaml, with its value, default and description."""
 
 import inspect
 import textwrap
@@ -18,7 +18,7 @@ from kinefract.params import NAME_PATTERN, NamedFinetuning, NamedPretraining, Na
 from kinefract.schema import Section
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
-PAGE, WIDTH = "parameters.md", 118
+PAGE, WIDTH = Path(__file__).parents[1] / "parameters.md", 118
 HEAD = "| key | value | default | means |\n|---|---|---|---|"
 WORDS = {"integer": "integer", "number": "number", "string": "text", "null": "`null`", "object": "mapping"}
 LIMITS = {
@@ -42,15 +42,6 @@ class Row(NamedTuple):
         return f"| {' | '.join(cells)} |"
 
 
-def write_page(folder: Path | str) -> None:
-    """Write ``parameters.md`` into a folder.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    write_text(Path(folder) / PAGE, page())
-
-
 def page() -> str:
     """Return the text of the page."""
     families = sorted(FAMILIES, key=lambda family: (family != "fractal", family))
@@ -60,7 +51,7 @@ def page() -> str:
         _prose(
             "Every key of `params.yaml` with what the code says of it; "
             "[config/README.md](../config/README.md) says how the sections work together. "
-            "`kinefract parameters docs` writes this page anew."
+            "`make pages` writes this page anew."
         ),
         _prose(
             "A key with a dot belongs to a part: `points.steps` is `points: {steps: ...}`. In every section "
@@ -221,3 +212,7 @@ def _listed(names: Iterable[str], word: str = "or") -> str:
 
 def _prose(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page())

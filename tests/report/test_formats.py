@@ -1,0 +1,68 @@
+"""Data frames as text: nothing in a label acts as a command, leaves its cell or moves a column."""
+
+import csv
+import io
+
+import pytest
+
+from kinefract.report.formats import frame_of, to_csv, to_latex, to_markdown, to_text
+
+
+def latex_cell(text: str) -> str:
+    """Return the one cell of a table for LaTeX."""
+    return to_latex(frame_of([{"a": text}])).splitlines()[5].removesuffix(r" \\").strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("lr_0.1 & 5 %", r"lr\_0.1 \& 5 \%"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("a^2 ~ #1 $x$", r"a\^{}2 \textasciitilde{} \#1 \$x\$"),
+        ("two\nlines", "two lines"),
+        ("Äpfel ± 2", "Äpfel ± 2"),
+        ("[16, 32]", "{}[16, 32]"),
+    ],
+)
+def test_latex_shows_special_letters(text: str, escaped: str) -> None:
+    assert latex_cell(text) == escaped
+
+
+def test_latex_has_a_cell_per_column_and_its_note_below() -> None:
+    lines = to_latex(frame_of([{"a": "x", "b & c": "1"}, {"a": "*y", "b & c": "100 %"}]), "50 % of_it")
+    assert [" ".join(line.split()) for line in lines.splitlines()[1:]] == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"a & b \& c \\",
+        r"\midrule",
+        r"x & 1 \\",
+        r"{}*y & 100 \% \\",
+        r"\bottomrule",
+        r"\multicolumn{2}{p{0.9\linewidth}}{\footnotesize 50 \% of\_it} \\",
+        r"\end{tabular}",
+    ]
+
+
+def test_csv_keeps_whole_numbers_beside_blanks_and_quotes_what_needs_it() -> None:
+    text = to_csv(frame_of([{"a": 80, "b": "x, y"}, {"a": None, "b": 1e-06}]))
+    assert text == 'a,b\n80,"x, y"\n,1e-06\n'
+    assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ["80", "x, y"], ["", "1e-06"]]
+
+
+def test_markdown_keeps_a_label_in_its_cell() -> None:
+    line = to_markdown(frame_of([{"variant": "a | b\n<b>\\", "top-1": "47.3"}])).splitlines()[2]
+    assert line.startswith("| a \\| b &lt;b&gt;\\\\ |")
+    assert line.endswith(" 47.3 |")
+
+
+def test_text_stands_straight_with_wide_letters() -> None:
+    lines = [{"variant": "フラクタル", "top-1, %": "9.0"}, {"variant": "scratch", "top-1, %": "47.3"}]
+    assert to_text(frame_of(lines)) == (
+        "variant       top-1, %\n----------  ----------\nフラクタル         9.0\nscratch           47.3\n"
+    )
+
+
+def test_a_table_without_lines_has_its_head() -> None:
+    empty = frame_of([], ["class", "change"])
+    assert to_csv(empty) == "class,change\n"
+    assert "class" in to_latex(empty)
