@@ -1,7 +1,8 @@
 """Measure what tracking costs: `python benchmarks/track.py [--epochs 20] [--json track.json]`.
 
-Logs a run to a new SQLite store as a job does (open, a picture, epochs, end), and compares that with the time
-of an epoch of the quickstart's pre-training, whose network is trained for a few steps on fixed clips.
+Logs a run to a new SQLite store as a job does (begin, epochs, end; a picture goes with the first epoch), and
+compares that with the time of an epoch of the quickstart's pre-training, whose network is trained for a few
+steps on fixed clips.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from kinefract import models, params, plan, tracking
 from kinefract.files import write_json, write_text
 from kinefract.provenance import made_with
 from kinefract.specs import MODEL, PretrainSpec
-from kinefract.tracking import Tracker, store
-from kinefract.tracking.labels import METRICS, RESULT
+from kinefract.tracking import RunExport, store
+from kinefract.tracking.export import FIRST_BATCH
+from kinefract.tracking.labels import METRICS, PROGRESS, RESULT
 from kinefract.training.meter import PARTS
 from kinefract.training.train import optimizer_for
 
@@ -51,13 +53,9 @@ def seconds_of_step(spec: PretrainSpec, steps: int) -> float:
 def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str, float]:
     """Return the seconds of each part of a run's logging; that of an epoch is the median."""
     folder = spec.write(root).parent
-    lines = [epoch_line(number) for number in range(1, epochs + 1)]
-    write_text(folder / METRICS, "".join(json.dumps(line) + "\n" for line in lines))
-    write_json(
-        folder / RESULT, {"id": spec.id, "phase": "pretrain", "epochs": epochs, "loss": 1.0, "top1": 0.5}
-    )
-    (folder / tracking.FIRST_BATCH).write_bytes(bytes(100_000))
-    (folder / MODEL).write_bytes(bytes(3_000_000))
+    lines = [json.dumps(epoch_line(number)) + "\n" for number in range(1, epochs + 1)]
+    write_text(folder / PROGRESS, "")
+    (folder / FIRST_BATCH).write_bytes(bytes(100_000))
 
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ.update(store.SETTINGS)
@@ -75,17 +73,22 @@ def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str,
     lap("import")
     tracking.prepare(root, [STUDY])
     lap("new store")
-    tracker = Tracker.of(root, spec, "0123456789ab", resumed=False)
-    lap("open")
-    tracker.log_artifact(folder / tracking.FIRST_BATCH)
-    lap("picture")
+    export = RunExport(root, spec)
+    export.update()
+    lap("begin")
     times = []
-    for line in lines:
-        tracker.log_epoch(line, line["epoch"])
+    for number in range(1, epochs + 1):
+        write_text(folder / PROGRESS, "".join(lines[:number]))
+        export.update()
         times.append(lap("epoch"))
     parts["epoch"], parts["slowest epoch"] = statistics.median(times), max(times)
+    result = {"id": spec.id, "phase": "pretrain", "epochs": epochs, "loss": 1.0, "top1": 0.5}
+    write_text(folder / METRICS, "".join(lines))
+    write_json(folder / RESULT, result)
+    (folder / MODEL).write_bytes(bytes(3_000_000))
+    (folder / PROGRESS).unlink()
     clock = time.perf_counter()
-    tracker.complete(folder)
+    export.update()
     lap("end")
     return parts
 
@@ -106,7 +109,7 @@ def main() -> None:
     options = parser.parse_args()
 
     resolved = plan.resolve(params.load(ROOT / "params.yaml"))
-    run_id = next(variant.pretrain for variant in resolved.study(STUDY).variants if variant.pretrain)
+    run_id = next(run for variant in resolved.study(STUDY).variants for run in variant.pretrains.values())
     (spec,) = (spec for spec in resolved.pretrains.values() if spec.id == run_id)
     recipe = spec.dataset.recipe
     steps = recipe.classes * recipe.clips_per_class // spec.recipe.batch_size
@@ -114,7 +117,7 @@ def main() -> None:
         parts = seconds_of_logging(spec, Path(folder), options.epochs)
     step = seconds_of_step(spec, options.steps)
     share = parts["epoch"] / (steps * step)
-    once = parts["open"] + parts["picture"] + parts["end"]
+    once = parts["begin"] + parts["end"]
     of_run = (once + options.epochs * parts["epoch"]) / (options.epochs * steps * step)
     for part, seconds in parts.items():
         print(f"{part:14} {1000 * seconds:9.1f} ms")

@@ -1,12 +1,14 @@
 """The two kinds of run, from a spec file to a finished folder: pre-training, and fine-tuning with evaluation.
 
-A run's folder is finished when its last file, ``model.safetensors``, is there. A run that is killed leaves
-``checkpoint.pt``, from which the next one goes on.
+A run's folder is finished when its last file, ``model.safetensors``, is there. Until then ``progress.jsonl``
+has a line for each epoch. A run that is killed leaves ``checkpoint.pt``, from which the next one goes on.
 """
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +29,9 @@ from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
 from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root, snapshot_file
-from kinefract.tracking import FIRST_BATCH, Tracker
-from kinefract.tracking.labels import METRICS, RESULT
+from kinefract.tracking import RunExport
+from kinefract.tracking.export import FIRST_BATCH
+from kinefract.tracking.labels import METRICS, PROGRESS, RESULT
 from kinefract.training.cached import CachedVideos
 from kinefract.training.caching import CACHES
 from kinefract.training.data import ClipSource, Videos
@@ -39,7 +42,7 @@ PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.
 SHOWN_CLIPS = 8  # of the first batch
 
 
-def pretrain(spec_path: Path | str, execution: Execution) -> dict:
+def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     """Pre-train as a spec says; write weights, metrics and ``result.json`` beside it.
 
     Args:
@@ -72,7 +75,7 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict:
     return _run(spec, Path(spec_path).parent, root, recipe.seed, objective, clips, execution)
 
 
-def finetune(spec_path: Path | str, execution: Execution) -> dict:
+def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     """Fine-tune and evaluate as a spec says; as for ``pretrain``, with ``predictions.csv`` besides.
 
     On a benchmark with folds, each of which is a run of its own, their results are pooled.
@@ -95,7 +98,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict:
     test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part in its place
     folder = Path(spec_path).parent
 
-    def finish() -> dict:
+    def finish() -> dict[str, Any]:
         write_json(folder / CLASSES, names)
         workers, accelerator = execution.workers, execution.accelerator
         out = folder / PREDICTIONS
@@ -158,8 +161,8 @@ def _run(
     objective: Objective,
     clips: ClipSource,
     execution: Execution,
-    finish=dict,
-) -> dict:
+    finish: Callable[[], dict[str, Any]] = dict,
+) -> dict[str, Any]:
     """Train, then ``finish()`` (which may evaluate), then put the results in place, the weights last."""
     model = objective.network
     place = folder / CHECKPOINT
@@ -170,12 +173,13 @@ def _run(
         return {}
     if state:
         say(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
-    tracker = Tracker.of(root, spec, made_with(root)["commit"], resumed=state is not None)
-    for metrics in training.history:
-        tracker.log_epoch(metrics, metrics["epoch"])
+    _write_lines(folder / PROGRESS, training.history)
+    export = RunExport(root, spec)
+    export.update()
 
-    def on_epoch(metrics: dict) -> None:
-        tracker.log_epoch(metrics, metrics["epoch"])
+    def on_epoch(metrics: dict[str, Any]) -> None:
+        _write_lines(folder / PROGRESS, training.history)
+        export.update()
         say(
             f"{spec.name}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
             f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
@@ -183,7 +187,6 @@ def _run(
 
     def on_first_batch(views: torch.Tensor) -> None:
         _show(views, folder / FIRST_BATCH)
-        tracker.log_artifact(folder / FIRST_BATCH)
 
     training.on_epoch = on_epoch
     training.on_first_batch = on_first_batch
@@ -205,13 +208,14 @@ def _run(
             "parameters": weights.parameters(model),
             "made_with": made_with(root),
         }
-        write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in history))
+        _write_lines(folder / METRICS, history)
         write_json(folder / RESULT, result)
+        (folder / PROGRESS).unlink()
         weights.save(model, folder / MODEL, spec.id)
     except BaseException:
-        tracker.fail()
+        export.fail()
         raise
-    tracker.complete(folder)
+    export.update()
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 
@@ -228,5 +232,10 @@ def _show(views: torch.Tensor, path: Path) -> None:
     tiles.write(path, tiles.grid(pictures, views.shape[2]), fps=1)
 
 
-def _clips_seen(history: list[dict]) -> float:
+def _write_lines(path: Path, history: list[dict[str, Any]]) -> None:
+    """Write the metrics of epochs as JSON, one line each."""
+    write_text(path, "".join(json.dumps(metrics) + "\n" for metrics in history))
+
+
+def _clips_seen(history: list[dict[str, Any]]) -> float:
     return sum(metrics["clips_per_second"] * metrics["seconds"] for metrics in history)

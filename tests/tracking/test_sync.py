@@ -20,7 +20,7 @@ from kinefract import params, plan, tracking
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text
 from kinefract.specs import FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.tracking import Tracker, store
+from kinefract.tracking import RunExport, store
 from kinefract.tracking.sync import sync
 
 EPOCHS = 3
@@ -77,7 +77,10 @@ def finish_run(root: Path, spec: PretrainSpec | FinetuneSpec, top1: float = 0.5)
     """Leave what a finished run leaves."""
     folder = spec.write(root).parent
     phase = folder.parent.name
-    lines = [{"epoch": epoch, "loss": 1 / epoch, "top1": 0.9, "lr": 0.1} for epoch in range(1, EPOCHS + 1)]
+    lines = [
+        {"epoch": epoch, "loss": 1 / epoch, "top1": 0.9, "seconds": 1 + epoch / 3}
+        for epoch in range(1, EPOCHS + 1)
+    ]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     result = {"id": spec.id, "phase": phase, "epochs": EPOCHS, "loss": 1 / EPOCHS, "top1": top1}
     if phase == "finetune":
@@ -144,13 +147,20 @@ def specs(root: Path) -> list[PretrainSpec | FinetuneSpec]:
     ]
 
 
-def train(root: Path, spec: PretrainSpec | FinetuneSpec, epochs: int, resumed: bool = False) -> Tracker:
-    """Log as a job does while it trains."""
-    tracker = Tracker.of(root, spec, COMMIT, resumed)
-    tracker.log_artifact(root / spec.folder / "first_batch.png")
-    for line in (root / spec.folder / "metrics.jsonl").read_text().splitlines()[:epochs]:
-        tracker.log_epoch(json.loads(line), json.loads(line)["epoch"])
-    return tracker
+def train(root: Path, spec: PretrainSpec | FinetuneSpec, epochs: int) -> RunExport:
+    """Log as a job does while it trains, as far as some epoch."""
+    folder = root / spec.folder
+    export = RunExport(root, spec)
+    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    for epoch in range(epochs + 1):
+        write_text(folder / "progress.jsonl", "".join(lines[:epoch]))
+        export.update()
+    return export
+
+
+def end(root: Path, spec: PretrainSpec | FinetuneSpec, export: RunExport) -> None:
+    (root / spec.folder / "progress.jsonl").unlink()
+    export.update()
 
 
 def test_what_is_logged_afterwards_is_what_is_logged_live_and_only_once(
@@ -158,7 +168,7 @@ def test_what_is_logged_afterwards_is_what_is_logged_live_and_only_once(
 ) -> None:
     live = Path(shutil.copytree(made, tmp_path / "live", symlinks=True))
     for spec in specs(live):
-        train(live, spec, EPOCHS).complete(live / spec.folder)
+        end(live, spec, train(live, spec, EPOCHS))
     (study,) = (live / "results/studies").iterdir()
     metrics = json.loads((study / "metrics.json").read_text())
     tracking.log_study(live, StudySpec.read(study / "spec.yaml"), metrics, tracking.study_files(study))
@@ -229,6 +239,7 @@ def test_runs_hold_what_their_specs_and_folders_say(root: Path) -> None:
 def test_a_run_that_is_half_there_is_completed_and_not_doubled(root: Path) -> None:
     spec = specs(root)[0]
     train(root, spec, 2)
+    (root / spec.folder / "progress.jsonl").unlink()
     (before,) = ids(root)
     sync(root, [root / spec.folder])
     assert ids(root) == {before}
@@ -246,21 +257,19 @@ def test_a_run_made_again_with_another_result_replaces_the_one_held(root: Path) 
     assert run["points"]["final/top1"] == [(3, 0.75)]
 
 
-def test_unfinished_and_unreadable_folders_are_told_and_left_out(root: Path) -> None:
+def test_unfinished_and_unreadable_folders_are_counted_and_left_out(root: Path) -> None:
     first, second, third = specs(root)
     shutil.rmtree(root / "results/studies")
-    (root / first.folder / "result.json").unlink()
+    (root / first.folder / "model.safetensors").unlink()
     (root / second.folder / "result.json").write_text("{half")
-    checkpoint = root / third.folder / "checkpoint.pt"
-    checkpoint.write_text("of a job that makes it again")
-    later = (root / third.folder / "result.json").stat().st_mtime + 1
-    os.utime(checkpoint, (later, later))
+    again = root / third.folder / "progress.jsonl"
+    again.write_text("")  # of a job that makes it again
     summary = sync(root)
     assert (summary.runs, summary.unfinished, len(summary.problems)) == ([], 2, 1)
     assert second.id in summary.problems[0]
     assert "2 are not finished" in summary.text
     assert held(root) == {}
-    os.utime(checkpoint, (later - 2, later - 2))  # left by a job that was killed just before its end
+    again.unlink()
     assert sync(root).runs == [third.id]
 
 
@@ -321,13 +330,16 @@ def test_a_server_lost_in_training_delays_nothing_and_is_told_later(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     spec = specs(root)[0]
     with served(backend, port) as server:
-        tracker = train(root, spec, 1)
+        export = train(root, spec, 1)
         (before,) = ids(root)
         os.killpg(server.pid, signal.SIGSTOP)  # it takes connections and says nothing
         begun = time.monotonic()
-        for epoch in range(2, 50):
-            tracker.log_epoch({"epoch": epoch, "loss": 1 / epoch}, epoch)
-        tracker.complete(root / spec.folder)
+        with (root / spec.folder / "progress.jsonl").open("a") as stream:
+            for epoch in range(2, 50):
+                stream.write(json.dumps({"epoch": epoch, "loss": 1 / epoch, "seconds": 1.0}) + "\n")
+                stream.flush()
+                export.update()
+        end(root, spec, export)
         assert time.monotonic() - begun < 5
         (line,) = [line for line in capfd.readouterr().err.splitlines() if "MLflow" in line]
         assert "does not answer; `kinefract sync` does it later" in line

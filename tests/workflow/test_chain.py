@@ -1,6 +1,5 @@
 """Snakemake makes what is missing, all of it, and nothing else; what it cannot make it says in one line."""
 
-import inspect
 import os
 import shutil
 from pathlib import Path
@@ -20,7 +19,6 @@ from projects import (
     run,
     write,
 )
-from snakemake.scheduling.job_scheduler import JobScheduler
 
 
 def test_a_finished_project_has_nothing_to_do_and_a_page_at_a_fixed_place(project):
@@ -109,13 +107,6 @@ def test_small_is_all_studies_whose_name_says_so(unbuilt, tiny):
     write(unbuilt, tiny)
     found = jobs(run(unbuilt, "snakemake", "-n", "small").stdout)
     assert (found["study"], found["small"]) == (1, 1)
-
-
-def test_the_limit_that_the_workflow_switches_off_is_still_what_wakes_the_scheduler():
-    # If it has another name in a new Snakemake, `onstart` in workflow/Snakefile does nothing any more.
-    loop = inspect.getsource(JobScheduler.schedule)
-    assert "if self.job_rate_limiter is not None:" in loop
-    assert "self._schedule_reevalutation(self.job_rate_limiter.timespan)" in loop
 
 
 def test_a_target_that_does_not_exist_is_one_clear_error(unbuilt):

@@ -1,7 +1,7 @@
 """One result of several folds: each video's prediction comes from the fold that held it out.
 
 What lies in the folder of such a run is what any fine-tuning leaves, but for weights: predictions and figures
-over all videos, and curves that are means over the folds.
+over all videos, and curves that are means over the folds. In MLflow each fold is a run, and the whole is none.
 """
 
 import csv
@@ -17,7 +17,6 @@ from kinefract.errors import UserError
 from kinefract.evaluation.evaluate import write_figures, write_rows
 from kinefract.files import read_json_lines, write_json, write_text
 from kinefract.specs import SPEC_FILE, FinetuneSpec
-from kinefract.tracking import Tracker
 
 CLASSES, PREDICTIONS, METRICS, RESULT = "classes.json", "predictions.csv", "metrics.jsonl", "result.json"
 SUMMED = ("seconds", "evaluation_seconds")  # over the folds; other numbers are means
@@ -70,7 +69,6 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         "index": index.told(root / spec.benchmark.folder, root),
     }
     write_json(folder / RESULT, result)
-    Tracker.of(root, spec, str(result["made_with"].get("commit")), resumed=False).complete(folder)
     return result
 
 

@@ -5,6 +5,7 @@ Nothing here knows MLflow.
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from kinefract.errors import UserError
 from kinefract.files import read_json_lines
 from kinefract.recipes import WeightsRecipe
 from kinefract.schema import digest_of
-from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
+from kinefract.specs import MODEL, SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 METRICS, RESULT = "metrics.jsonl", "result.json"
+PROGRESS = "progress.jsonl"  # the lines of metrics.jsonl so far, while a job makes the run
 SCRATCH = "scratch"
 
 
@@ -42,7 +44,9 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
     for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
         folder = root / FinetuneSpec.PARENT / run_id
         with suppress(UserError):  # a run that cannot be read adds nothing
-            commits.add(read_run(folder)[1].get("made_with", {}).get("commit", "unknown"))
+            files = read_run(folder)
+            if files.result is not None:
+                commits.add(commit_of(files.result))
             shared = shared or described(FinetuneSpec.read(folder / SPEC_FILE))[1]
     tags = {key: shared[key] for key in ("family", "objective", "backbone") if key in shared}
     if commits:
@@ -62,16 +66,43 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
     }
 
 
-def read_run(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the lines of a finished run's ``metrics.jsonl``, and its ``result.json``.
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run's folder holds: a line of metrics for each epoch, and the result of a finished run."""
+
+    epochs: list[dict[str, Any]]
+    result: dict[str, Any] | None
+
+    @property
+    def content(self) -> str | None:
+        """The digest of the result."""
+        return None if self.result is None else digest_of(self.result)
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a run's folder is finished: all files are there, and no job is making it again."""
+    names = (METRICS, RESULT, MODEL)
+    return all((folder / name).exists() for name in names) and not (folder / PROGRESS).exists()
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Read a run's folder: ``metrics.jsonl`` and ``result.json``, or ``progress.jsonl`` until it is finished.
 
     Raises:
-        UserError: either cannot be read.
+        UserError: one of them cannot be read.
     """
     try:
-        return read_json_lines(folder / METRICS), json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        if not is_finished(folder):
+            return RunFiles(read_json_lines(folder / PROGRESS), None)
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        return RunFiles(read_json_lines(folder / METRICS), result)
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: unreadable, delete it to make it again ({error})") from error
+
+
+def commit_of(result: dict[str, Any]) -> str:
+    """Return the commit of the code that made a result."""
+    return str(result.get("made_with", {}).get("commit", "unknown"))
 
 
 def _origin(spec: PretrainSpec) -> dict[str, str]:

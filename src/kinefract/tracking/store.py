@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STORE = "results/mlflow"
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
 PATIENCE = 2.0  # seconds within which a server says that it is there
+LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
 AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
 
 # What MLflow reads from the environment; a value the user has set stays.
@@ -154,6 +155,14 @@ def log(
             run_id,
             **{kind: entries[kind][number * most : (number + 1) * most] for kind, most in AT_ONCE.items()},
         )
+
+
+def log_files(client: "MlflowClient", run_id: str, paths: Iterable[Path]) -> None:
+    """Log those of the files that exist and that the run does not hold; files above 5 MB are left to DVC."""
+    held = {item.path for item in client.list_artifacts(run_id)}
+    for path in paths:
+        if path.name not in held and path.exists() and path.stat().st_size <= LARGEST_FILE:
+            client.log_artifact(run_id, str(path))
 
 
 def log_input(client: "MlflowClient", run_id: str, name: str, digest: str, folder: str) -> None:

@@ -1,25 +1,28 @@
-"""Logging to MLflow afterwards: runs and studies that were made where it could not be had.
+"""Logging to MLflow afterwards: finished runs and studies that its store does not hold yet.
 
-What a run left in its folder goes the way it goes while a run trains (``Tracker``, ``log_study``), so MLflow
-holds the same. What it already holds is left alone.
+They go the same way as while they are made (``RunExport``, ``log_study``), so MLflow holds the same.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kinefract import tracking
 from kinefract.errors import UserError
 from kinefract.files import locked
 from kinefract.progress import progress
-from kinefract.schema import digest_of
-from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec
+from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels, store
 
-CHECKPOINT, STUDY_METRICS = "checkpoint.pt", "metrics.json"
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+STUDY_METRICS = "metrics.json"
 LOCK = ".sync.lock"
-KINDS: tuple[type[Spec], ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last: they tag their runs
+Kind = type[PretrainSpec] | type[FinetuneSpec] | type[StudySpec]
+KINDS: tuple[Kind, ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last, since they tag their runs
 
 
 @dataclass
@@ -38,7 +41,7 @@ class Summary:
 
     @property
     def text(self) -> str:
-        """It in one line, and one more for each problem."""
+        """Return a line of counts, and a line for each problem."""
         line = (
             f"logged {len(self.runs)} runs and {len(self.studies)} studies; "
             f"{self.held} were held already, {self.unfinished} are not finished"
@@ -49,9 +52,10 @@ class Summary:
 def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summary:
     """Log every finished run and study that MLflow does not hold as it is.
 
-    A run is finished when ``spec.yaml``, ``metrics.jsonl`` and ``result.json`` are there and no checkpoint
-    after them. One that MLflow holds in part is completed; one made again with another result is replaced. Of
-    the studies of one name the last one reported is logged. A second call logs nothing.
+    A run is finished when ``metrics.jsonl``, ``result.json`` and ``model.safetensors`` are there, and no
+    ``progress.jsonl`` of a job that makes it again. One that MLflow holds in part is completed, and one made
+    again with another result is replaced. Of the studies of one name the last one reported is logged. A
+    second call logs nothing.
 
     Args:
         root: The project's folder.
@@ -61,7 +65,7 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
         What was done.
 
     Raises:
-        UserError: a folder is none of a run or a study, or the store cannot be used.
+        UserError: a folder is not that of a run or a study, or the store cannot be used.
     """
     root = Path(root).resolve()
     summary = Summary()
@@ -97,15 +101,11 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
     return summary
 
 
-def _log_run(root: Path, spec: Spec, folder: Path, held: dict[str, str | None]) -> bool:
+def _log_run(root: Path, spec: PretrainSpec | FinetuneSpec, folder: Path, held: dict[str, str]) -> bool:
     """Log a run unless MLflow holds it; return whether it was logged."""
-    _, result = labels.read_run(folder)
-    content = held.get(spec.digest)
-    if content == digest_of(result):
+    if held.get(spec.digest) == labels.read_run(folder).content:
         return False
-    commit = result.get("made_with", {}).get("commit", "unknown")
-    tracker = tracking.Tracker.of(root, spec, commit, resumed=content is None)
-    tracker.complete(folder)
+    tracking.RunExport(root, spec).update()
     return True
 
 
@@ -118,10 +118,10 @@ def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
 
 
-def _held(root: Path) -> dict[str, str | None]:
-    """Return digest -> what the finished run of MLflow holds: the digest of its result, '' where unknown."""
+def _held(root: Path) -> dict[str, str]:
+    """Return digest -> what the finished run of MLflow holds: the digest of its result."""
 
-    def read(client) -> dict[str, str | None]:
+    def read(client: "MlflowClient") -> dict[str, str]:
         ids = store.experiments(client, root, tracking.PHASES)
         return {
             run.data.tags.get("digest", ""): run.data.tags.get("content", "")
@@ -157,18 +157,14 @@ def _reported(folder: Path) -> int:
     return (folder / STUDY_METRICS).stat().st_mtime_ns
 
 
-def _kind_of(root: Path, folder: Path) -> type[Spec]:
+def _kind_of(root: Path, folder: Path) -> Kind:
     for kind in KINDS:
         if folder.parent == root / kind.PARENT and (folder / SPEC_FILE).exists():
             return kind
     raise UserError(f"{folder}: not the folder of a run or a study of this project")
 
 
-def _is_finished(kind: type[Spec], folder: Path) -> bool:
+def _is_finished(kind: Kind, folder: Path) -> bool:
     if kind is StudySpec:
         return (folder / STUDY_METRICS).exists()
-    result, checkpoint = folder / labels.RESULT, folder / CHECKPOINT
-    if not result.exists() or not (folder / labels.METRICS).exists():
-        return False
-    # A job that is made again has a newer checkpoint; one killed just before its end left an older one.
-    return not checkpoint.exists() or checkpoint.stat().st_mtime <= result.stat().st_mtime
+    return labels.is_finished(folder)

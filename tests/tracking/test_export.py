@@ -1,5 +1,6 @@
 """MLflow, the real one on SQLite: each run and each number once, and no harm where it cannot be had."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,27 +19,25 @@ import pytest
 from mlflow import MlflowClient
 
 from kinefract import cli, tracking
-from kinefract.specs import StudySpec, Variant
-from kinefract.tracking import Tracker, store
+from kinefract.files import read_json_lines, write_json, write_text
+from kinefract.specs import FinetuneSpec, PretrainSpec, StudySpec, Variant
+from kinefract.tracking import RunExport, store
 
-DIGEST = "0123456789ab"
+EPOCHS = 30
 JOB = """
 import os, signal, sys
-from pathlib import Path
-from kinefract.specs import DatasetSpec
-from kinefract.tracking import Tracker
-root, digest, resumed, killed_after = sys.argv[1:]
-recipe = {"family": "fractal", "classes": 2, "clips_per_class": 2}
-data = DatasetSpec.model_validate({"recipe": recipe})
-picture = Path(root, f"{digest}.txt")
-picture.write_text("first batch")
-tracker = Tracker.open(root, "pretrain", "run", digest, {"seed": 1}, {}, resumed == "resumed", data)
-tracker.log_artifact(picture)
-for epoch in range(1, 31):
-    tracker.log_epoch({"loss": 1.0, "top1": 0.5}, epoch)
+sys.path.insert(0, sys.argv[1])
+import test_export as made
+_, _, root, classes, killed_after = sys.argv
+spec = made.spec_of(int(classes))
+export, done = made.begin(root, spec), len(made.lines(root, spec))
+for epoch in range(done + 1, made.EPOCHS + 1):
+    made.add_epoch(root, spec, epoch)
+    export.update()
     if epoch == int(killed_after):
         os.kill(os.getpid(), signal.SIGKILL)
-tracker.finish({})
+made.finish(root, spec)
+export.update()
 """
 
 
@@ -76,9 +75,56 @@ def runs(root: Path, experiment: str) -> list:
     return list(client(root).search_runs([found.experiment_id]))
 
 
-def open_run(root: Path, resumed: bool = False, digest: str = DIGEST) -> Tracker:
-    params = {"pretraining.lr": 1e-3, "dataset.classes": 24}
-    return Tracker.open(root, "pretrain", f"fractal-{digest}", digest, params, {"commit": "abc"}, resumed)
+def spec_of(classes: int = 4) -> PretrainSpec:
+    dataset = {"recipe": {"family": "fractal", "classes": classes, "clips_per_class": 5}}
+    return PretrainSpec.model_validate({"recipe": {"width": 8}, "dataset": dataset})
+
+
+def finetune_spec() -> FinetuneSpec:
+    network = {"backbone": "tsm_resnet18", "width": 8}
+    benchmark = {"recipe": {"kind": "motions"}}
+    return FinetuneSpec.model_validate(
+        {"recipe": {}, "network": network, "benchmark": benchmark, "init": None, "seed": 1}
+    )
+
+
+def lines(root: Path | str, spec: PretrainSpec | FinetuneSpec) -> list[dict]:
+    return read_json_lines(Path(root, spec.folder, "progress.jsonl"))
+
+
+def begin(root: Path | str, spec: PretrainSpec | FinetuneSpec) -> RunExport:
+    """Begin or resume a job: what it left before is still there, if anything."""
+    folder = Path(root, spec.folder)
+    write_text(folder / "progress.jsonl", "".join(json.dumps(line) + "\n" for line in lines(root, spec)))
+    export = RunExport(root, spec)
+    export.update()
+    return export
+
+
+def add_epoch(root: Path | str, spec: PretrainSpec | FinetuneSpec, epoch: int, **metrics: object) -> None:
+    folder = Path(root, spec.folder)
+    (folder / "first_batch.png").write_text("a picture")
+    line = {"epoch": epoch, "loss": 10.0 - epoch, "seconds": round(time.perf_counter(), 6), **metrics}
+    with (folder / "progress.jsonl").open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def finish(root: Path | str, spec: PretrainSpec | FinetuneSpec, **result: object) -> None:
+    folder = Path(root, spec.folder)
+    epochs = len(lines(root, spec))
+    (folder / "progress.jsonl").replace(folder / "metrics.jsonl")
+    write_json(folder / "result.json", {"id": spec.id, "epochs": epochs, **result})
+    (folder / "model.safetensors").write_text("weights")
+
+
+def make(root: Path, spec: PretrainSpec | FinetuneSpec, epochs: int = 1, **result: object) -> None:
+    """Make a run from its start to its end, as a job does."""
+    export = begin(root, spec)
+    for epoch in range(1, epochs + 1):
+        add_epoch(root, spec, epoch)
+        export.update()
+    finish(root, spec, **result)
+    export.update()
 
 
 def steps(root: Path, run_id: str, key: str) -> list[tuple[int, float]]:
@@ -97,42 +143,51 @@ def test_prepare_makes_the_experiments_and_again_changes_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def at_once(root: Path, jobs: dict[str, tuple[str, int]]) -> list[int]:
-    """Run jobs, digest -> (new or resumed, the epoch it is killed after or 0); return their statuses."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def at_once(root: Path, jobs: dict[int, int]) -> list[int]:
+    """Run jobs, classes -> the epoch it is killed after or 0, at the same time; return their statuses."""
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", JOB, str(root), digest, begun, str(killed_after)],
-            env=environment,
+            [
+                sys.executable,
+                "-c",
+                JOB,
+                str(Path(__file__).parent),
+                str(root),
+                str(classes),
+                str(killed_after),
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
         )
-        for digest, (begun, killed_after) in jobs.items()
+        for classes, killed_after in jobs.items()
     ]
     assert [job.communicate(timeout=240)[1] for job in running] == [b""] * len(jobs)
     return [job.returncode for job in running]
 
 
 def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothing(tmp_path: Path) -> None:
-    first = {digest: ("new", 0) for digest in ("0", "1", "2")}
-    killed = {digest: ("new", epoch) for digest, epoch in (("3", 1), ("4", 15), ("5", 29))}
-    assert at_once(tmp_path, first | killed) == [0, 0, 0, *[-signal.SIGKILL] * 3]
+    names = {classes: spec_of(classes).id for classes in range(2, 8)}
+    assert at_once(tmp_path, {2: 0, 3: 0, 4: 0, 5: 1, 6: 15, 7: 29}) == [0, 0, 0, *[-signal.SIGKILL] * 3]
     assert {path.name for path in (tmp_path / "results/mlflow").iterdir()} == {"mlflow.db", "artifacts"}
-    before = {run.data.tags["digest"]: run.info for run in runs(tmp_path, "pretrain")}
-    assert sorted(before) == ["0", "1", "2", "3", "4", "5"]
-    assert [before[digest].status for digest in "012345"] == [*["FINISHED"] * 3, *["RUNNING"] * 3]
-    again = {"0": ("new", 0), "3": ("resumed", 0), "4": ("resumed", 0), "5": ("new", 0)}
-    assert at_once(tmp_path, again) == [0] * 4
-    found = {run.data.tags["digest"]: run for run in runs(tmp_path, "pretrain")}
+    before = {run.info.run_name: run.info for run in runs(tmp_path, "pretrain")}
+    assert before.keys() == set(names.values())
+    statuses = [before[name].status for name in names.values()]
+    assert statuses == [*["FINISHED"] * 3, *["RUNNING"] * 3]
+    for classes in (2, 7):  # made again from the start
+        shutil.rmtree(tmp_path / spec_of(classes).folder)
+    assert at_once(tmp_path, dict.fromkeys((2, 5, 6, 7), 0)) == [0] * 4
+    found = {run.info.run_name: run for run in runs(tmp_path, "pretrain")}
     assert len(runs(tmp_path, "pretrain")) == 6
-    kept = [digest for digest in "012345" if found[digest].info.run_id == before[digest].run_id]
-    assert kept == ["1", "2", "3", "4"]
-    for digest, run in found.items():
+    kept = [classes for classes, name in names.items() if found[name].info.run_id == before[name].run_id]
+    assert kept == [3, 4, 5, 6]
+    for run in found.values():
         assert run.info.status == "FINISHED"
-        for key in ("loss", "top1"):
-            assert [step for step, _ in steps(tmp_path, run.info.run_id, key)] == list(range(1, 31))
+        for key in ("loss", "seconds"):
+            held = [step for step, _ in steps(tmp_path, run.info.run_id, key)]
+            assert held == list(range(1, EPOCHS + 1))
         assert [item.dataset.name for item in run.inputs.dataset_inputs] == ["fractal"]
         files = client(tmp_path).list_artifacts(run.info.run_id)
-        assert [item.path for item in files] == [f"{digest}.txt"]
+        assert [item.path for item in files] == ["first_batch.png"]
 
 
 def test_jobs_that_log_the_same_new_data_at_the_same_moment_all_do(root: Path) -> None:
@@ -160,89 +215,102 @@ def test_a_making_cut_short_is_begun_anew(tmp_path: Path) -> None:
     assert runs(tmp_path, "pretrain") == []
 
 
-def test_a_run_holds_parameters_tags_curves_and_results(root: Path, tmp_path: Path) -> None:
-    tracker = open_run(root)
-    tracker.log_epoch({"epoch": 1, "loss": 2.0, "note": "text", "done": True}, 1)
-    tracker.log_epoch({"epoch": 2, "loss": 1.5}, 2)
-    (tmp_path / "small.txt").write_text("small")
-    tracker.log_artifact(tmp_path / "small.txt")
-    with (tmp_path / "large.bin").open("wb") as stream:
-        stream.truncate(tracking.LARGEST_ARTIFACT + 1)
-    tracker.log_artifact(tmp_path / "large.bin")
-    tracker.finish(
-        {"phase": "pretrain", "top1": 0.5, "epochs": 2, "model": "a/b", "made_with": {"torch": "2.13"}}
-    )
+def test_a_run_holds_parameters_tags_curves_and_results(root: Path) -> None:
+    spec = spec_of()
+    export = begin(root, spec)
+    add_epoch(root, spec, 1, note="text", done=True)
+    add_epoch(root, spec, 2)
+    export.update()
+    (running,) = runs(root, "pretrain")
+    assert (running.info.status, running.data.metrics["loss"]) == ("RUNNING", 8.0)
+    made = {"commit": "abc", "torch": "2.13"}
+    with Path(root, spec.folder, "mistakes.png").open("wb") as stream:
+        stream.truncate(store.LARGEST_FILE + 1)
+    finish(root, spec, phase="pretrain", top1=0.5, made_with=made)
+    export.update()
     (run,) = runs(root, "pretrain")
-    assert run.info.status == "FINISHED"
-    assert run.info.run_name == f"fractal-{DIGEST}"
-    assert run.data.params == {"pretraining.lr": "0.001", "dataset.classes": "24"}
-    assert steps(root, run.info.run_id, "loss") == [(1, 2.0), (2, 1.5)]
-    assert run.data.metrics == {"loss": 1.5, "final/top1": 0.5, "final/epochs": 2}
+    assert run.info.run_id == running.info.run_id
+    assert (run.info.status, run.info.run_name) == ("FINISHED", spec.id)
+    assert run.data.params.items() >= {"pretraining.width": "8", "dataset.classes": "4"}.items()
+    assert steps(root, run.info.run_id, "loss") == [(1, 9.0), (2, 8.0)]
+    assert run.data.metrics.keys() == {"loss", "seconds", "final/top1", "final/epochs"}
     expected = {
         "phase": "pretrain",
-        "digest": DIGEST,
+        "digest": spec.digest,
         "commit": "abc",
-        "model": "a/b",
+        "model": f"{spec.folder}/model.safetensors",
         "made_with.torch": "2.13",
     }
     assert expected.items() <= run.data.tags.items()
-    assert [item.path for item in client(root).list_artifacts(run.info.run_id)] == ["small.txt"]
-    assert list((root / "results/mlflow/artifacts/pretrain").rglob("small.txt"))
+    assert [item.path for item in client(root).list_artifacts(run.info.run_id)] == ["first_batch.png"]
+    assert list((root / "results/mlflow/artifacts/pretrain").rglob("first_batch.png"))
 
 
 def test_results_on_test_videos_do_not_mix_with_training_curves(root: Path) -> None:
-    tracker = Tracker.open(root, "finetune", "motions-x", "x", {}, {}, resumed=False)
-    tracker.log_epoch({"top1": 0.9}, 1)
-    tracker.finish(
-        {"phase": "finetune", "top1": 0.6, "top5": 0.8, "videos": 240, "seconds": 9.0, "epochs": 1}
-    )
+    spec = finetune_spec()
+    export = begin(root, spec)
+    add_epoch(root, spec, 1, top1=0.9, seconds=9.0)
+    finish(root, spec, top1=0.6, top5=0.8, videos=240, seconds=9.0)
+    export.update()
     (run,) = runs(root, "finetune")
     assert run.data.metrics == {
-        "top1": 0.9, "test/top1": 0.6, "test/top5": 0.8, "test/videos": 240, "final/seconds": 9.0,
-        "final/epochs": 1,
+        "loss": 9.0, "top1": 0.9, "seconds": 9.0, "test/top1": 0.6, "test/top5": 0.8, "test/videos": 240,
+        "final/seconds": 9.0, "final/epochs": 1,
     }  # fmt: skip
 
 
 def test_a_repeated_job_replaces_its_run(root: Path) -> None:
-    open_run(root).finish({})
-    other = open_run(root, digest="ffffffffffff")
-    tracker = open_run(root)
-    tracker.log_epoch({"loss": 7.0}, 1)
-    tracker.finish({})
-    other.finish({})
-    found = {run.data.tags["digest"]: run for run in runs(root, "pretrain")}
+    spec = spec_of()
+    make(root, spec, epochs=2)
+    make(root, spec_of(classes=5))
+    (before,) = (run.info.run_id for run in runs(root, "pretrain") if run.info.run_name == spec.id)
+    shutil.rmtree(root / spec.folder)
+    make(root, spec, epochs=1)
+    found = {run.info.run_name: run for run in runs(root, "pretrain")}
     assert len(runs(root, "pretrain")) == 2
-    assert found[DIGEST].data.metrics == {"loss": 7.0}
+    assert found[spec.id].info.run_id != before
+    assert steps(root, found[spec.id].info.run_id, "loss") == [(1, 9.0)]
 
 
 def test_a_resumed_job_goes_on_in_its_run_with_each_epoch_once(root: Path) -> None:
-    killed = open_run(root)
+    spec = spec_of()
+    killed = begin(root, spec)
+    (before,) = runs(root, "pretrain")
     for epoch in (1, 2, 3):
-        killed.log_epoch({"loss": 10.0 - epoch, "speed": 1.0}, epoch)
-    # The checkpoint is of epoch 2, and epoch 4 once was in metrics.jsonl alone.
+        add_epoch(root, spec, epoch)
+        killed.update()
+    add_epoch(root, spec, 4)  # killed before it was logged
+    resumed = begin(root, spec)
+    add_epoch(root, spec, 5)
     for _ in range(2):
-        tracker = open_run(root, resumed=True)
-        for epoch in (1, 2, 3, 4, 5):
-            tracker.log_epoch({"loss": 10.0 - epoch, "speed": 99.0}, epoch)
-            tracker.log_epoch({"loss": 10.0 - epoch, "speed": 99.0}, epoch)
-        tracker.finish({"loss": 5.0, "epochs": 5})
+        resumed.update()
+    finish(root, spec, loss=5.0)
+    for _ in range(2):
+        resumed.update()
+    RunExport(root, spec).update()
     (run,) = runs(root, "pretrain")
-    assert run.info.status == "FINISHED"
+    assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
     assert steps(root, run.info.run_id, "loss") == [(epoch, 10.0 - epoch) for epoch in (1, 2, 3, 4, 5)]
-    assert [step for step, _ in steps(root, run.info.run_id, "speed")] == [1, 2, 3, 4, 5]
     assert steps(root, run.info.run_id, "final/loss") == [(5, 5.0)]
 
 
 def test_a_failed_run_says_so_and_can_be_resumed(root: Path) -> None:
-    open_run(root).fail()
+    begin(root, spec_of()).fail()
     assert [run.info.status for run in runs(root, "pretrain")] == ["FAILED"]
-    open_run(root, resumed=True)
+    begin(root, spec_of())
     assert [run.info.status for run in runs(root, "pretrain")] == ["RUNNING"]
 
 
-def test_a_resumed_job_without_a_run_begins_one(root: Path) -> None:
-    open_run(root, resumed=True)
-    assert len(runs(root, "pretrain")) == 1
+def test_a_long_run_is_logged_whole_at_once(root: Path) -> None:
+    spec = spec_of()
+    begin(root, spec)
+    for epoch in range(1, 202):
+        add_epoch(root, spec, epoch, **{f"m{number}": 0.5 for number in range(9)})
+    finish(root, spec)
+    RunExport(root, spec).update()
+    (run,) = runs(root, "pretrain")
+    for key in ("loss", "m8"):
+        assert [step for step, _ in steps(root, run.info.run_id, key)] == list(range(1, 202))
 
 
 def study(question: str = "Does it help?", seed: int = 1) -> StudySpec:
@@ -299,12 +367,11 @@ def test_a_variant_that_is_held_as_it_is_stays_and_one_that_changed_is_replaced(
 
 
 def test_a_study_tags_the_runs_that_variants_share_with_all_their_labels(root: Path) -> None:
-    open_run(root)  # fractal-0123456789ab
-    other = Tracker.open(root, "finetune", "motions-supervised-1", "x", {}, {}, resumed=False)
-    other.finish({})
-    both = [
-        variant.model_copy(update={"pretrains": {1: f"fractal-{DIGEST}"}}) for variant in study().variants
-    ]
+    pretrained, finetuned = spec_of(), finetune_spec()
+    make(root, pretrained)
+    make(root, finetuned)
+    both = [variant.model_copy(update={"pretrains": {1: pretrained.id}}) for variant in study().variants]
+    both[1] = both[1].model_copy(update={"runs": {"motions": {1: finetuned.id}}})
     tracking.log_study(root, study().model_copy(update={"variants": both}), METRICS, [])
     (shared,), (alone,) = runs(root, "pretrain"), runs(root, "finetune")
     assert shared.data.tags["study.quickstart"] == "scratch, supervised"
@@ -312,12 +379,11 @@ def test_a_study_tags_the_runs_that_variants_share_with_all_their_labels(root: P
 
 
 def test_more_parameters_and_longer_curves_than_one_request_takes_are_all_logged(root: Path) -> None:
-    begun = open_run(root)
+    begin(root, spec_of())
     (run,) = runs(root, "pretrain")
     points = [(f"m{number % 3}", float(number), number // 3) for number in range(2400)]
     params = {f"p{number}": number for number in range(205)}
     store.log(client(root), run.info.run_id, params, points, {f"t{number}": 1 for number in range(101)})
-    begun.finish({})
     (run,) = runs(root, "pretrain")
     assert run.data.params.items() >= {f"p{number}": str(number) for number in range(205)}.items()
     assert run.data.tags.keys() >= {f"t{number}" for number in range(101)}
@@ -327,13 +393,12 @@ def test_more_parameters_and_longer_curves_than_one_request_takes_are_all_logged
 
 
 def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "note.txt").write_text("note")
-    open_run(root).log_artifact(tmp_path / "note.txt")
+    make(root, spec_of())
     moved = root.rename(tmp_path / "moved to here")
     tracking.prepare(moved)
     (run,) = runs(moved, "pretrain")
-    assert [item.path for item in client(moved).list_artifacts(run.info.run_id)] == ["note.txt"]
-    open_run(moved, digest="ffffffffffff").log_artifact(tmp_path / "note.txt")
+    assert [item.path for item in client(moved).list_artifacts(run.info.run_id)] == ["first_batch.png"]
+    make(moved, spec_of(classes=5))
     assert not root.exists()
 
 
@@ -341,10 +406,7 @@ def log_everything(root: Path) -> float:
     """Log as one process after another does; return the seconds it took."""
     start = time.monotonic()
     tracking.prepare(root, ["quickstart"])
-    tracker = open_run(root)
-    for epoch in range(1, 101):
-        tracker.log_epoch({"loss": 1.0}, epoch)
-    tracker.finish({})
+    make(root, spec_of(), epochs=100)
     tracking.log_study(root, study(), METRICS, [])
     return time.monotonic() - start
 
@@ -435,9 +497,7 @@ def test_a_broken_store_costs_one_line(tmp_path: Path, capfd: pytest.CaptureFixt
     folder = tmp_path / "results/mlflow"
     folder.mkdir(parents=True)
     (folder / "mlflow.db").write_bytes(b"no database" * 1000)
-    tracker = open_run(tmp_path)
-    tracker.log_epoch({"loss": 1.0}, 1)
-    tracker.finish({})
+    make(tmp_path, spec_of())
     assert len(capfd.readouterr().err.splitlines()) == 1
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(folder / "mlflow.db").execute("SELECT 1 FROM runs")
@@ -447,9 +507,7 @@ def test_without_mlflow_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    tracker = open_run(tmp_path)
-    tracker.log_epoch({"loss": 1.0}, 1)
-    tracker.finish({})
+    make(tmp_path, spec_of())
     assert capfd.readouterr().err.splitlines() == [
         "nothing more is logged to MLflow: it is not installed; `kinefract sync` does it later, "
         "results are not lost"

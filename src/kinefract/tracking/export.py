@@ -1,0 +1,225 @@
+"""The exporter: brings MLflow up to date with the folder of a run, or of a study.
+
+Training calls it after each epoch, and ``sync`` afterwards, so MLflow holds the same either way. Nothing
+depends on it. Where MLflow is not installed, or its store cannot be used, one line says so and work goes on.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kinefract.files import sha256
+from kinefract.provenance import made_with
+from kinefract.schema import digest_of
+from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.tracking import labels
+from kinefract.tracking.labels import RunFiles
+from kinefract.tracking.store import attempt, experiments, log, log_files, log_input, runs, texts
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+PHASES = ("pretrain", "finetune")
+FIRST_BATCH = "first_batch.png"
+PICTURES = (FIRST_BATCH, "confusion.svg", "mistakes.png")  # of a finished folder, where they are there
+MARK = "seconds"  # an epoch's metric that no other job repeats, and that every epoch has
+NOT_CURVES = {"epoch"}  # of an epoch: the step of its other metrics
+EPOCHS_AT_ONCE = 40  # of one request, which holds all metrics of an epoch or none
+TESTED = {"top1", "top5", "mean_class_accuracy", "videos"}  # of a fine-tuning's result: on the test videos
+NAMES = {"n": "top1_n", "top1_low": "top1_ci95_low", "top1_high": "top1_ci95_high"}  # of a study's numbers
+
+
+def prepare(root: Path | str, studies: Iterable[str] = ()) -> None:
+    """Make the store and its experiments where they are missing.
+
+    It is safe to call this again, and from several processes at once.
+
+    Args:
+        root: The project's folder.
+        studies: Names of studies, each of which gets an experiment ``study/<name>``.
+    """
+    attempt(root, lambda client: experiments(client, root, [*PHASES, *(f"study/{name}" for name in studies)]))
+
+
+class RunExport:
+    """The MLflow run of one spec, found again by the spec's digest.
+
+    The run holds the spec's settings as parameters, and tags to filter by: ``phase``, ``seed``, ``backbone``,
+    ``commit``; ``family`` and ``objective`` of the pre-training, where there is one; for a fine-tuning
+    ``benchmark`` and ``pretrain_run``. The dataset or the benchmark is its input. Each epoch's numbers are
+    curves. What was measured on test videos is ``test/<key>``, other results are ``final/<key>``.
+
+    Args:
+        root: The project's folder.
+        spec: The run.
+    """
+
+    def __init__(self, root: Path | str, spec: PretrainSpec | FinetuneSpec) -> None:
+        self._root, self._spec = Path(root), spec
+        self._folder = self._root / spec.folder
+        self._run_id: str | None = None
+        self._held: set[int] = set()  # epochs
+
+    def update(self) -> None:
+        """Log what the run's folder holds and MLflow does not; end the run when the folder is finished.
+
+        A run in MLflow whose epochs are the first ones of this folder goes on. One that holds others, or
+        another result, is of an earlier job, and a new one replaces it.
+
+        Raises:
+            UserError: a file of the folder cannot be read.
+        """
+        files = labels.read_run(self._folder)
+        attempt(self._root, lambda client: self._update(client, files))
+
+    def fail(self) -> None:
+        """Mark the run as failed, if it was begun."""
+        run_id = self._run_id
+        if run_id:
+            attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
+
+    def _update(self, client: "MlflowClient", files: RunFiles) -> None:
+        run_id = self._run_id = self._run_id or self._open(client, files)
+        new = [line for line in files.epochs if line["epoch"] not in self._held]
+        for first in range(0, len(new), EPOCHS_AT_ONCE):
+            part = new[first : first + EPOCHS_AT_ONCE]
+            log(client, run_id, metrics=[point for line in part for point in _points(line, line["epoch"])])
+            self._held |= {line["epoch"] for line in part}
+        if any(line["epoch"] == 1 for line in new):
+            log_files(client, run_id, [self._folder / FIRST_BATCH])
+        if files.result is not None:
+            self._finish(client, run_id, files.result)
+
+    def _open(self, client: "MlflowClient", files: RunFiles) -> str:
+        """Return the id of the run to go on with, begun if there is none, with its parameters and input."""
+        spec = self._spec
+        phase = Path(spec.PARENT).name
+        params, tags, data = labels.described(spec)
+        (experiment,) = experiments(client, self._root, [phase])
+        kept = None
+        for run in runs(client, experiment, spec.digest):
+            if kept is None and self._goes_on(client, run, files):
+                kept = run
+                client.update_run(run.info.run_id, status="RUNNING")
+            else:
+                client.delete_run(run.info.run_id)
+        if kept is None:
+            commit = labels.commit_of(files.result or {"made_with": made_with(self._root)})
+            tags |= {"phase": phase, "digest": spec.digest, "name": spec.id, "commit": commit}
+            tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
+            kept = client.create_run(experiment, tags=texts(tags), run_name=spec.id)
+        missing = {key: value for key, value in params.items() if key not in kept.data.params}
+        log(client, kept.info.run_id, params=missing)
+        log_input(client, kept.info.run_id, data.name, data.digest, data.folder)
+        return kept.info.run_id
+
+    def _goes_on(self, client: "MlflowClient", run: "Run", files: RunFiles) -> bool:
+        """Return whether MLflow's run is of this folder's job; if so, note the epochs that it holds."""
+        if run.data.tags.get("content", files.content) != files.content:
+            return False
+        held = {point.step: point.value for point in client.get_metric_history(run.info.run_id, MARK)}
+        if not held.items() <= {line["epoch"]: line[MARK] for line in files.epochs}.items():
+            return False
+        self._held = set(held)
+        return True
+
+    def _finish(self, client: "MlflowClient", run_id: str, result: dict[str, Any]) -> None:
+        tested = TESTED if Path(self._spec.PARENT).name == "finetune" else set()
+        numbers = {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
+        held = client.get_run(run_id).data.metrics
+        new = {key: value for key, value in numbers.items() if key not in held}
+        commit = labels.commit_of(result)
+        tags = {key: value for key, value in result.items() if isinstance(value, str)}
+        tags |= {f"made_with.{key}": value for key, value in result.get("made_with", {}).items()}
+        tags |= {"commit": commit, "mlflow.source.git.commit": commit, "content": digest_of(result)}
+        tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(self._folder / MODEL)}
+        log(client, run_id, metrics=_points(new, result["epochs"]))
+        log_files(client, run_id, [self._folder / name for name in PICTURES])
+        log(client, run_id, tags=tags)
+        client.set_terminated(run_id)
+
+
+def study_files(folder: Path) -> list[Path]:
+    """Return the figures and tables of a study's folder, which MLflow keeps as artifacts."""
+    return sorted(path for path in folder.iterdir() if path.suffix in {".svg", ".csv", ".tex", ".md"})
+
+
+def log_study(
+    root: Path | str, spec: StudySpec, metrics: dict[str, dict[str, dict]], artifacts: Iterable[Path]
+) -> list[str]:
+    """Log a study as one run per variant in ``study/<name>``, and tag its runs ``study.<name>``.
+
+    A variant that MLflow holds as it is stays. One that changed replaces that of an earlier report. Only what
+    the study varies becomes parameters, so that the compare view shows nothing else. The tag of a run is the
+    labels of the variants that it is part of.
+
+    Args:
+        root: The project's folder.
+        spec: The study.
+        metrics: Variant label -> benchmark -> ``{"top1", "top1_std", "top5", "n", ...}``, as in
+            ``metrics.json``.
+        artifacts: Figures and tables, attached to each variant's run.
+
+    Returns:
+        Labels of the variants that were logged; none where MLflow cannot be used.
+    """
+    root = Path(root)
+    files = list(artifacts)
+    hashes = {path.name: sha256(path) for path in files}
+
+    def write(client: "MlflowClient") -> list[str]:
+        (experiment,) = experiments(client, root, [f"study/{spec.study}"])
+        logged = []
+        for variant in spec.variants:
+            tags = labels.variant_tags(root, spec, variant)
+            numbers = {
+                f"{benchmark}/{NAMES.get(key, key)}": value
+                for benchmark, scores in metrics.get(variant.label, {}).items()
+                for key, value in scores.items()
+            }
+            tags["content"] = digest_of([tags, variant.values, numbers, hashes])
+            earlier = runs(client, experiment, tags["digest"])
+            if any(
+                run.info.status == "FINISHED" and run.data.tags.get("content") == tags["content"]
+                for run in earlier
+            ):
+                continue
+            for run in earlier:
+                client.delete_run(run.info.run_id)
+            run_id = client.create_run(experiment, tags=texts(tags), run_name=variant.label).info.run_id
+            log(client, run_id, params=variant.values, metrics=_points(numbers, 0))
+            log_files(client, run_id, files)
+            client.set_terminated(run_id)
+            logged.append(variant.label)
+        _tag_runs(client, root, spec)
+        return logged
+
+    return attempt(root, write) or []
+
+
+def _points(values: dict[str, Any], step: int) -> list[tuple[str, float, int]]:
+    """Return the numbers among values as (key, value, step)."""
+    return [
+        (key, value, step)
+        for key, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and key not in NOT_CURVES
+    ]
+
+
+def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
+    """Tag the runs of a study with the labels of its variants, since several studies share a run."""
+    variants: dict[str, dict[str, list[str]]] = {phase: {} for phase in PHASES}
+    for variant in spec.variants:
+        for run_id in dict.fromkeys(variant.pretrains.values()):
+            variants["pretrain"].setdefault(run_id, []).append(variant.label)
+        for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
+            variants["finetune"].setdefault(run_id, []).append(variant.label)
+    key = f"study.{spec.study}"
+    for phase, experiment in zip(PHASES, experiments(client, root, PHASES), strict=True):
+        if not variants[phase]:
+            continue
+        for run in runs(client, experiment):
+            tag = ", ".join(variants[phase].get(run.data.tags.get("name", ""), []))
+            if tag and run.data.tags.get(key) != tag:
+                log(client, run.info.run_id, tags={key: tag})
