@@ -243,12 +243,16 @@ def overview(options: argparse.Namespace) -> None:
 
 
 def _write_overview(root: Path, params_file: Path | str) -> Path:
-    from kinefract import params, plan
-    from kinefract.report.overview import write_overview
+    """Write the page of all studies, and lead the links to the pages that there are."""
+    from kinefract import params, plan, report
+    from kinefract.report.overview import PAGE, write_overview
 
     page = root / OVERVIEW
-    studies = plan.resolve(params.load(params_file)).studies.values()
-    write_overview(root, {study.study: study for study in studies}, page)
+    studies = {study.study: study for study in plan.resolve(params.load(params_file)).studies.values()}
+    for name, study in studies.items():
+        if (root / study.folder / PAGE).exists():
+            report.point(root, name, study.folder)
+    write_overview(root, studies, page)
     return page
 
 
@@ -271,9 +275,20 @@ def sync(options: argparse.Namespace) -> None:
 def table(options: argparse.Namespace) -> None:
     from kinefract import report
 
-    folder = Path(options.study)
-    folder = folder if folder.is_dir() else Path("results/studies") / options.study
+    folder = _study_folder(options.study)
     if options.against is None:
         print(report.text_table(folder))
     else:
         print(report.against_table(folder, options.against))
+
+
+def _study_folder(text: str) -> Path:
+    """Return the folder of a study: the path itself, or that of the study as the configuration has it now."""
+    from kinefract import params, plan
+    from kinefract.specs import StudySpec
+
+    if Path(text).is_dir():
+        return Path(text)
+    if Path(PARAMS_FILE).exists() and text in (read := params.load()).studies:
+        return Path(plan.resolve(read).study(text).folder)
+    return Path(StudySpec.PARENT, text)
