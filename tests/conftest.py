@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kinefract import config_files
+from kinefract.params import SECTIONS
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 TINY = {
@@ -71,6 +74,14 @@ def tiny() -> dict:
 def tiny_params() -> dict:
     """Return the same for fixtures that last a whole session; not to be changed."""
     return copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def own_settings() -> dict:
+    """Return the project's own configuration as the content of one file; free to be changed."""
+    files = config_files.find(Path(__file__).parents[1] / "params.yaml")
+    whole = config_files.joined(config_files.read(files), list(SECTIONS))
+    return {"run": whole.run, **whole.sections}
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_each_network_that_comes_with_it_loads_and_has_a_card(name):
 
 def test_the_cards_number_comes_out_again(shared, tmp_path):
     """The linear probe of the card's first seed, on the real clips; on another CPU two of them may differ."""
-    planned = plan.resolve(params.load(ROOT / "params.yaml"))
+    planned = plan.resolve(params.load(ROOT / "tests/params_0.1.yaml"))
     label = f"{COMES_WITH_IT}, linear probe"
     variant = next(each for each in planned.study("evidence_released").variants if each.label == label)
     spec = planned.finetunes[next(iter(variant.runs.values()))[1]]

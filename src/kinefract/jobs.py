@@ -220,12 +220,16 @@ def overview(options: argparse.Namespace) -> None:
 
 
 def _write_overview(root: Path, params_file: Path | str) -> Path:
-    from kinefract import params, plan
-    from kinefract.report.overview import write_overview
+    """Write the page of all studies, and lead the links to the pages that there are."""
+    from kinefract import params, plan, report
+    from kinefract.report.overview import PAGE, write_overview
 
     page = root / OVERVIEW
-    studies = plan.resolve(params.load(params_file)).studies.values()
-    write_overview(root, {study.study: study for study in studies}, page)
+    studies = {study.study: study for study in plan.resolve(params.load(params_file)).studies.values()}
+    for name, study in studies.items():
+        if (root / study.folder / PAGE).exists():
+            report.point(root, name, study.folder)
+    write_overview(root, studies, page)
     return page
 
 

@@ -1,17 +1,17 @@
-"""params.yaml: every parameter, once. Reading it, checking it whole, and naming each problem in a line."""
+"""The configuration: every parameter, once. It is read and checked whole; each problem is a line."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing it fills the registry, as above)
-from kinefract import released
+from kinefract import config_files, released
 from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe
+from kinefract.config_files import PARAMS_FILE, RUN, Configuration
 from kinefract.errors import UserError
 from kinefract.recipes import FinetuneRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, merged, not_one_of, problem_lines
@@ -19,12 +19,12 @@ from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 DIFFERENCES = {"vary", "variants"}
-MERGE = "tag:yaml.org,2002:merge"  # of `<<`, of which YAML takes all
 COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
 # Of the workflow, whose rules for studies have the names of the studies.
 RULES = (
     *("all", "datasets", "pretrain", "finetune", "report", "small"),
-    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "pool_folds", "study"),
+    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "pool_folds"),
+    *("study", "links"),
 )
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -104,7 +104,11 @@ class Study(Section):
 
 @dataclass(frozen=True)
 class Params:
-    """The whole of params.yaml, each section by name."""
+    """The whole configuration, each section by name.
+
+    Attributes:
+        files: Section and name, as ``"studies.quickstart"`` -> the file that holds it.
+    """
 
     run: list[str]
     datasets: dict[str, DatasetRecipe]
@@ -113,6 +117,7 @@ class Params:
     finetuning: dict[str, NamedFinetuning]
     benchmarks: dict[str, BenchmarkRecipe]
     studies: dict[str, Study]
+    files: dict[str, str]
 
 
 SECTIONS = {
@@ -125,90 +130,73 @@ SECTIONS = {
 }
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe, and strict about a key that stands twice, of which YAML would take the last without a word."""
+def load(
+    path: Path | str = PARAMS_FILE, folder: Path | str | None = None, run: list[str] | None = None
+) -> Params:
+    """Read and check a configuration.
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: dict[tuple[str, str], yaml.Node] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.tag == MERGE:
-                continue
-            if (first := seen.setdefault((key.tag, key.value), key)) is not key:
-                lines = f"{first.start_mark.line + 1} and {key.start_mark.line + 1}"
-                raise UserError(f"{key.value}: the key stands twice, in lines {lines}; make them one")
-        return node
-
-
-def load(path: Path | str = "params.yaml") -> Params:
-    """Read and check a params file.
+    Args:
+        path: A ``params.yaml``; the files of the folder ``config`` beside it belong to it.
+        folder: A folder whose files are read as well, as of ``config_files.find``.
+        run: Studies in place of those that stand under ``run``.
 
     Raises:
-        UserError: as of ``read`` and ``parse``.
+        UserError: A file is missing or no YAML, a key stands twice, or a setting is wrong; the message has a
+            line for each: the file, the key, the value and what is allowed.
     """
-    return parse(read(path), str(path))
+    whole = config_files.joined(config_files.read(config_files.find(path, folder)), list(SECTIONS))
+    if run is not None:
+        whole.run, whole.files[RUN] = run, "--config"
+    return _checked(whole)
 
 
-def read(path: Path | str = "params.yaml") -> Any:
-    """Return the content of a params file, unchecked.
+def parse(data: Any, source: str = PARAMS_FILE) -> Params:
+    """Check the content of a single file that holds a whole configuration.
 
     Raises:
-        UserError: the file is missing or no YAML, or a key stands twice in one mapping.
+        UserError: A setting is wrong, as of ``load``.
     """
-    try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run this from the project's folder") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    return _checked(config_files.joined({source: data}, list(SECTIONS)))
 
 
-def parse(data: Any, source: str = "params.yaml") -> Params:
-    """Check the content of a params file.
-
-    Raises:
-        UserError: one line per problem: the key's path, the value and what is allowed.
-    """
-    if not isinstance(data, dict):
-        raise UserError(f"{source}: holds no settings")
-    problems = [
-        f"{key}: unknown key, {not_one_of(str(key), ['run', *SECTIONS])}"
-        for key in data
-        if key not in ("run", *SECTIONS)
-    ]
+def _checked(whole: Configuration) -> Params:
+    problems = whole.problems
     sections: dict[str, dict[str, Any]] = {}
     for section, read in SECTIONS.items():
         sections[section] = {}
-        recipes = data.get(section)
-        if not isinstance(recipes, dict):
-            problems.append(f"{section}: {'missing' if section not in data else 'not a mapping of names'}")
-            continue
-        recipes = {name: _inherited(recipes, name, section, problems) for name in recipes}
-        for name, recipe in recipes.items():
-            at = f"{section}.{name}"
-            if not (isinstance(name, str) and _is_name(name)):
-                problems.append(f"{at}: a name is lower-case letters, digits and _, a letter first")
+        found = whole.sections[section]
+        for name in found:
+            at, wrong = f"{section}.{name}", []
+            if not (isinstance(name, str) and re.match(NAME_PATTERN, name)):
+                wrong.append(f"{at}: a name is lower-case letters, digits and _, a letter first")
             try:
-                sections[section][name] = read(recipe)
+                sections[section][name] = read(_inherited(found, name, section, wrong))
             except ValidationError as error:
-                problems += problem_lines(error, at, vary=section in COMPARED)
+                wrong += problem_lines(error, at, vary=section in COMPARED)
             except ValueError as error:
-                problems.append(f"{at}: {error}")
-    run = data.get("run", [])
+                wrong.append(f"{at}: {error}")
+            problems += [f"{whole.files[at]}: {line}" for line in wrong]
+    run = whole.run
     if not (isinstance(run, list) and run):
-        problems.append(f"run: wants a list of study names, got {run!r}")
+        problems.append(whole.line(RUN, f"wants a list of study names, got {run!r}"))
         run = []
-    problems += _name_problems(run, data, sections)
-    if problems:
-        raise UserError(
-            f"{source}: {len(problems)} problem{'s' * (len(problems) > 1)}\n"
-            + "\n".join(f"  {problem}" for problem in problems)
-        )
+    problems += _name_problems(run, whole, sections)
+    refuse(problems)
     ours = {name: NamedWeights(**dict(released.recipe(name))) for name in released.names()}
     sections["weights"] = ours | sections["weights"]
-    return Params(run=run, **sections)
+    return Params(run=run, files=whole.files, **sections)
+
+
+def refuse(problems: list[str]) -> None:
+    """Refuse a configuration with problems.
+
+    Raises:
+        UserError: There are any; the message counts and lists them.
+    """
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        raise UserError(f"the configuration has {count}{lines}")
 
 
 def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> Any:
@@ -231,12 +219,9 @@ def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> A
     return recipe
 
 
-def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -> list[str]:
+def _name_problems(run: list, whole: Configuration, sections: dict[str, dict[str, Any]]) -> list[str]:
     """Return a line for each name that refers to nothing. Names whose recipe is broken are not missing."""
-    known = {
-        section: list(data[section]) if isinstance(data.get(section), dict) else [] for section in SECTIONS
-    }
-    references = [(f"run[{place}]", study, "studies") for place, study in enumerate(run)]
+    references = [(f"{RUN}[{place}]", study, "studies") for place, study in enumerate(run)]
     for name, recipe in sections["pretraining"].items():
         references.append((f"pretraining.{name}.dataset", recipe.dataset, "datasets"))
     for name, weights in sections["weights"].items():
@@ -249,23 +234,18 @@ def _name_problems(run: list, data: dict, sections: dict[str, dict[str, Any]]) -
             (f"studies.{name}.benchmarks", benchmark, "benchmarks") for benchmark in study.benchmarks
         ]
     problems = [
-        f"{at}: {not_one_of(name, known[section])}"
+        whole.line(at, not_one_of(name, known) if known else f"{name!r}, but `{section}:` has no names")
         for at, name, section in references
-        if name not in known[section]
+        if name not in (known := list(whole.sections[section]))
     ]
     problems += [
-        f"weights.{name}: a pre-training is called that too, choose another"
+        whole.line(f"weights.{name}", "a pre-training is called that too, choose another")
         for name in sections["weights"]
-        if name in known["pretraining"]
+        if name in whole.sections["pretraining"]
     ]
     problems += [
-        f"studies.{name}: the name of a rule of the workflow, choose another"
+        whole.line(f"studies.{name}", "the name of a rule of the workflow, choose another")
         for name in RULES
         if name in sections["studies"]
     ]
     return problems
-
-
-def _is_name(text: str) -> bool:
-
-    return re.match(NAME_PATTERN, text) is not None

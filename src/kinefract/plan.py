@@ -1,4 +1,4 @@
-"""From studies to specs: every dataset, benchmark and run that the studies of params.yaml need."""
+"""From studies to specs: every dataset, benchmark and run that the studies of a configuration need."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kinefract.errors import UserError
-from kinefract.params import Params, Study
+from kinefract.params import Params, Study, refuse
 from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, not_one_of, problem_lines
 from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
@@ -59,7 +58,7 @@ class Plan:
         """Return the spec with this id.
 
         Raises:
-            KeyError: params.yaml makes no such thing.
+            KeyError: no study makes such a thing.
         """
         for shelf in (self.datasets, self.benchmarks, self.pretrains, self.finetunes, self.studies):
             if spec_id in shelf:
@@ -67,13 +66,13 @@ class Plan:
         raise KeyError(spec_id)
 
     def study(self, name: str) -> StudySpec:
-        """Return the spec of a study by the name it has in params.yaml."""
+        """Return the spec of a study by its name under ``studies``."""
         return next(spec for spec in self.studies.values() if spec.study == name)
 
     def stored(self, study: StudySpec) -> list[str]:
         """Return the ids of a study's datasets that must lie on disk for one of its runs."""
-        runs = {run for variant in study.variants for run in variant.pretrains.values()}
-        wanted = {spec.dataset.id for spec in map(self.pretrains.get, runs) if spec.recipe.stored}
+        runs = (self.pretrains[run] for run in study.pretrains)
+        wanted = {spec.dataset.id for spec in runs if spec.recipe.stored}
         return [dataset for dataset in study.datasets if dataset in wanted]
 
 
@@ -87,17 +86,12 @@ def resolve(params: Params) -> Plan:
     for name, study in params.studies.items():
         try:
             _resolve_study(params, name, study, plan)
-        except ValidationError as error:
-            problems += problem_lines(error, f"studies.{name}.{_way(study)}")
         except ValueError as error:
-            problems.append(f"studies.{name}.{_way(study)}: {error}")
-    if problems:
-        raise UserError("params.yaml: " + "\n  ".join([f"{len(problems)} problem(s)", *problems]))
+            at = f"studies.{name}.{'variants' if study.variants else 'vary'}"
+            lines = problem_lines(error, at) if isinstance(error, ValidationError) else [f"{at}: {error}"]
+            problems += [f"{params.files[f'studies.{name}']}: {line}" for line in lines]
+    refuse(problems)
     return plan
-
-
-def _way(study: Study) -> str:
-    return "variants" if study.variants else "vary"
 
 
 def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:

@@ -7,11 +7,11 @@ result its meaning. So a folder's name says what made what lies in it, and nothi
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
+from kinefract import strict_yaml
 from kinefract.benchmarks.recipes import AnyBenchmark
 from kinefract.errors import UserError
 from kinefract.files import write_text
@@ -64,8 +64,7 @@ class Spec(Section):
 
     def to_yaml(self) -> str:
         """Return the text of ``spec.yaml``: the folder's name, then everything that made it."""
-        body = {"id": self.id, **self.model_dump(mode="json")}
-        return yaml.dump(body, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
+        return strict_yaml.dump({"id": self.id, **self.model_dump(mode="json")})
 
     def write(self, root: Path) -> Path:
         """Write ``spec.yaml`` into the spec's folder below ``root`` and return the file's path."""
@@ -83,11 +82,9 @@ class Spec(Section):
         """
         path = Path(path)
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = strict_yaml.read(path)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"{path}: cannot be read as a spec: {error}") from error
         if not isinstance(data, dict) or "id" not in data:
             raise UserError(f"{path}: not a spec (a mapping that begins with its id)")
         stated = data.pop("id")
@@ -100,8 +97,8 @@ class Spec(Section):
             ) from error
         if stated != spec.id:
             raise UserError(
-                f"{path}: its id is {stated}, but its settings make {spec.id}; change params.yaml rather "
-                f"than a spec, or put the changed spec into {spec.folder}/ under that id"
+                f"{path}: its id is {stated}, but its settings make {spec.id}; change the configuration "
+                f"rather than a spec, or put the changed spec into {spec.folder}/ under that id"
             )
         return spec
 
@@ -235,3 +232,14 @@ class StudySpec(Spec):
     @property
     def name(self) -> str:
         return self.study
+
+    @property
+    def pretrains(self) -> list[str]:
+        """The ids of its pre-training runs, each once, in the order of the variants."""
+        return list(dict.fromkeys(run for variant in self.variants for run in variant.pretrains.values()))
+
+    @property
+    def runs(self) -> list[str]:
+        """The ids of its fine-tuning runs, in the order of variants, benchmarks and seeds."""
+        by_benchmark = (runs for variant in self.variants for runs in variant.runs.values())
+        return [run for runs in by_benchmark for run in runs.values()]

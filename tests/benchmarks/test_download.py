@@ -326,9 +326,9 @@ def test_the_page_of_a_benchmark_says_what_the_table_says(kind):
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
-def test_the_settings_of_a_page_are_accepted(page):
-    """What a page says to write into params.yaml can be added to it."""
-    settings = yaml.safe_load((PAGES.parents[1] / "params.yaml").read_text(encoding="utf-8"))
+def test_the_settings_of_a_page_are_accepted(page, own_settings):
+    """What a page says to write can be added to the configuration."""
+    settings = own_settings
     blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:

@@ -10,7 +10,7 @@ from kinefract.report import compare, cost, results
 from kinefract.report.results import Cell, Row, Run, baseline_heading, baseline_name, baseline_of, baselines
 from kinefract.report.statistics import holm
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = Path(__file__).parents[1] / "params_0.1.yaml"
 PRETRAIN = {1: Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])}
 
 

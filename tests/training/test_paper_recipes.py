@@ -1,4 +1,4 @@
-"""The recipes in params.yaml that are the paper's train as the method says (section 5)."""
+"""The recipes that are the paper's train as the method says (section 5)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from kinefract.training.train import rate_at
 
 @pytest.fixture(scope="module")
 def planned():
-    return plan.resolve(params.load(Path(__file__).parents[2] / "params.yaml"))
+    return plan.resolve(params.load(Path(__file__).parents[1] / "params_0.1.yaml"))
 
 
 def test_x3d_has_its_own_dropout(planned):

@@ -15,7 +15,10 @@ import yaml
 from kinefract import params, plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PROJECT_FILES = ("Snakefile", "workflow", "profiles", "dvc.yaml", ".dvc", ".gitignore")
+PROJECT_FILES = (
+    *("Snakefile", "workflow", "profiles", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore"),
+    "config/README.md",
+)
 PROGRAMS = Path(sys.executable).parent
 PATIENCE = 240  # seconds until a process is taken to hang
 NOTHING = "Nothing to be done"
@@ -71,7 +74,7 @@ def refused(folder: Path, *command: str, env: dict[str, str] | None = None, **op
     """Run a command that must end with exit code 1 and one error for people; return what it printed."""
     text = run(folder, *command, code=1, env=env, **options).stdout
     assert "Traceback" not in text
-    assert text.count("error:") == 1, text
+    assert text.count("WorkflowError" if command[0] == "snakemake" else "error:") == 1, text
     return text
 
 
@@ -119,6 +122,7 @@ def new_project(folder: Path, content: dict) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in PROJECT_FILES:
         source = REPOSITORY / name
+        (folder / name).parent.mkdir(exist_ok=True)
         if source.is_symlink():
             (folder / name).symlink_to(source.readlink())
         elif source.is_dir():
@@ -130,8 +134,10 @@ def new_project(folder: Path, content: dict) -> Path:
     return folder
 
 
-def write(project: Path, content: dict) -> None:
-    (project / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+def write(project: Path, content: dict, name: str = "params.yaml") -> None:
+    path = project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def edit(project: Path, section: str, name: str, key: str, value: object) -> str:

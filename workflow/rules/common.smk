@@ -1,30 +1,30 @@
-# Looking specs up. Nothing here decides what is made: that is params.yaml, resolved by kinefract.plan.
+# Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.plan.
+import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
-from kinefract import params, plan
+from kinefract import config_files, params, plan
 from kinefract.errors import UserError
-from kinefract.report import point
-from kinefract.specs import PretrainSpec
+from kinefract.specs import PretrainSpec, StudySpec
 from kinefract.video import require_ffmpeg
+from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 try:
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         require_ffmpeg()
-    for path in workflow.configfiles:
-        params.read(path)  # which refuses keys that stand twice; `config` has lost them
-    PARAMS = params.parse(dict(config))
+    # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.
+    if workflow.configfiles:
+        raise UserError("--configfile: name a folder in place of files, --config config_dir=<folder>")
+    if unknown := [key for key in config if key not in ("run", "config_dir")]:
+        raise UserError(f"--config {unknown[0]}: run and config_dir are set here, all else in files")
+    if "config_dir" in config:
+        os.environ[config_files.CONFIG_DIR] = str(config["config_dir"])  # of jobs, too
+    PARAMS = params.load(run=config.get("run"))
     PLAN = plan.resolve(PARAMS)
-    # The link results/studies/<study> leads to the page of params.yaml as it is now. Set here, since no hook runs
-    # when an edit is taken back and nothing has to be made.
-    for study in PLAN.studies.values():
-        if Path(study.folder, "index.html").exists():
-            point(Path.cwd(), study.study, study.folder)
 except UserError as error:
-    sys.exit(f"error: {error}")
+    raise WorkflowError(str(error))
 
 RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
 POOLED = re.compile(r"-folds-[0-9a-f]{12}$")
@@ -41,8 +41,9 @@ def spec_of(wildcards):
     try:
         return PLAN.find(wildcards.id)
     except KeyError:
-        sys.exit(
-            f"error: {wildcards.id}: params.yaml as it is now makes no such thing; `snakemake -n` lists what it does"
+        raise WorkflowError(
+            f"{wildcards.id}: the configuration as it is now makes no such thing; "
+            "`snakemake -n` lists what it does"
         )
 
 
@@ -54,11 +55,8 @@ def shard_files(wildcards, suffix):
 
 def run_files(study, phase, name):
     """Return one file of every run of a phase that a study needs."""
-    if phase == "pretrain":
-        ids = {run for variant in study.variants for run in variant.pretrains.values()}
-    else:
-        ids = {run for variant in study.variants for runs in variant.runs.values() for run in runs.values()}
-    return [f"results/{phase}/{run}/{name}" for run in sorted(ids)]
+    ids = study.pretrains if phase == "pretrain" else study.runs
+    return [f"results/{phase}/{run}/{name}" for run in sorted(set(ids))]
 
 
 def finished(study, phase):
@@ -75,6 +73,20 @@ def folds_of(wildcards):
 
 def study_page(name):
     return f"{PLAN.study(name).folder}/index.html"
+
+
+def study_pages(names):
+    """Return the pages of studies, and with them the links to pages that are there, if one leads elsewhere."""
+    pages = [study_page(name) for name in names]
+    made = [name for name, page in zip(names, pages) if Path(page).exists()]
+    right = all(
+        os.path.realpath(study_link(name)) == os.path.realpath(PLAN.study(name).folder) for name in made
+    )
+    return pages if right else [*pages, *rules.links.output]
+
+
+def study_link(name):
+    return f"{StudySpec.PARENT}/{name}"
 
 
 def stored_clips(wildcards):

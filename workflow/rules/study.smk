@@ -53,10 +53,24 @@ rule study:
         "kinefract study {input.spec:q} 2>&1 | tee {log:q}"
 
 
+# The job of a study makes the link results/studies/<study> to its page. This one does where the page is there already:
+# after an edit was taken back, and in a clone.
+rule links:
+    output:
+        temp("results/links"),
+    log:
+        "results/logs/links.log",
+    localrule: True
+    conda:
+        "../envs/ffmpeg.yaml"
+    shell:
+        "kinefract overview > {log:q} 2>&1 && touch {output:q}"
+
+
 for name in PARAMS.studies:
 
     rule:
         name:
             name
         input:
-            study_page(name),
+            study_pages([name]),

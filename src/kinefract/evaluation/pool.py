@@ -1,7 +1,7 @@
 """One result of several folds: each video's prediction comes from the fold that held it out.
 
 What lies in the folder of such a run is what any fine-tuning leaves, but for weights: predictions and figures
-over all videos, and curves that are means over the folds. In MLflow each fold is a run, and the whole is none.
+over all videos, and curves that are means over the folds. In MLflow each fold is a run; the whole is none.
 """
 
 import csv

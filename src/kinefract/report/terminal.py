@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinefract import params
+from kinefract import params, plan
 from kinefract.errors import UserError
 from kinefract.locate import PARAMS_FILE
 from kinefract.report import compare, results
@@ -20,18 +20,23 @@ def folder_of(study: str) -> Path:
     """Return the folder of a study of this project.
 
     Args:
-        study: The folder, or the study's name in ``params.yaml``.
+        study: The folder, or the study's name in the configuration, whose folder is that of the study as it
+            is configured now.
 
     Raises:
         UserError: no study is called so, or it is not made yet.
     """
+    if Path(study).is_dir():
+        return Path(study)
     folder = Path(StudySpec.PARENT) / study
-    found = next((place for place in (Path(study), folder) if place.is_dir()), None)
-    if found is None and Path(PARAMS_FILE).exists() and study not in (known := params.load().studies):
-        raise UserError(f"{not_one_of(study, known)} (studies of {PARAMS_FILE})")
-    if found is None:
+    if Path(PARAMS_FILE).exists():
+        read = params.load()
+        if study not in read.studies:
+            raise UserError(f"{not_one_of(study, read.studies)} (studies of the configuration)")
+        folder = Path(plan.resolve(read).study(study).folder)
+    if not folder.is_dir():
         raise UserError(_not_made(folder))
-    return found
+    return folder
 
 
 def text_table(folder: Path | str) -> str:
