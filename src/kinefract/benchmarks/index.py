@@ -19,7 +19,6 @@ from kinefract.errors import UserError
 from kinefract.files import write_json, write_text, written_whole
 from kinefract.progress import say
 from kinefract.schema import digest_of
-from kinefract.viewing.videos import write_sheet
 
 INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
 
@@ -37,6 +36,8 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
             one message) or a class has no videos on one side, unless the recipe goes on without; or there
             are no videos at all.
     """
+    from kinefract.viewing.videos import write_sheet  # Pillow, which reading an index need not wait for
+
     video.require_ffmpeg()
     root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
