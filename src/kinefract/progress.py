@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -30,7 +30,7 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
         total: Number of items, where ``items`` has no length.
         unit: What one item is, in the plural.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
         yield from tqdm(items, desc=what, total=total, unit=f" {unit}", leave=False)

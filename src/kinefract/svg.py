@@ -8,16 +8,20 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 # Pages turn these into its own light or dark colours.
 INK, MUTED, GRID, PAPER = "#1c2230", "#646c7b", "#d9dde5", "#ffffff"
 SCRATCH = "#7f8896"
 SERIES = ("#2f7de1", "#d9730d", "#1f9d6b", "#a05ad6", "#d6455d", "#128fa1", "#9a7b1c", "#c2529b")
 
-STYLE = {
+STYLE: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kinefract",
     "text.parse_math": False,

@@ -173,7 +173,7 @@ def test_entries_are_files_with_labels(tmp_path):
 
 
 def test_a_mirror_changes_labels():
-    assert not MotionsRecipe.mirror_keeps_label
+    assert not MotionsRecipe().mirror_keeps_label
 
 
 @pytest.mark.parametrize(

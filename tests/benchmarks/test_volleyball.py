@@ -68,7 +68,7 @@ def test_classes_are_eight_with_mixed_separators_in_a_fixed_order(top, tmp_path)
 
 
 def test_a_mirror_does_not_keep_the_label():
-    assert VolleyballRecipe.mirror_keeps_label is False
+    assert VolleyballRecipe().mirror_keeps_label is False
 
 
 def test_the_index_is_built_from_folders_of_pictures(top, tmp_path):

@@ -75,7 +75,7 @@ def random_resized_crop(
     resizing: str = "bicubic",
 ) -> torch.Tensor:
     """Crop all frames to one random box and resize it: uint8 (T, H, W[, C]) to (T, C, size, size)."""
-    top, left, height, width = random_box(*frames.shape[1:3], area, aspect, rng)
+    top, left, height, width = random_box(frames.shape[1], frames.shape[2], area, aspect, rng)
     return resize(frames[:, top : top + height, left : left + width], size, size, resizing)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from kinefract.schema import Section, merged
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, IntRange, within
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Often = Annotated[float, Field(ge=0, le=1, description="probability that a clip gets it")]
@@ -30,7 +30,9 @@ class Group(Section):
     """The clip twice in one frame, after the curriculum."""
 
     p: Often = 0.15
-    scale: span(float, 0.05, 1) = Field(default=(0.2, 0.7), description="size of both, of the frame")
+    scale: Annotated[FloatRange, within(0.05, 1)] = Field(
+        default=(0.2, 0.7), description="size of both, of the frame"
+    )
     turn: float = Field(
         default=60.0, ge=0, le=180, description="degrees that the second is turned by, at most"
     )
@@ -55,7 +57,9 @@ class Background(Section):
 
     p: Often = 1.0
     static: Probability = Field(default=0.8, description="two still frames rather than a moving clip")
-    area: span(float, 0.05, 1) = Field(default=(0.6, 1.0), description="share of them that is shown")
+    area: Annotated[FloatRange, within(0.05, 1)] = Field(
+        default=(0.6, 1.0), description="share of them that is shown"
+    )
     moved: Probability = Field(default=0.3, description="probability that a still one is on a path")
     window: float = Field(
         default=0.25, gt=0, le=1, description="most frames a moving one wanders over, of all"
@@ -66,9 +70,11 @@ class Mixing(Section):
     """How clip and background become one picture."""
 
     soft: Probability = Field(default=0.95, description="a weighted mean rather than the greater of both")
-    alpha: span(float, 0, 1) = Field(default=(0.25, 0.55), description="weight of the background")
+    alpha: Annotated[FloatRange, within(0, 1)] = Field(
+        default=(0.25, 0.55), description="weight of the background"
+    )
     gamma: float = Field(default=0.75, gt=0, le=4, description="power of both before the mean")
-    power: span(float, 0.1, 4) = Field(default=(0.6, 1.0), description="power of the mean")
+    power: Annotated[FloatRange, within(0.1, 4)] = Field(default=(0.6, 1.0), description="power of the mean")
 
 
 class Perspective(Section):
@@ -94,8 +100,10 @@ class Shake(Section):
     """A camera held in the hand."""
 
     p: Often = 0.3
-    waves: span(int, 1, 20) = Field(default=(2, 5), description="how many sines make the shake, on each axis")
-    frequency: span(float, 0, 4) = Field(default=(0.1, 1.2), description="cycles per frame")
+    waves: Annotated[IntRange, within(1, 20)] = Field(
+        default=(2, 5), description="how many sines make the shake, on each axis"
+    )
+    frequency: Annotated[FloatRange, within(0, 4)] = Field(default=(0.1, 1.2), description="cycles per frame")
     noise: float = Field(
         default=0.3, ge=0, le=10, description="beside the waves, whose weights are 1, 1/2, ..."
     )

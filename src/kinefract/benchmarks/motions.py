@@ -19,19 +19,20 @@ Files are encoded without loss by default, since a lossy encoder leaves traces o
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe, Contents, Entry
 
-CLASSES = (
-    *("right", "left", "bounce"),
-    *("down", "up", "bob"),
-    *("clockwise", "anticlockwise", "swing"),
-    *("grow", "shrink", "pulse"),
-)
+Motion = Literal[
+    "right", "left", "bounce",
+    "down", "up", "bob",
+    "clockwise", "anticlockwise", "swing",
+    "grow", "shrink", "pulse",
+]  # fmt: skip
+CLASSES: tuple[str, ...] = get_args(Motion)
 SPLITS = ("train", "test")
 
 # Outer radius in parts of the frame: below 0.5, so that a shape never overlaps its wrapped self.
@@ -43,10 +44,8 @@ PROFILE_STEPS = 512
 class MotionsRecipe(BenchmarkRecipe):
     """Settings of the made benchmark: how many clips, how large, how fast."""
 
-    mirror_keeps_label: ClassVar[bool] = False
-
     kind: Literal["motions"] = "motions"
-    classes: Annotated[tuple[Literal[CLASSES], ...], Field(strict=False, min_length=2)] | None = Field(
+    classes: Annotated[tuple[Motion, ...], Field(strict=False, min_length=2)] | None = Field(
         default=None, description="only these motions, labelled in the order above; all where not given"
     )
     train_per_class: int = Field(default=40, ge=1, le=99_999, description="training clips of each class")
@@ -86,6 +85,10 @@ class MotionsRecipe(BenchmarkRecipe):
         if not 4 <= low <= high:
             raise ValueError("period: wants [shortest, longest] with 4 <= shortest <= longest")
         return self
+
+    @property
+    def mirror_keeps_label(self) -> bool:
+        return False
 
     def contents(self, root: Path, folder: Path) -> Contents:
         """Make every clip as ``folder/videos/<split>/<class>/<index>.mp4`` and list them.
@@ -136,6 +139,7 @@ def track(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np
 
     axis, motion = divmod(class_index, 3)
     time = np.arange(recipe.frames)
+    shift: np.ndarray
     if motion == 2:
         wave = 2 * np.abs((time / period + beginning) % 1 - 0.5)  # from 0 to 1 and back, at 2 / period
         shift = speed * period / 2 * wave

@@ -52,16 +52,18 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     videos, problems = [], []
     for entry in entries:
         info = infos[entry.path]
-        end = None if isinstance(info, str) else info.frames if entry.end is None else entry.end
         if isinstance(info, str):
             problems.append(info)
-        elif not 0 <= entry.start < end <= info.frames:
+            continue
+        end = info.frames if entry.end is None else entry.end
+        if not 0 <= entry.start < end <= info.frames:
             problems.append(
                 f"{entry.path}: frames {entry.start} to {end} are wanted of a video of {info.frames}"
             )
         else:
+            frames, fps, width, height = info
             head = (Path(entry.path), entry.label, entry.class_name)
-            videos.append(Video(*head, *info, entry.start, end, entry.split))
+            videos.append(Video(*head, frames, fps, width, height, entry.start, end, entry.split))
     return videos, problems
 
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import SerializeAsAny
 
@@ -76,14 +76,16 @@ class BenchmarkRecipe(Section):
     by left and right it is False, and training does not flip clips.
     """
 
-    mirror_keeps_label: ClassVar[bool] = True
-
     kind: str
 
     @property
     def folds_to_pool(self) -> int:
         """How many folds are run in place of this benchmark as a whole; 0 where it is run as it is."""
         return 0
+
+    @property
+    def mirror_keeps_label(self) -> bool:
+        return True
 
     @property
     def tolerant(self) -> bool:

@@ -45,13 +45,15 @@ class VolleyballRecipe(ListedRecipe):
 
     TITLE: ClassVar[str] = "Volleyball"
     HOME: ClassVar[str] = "https://github.com/mostafa-saad/deep-activity-rec"
-    mirror_keeps_label: ClassVar[bool] = False
-
     kind: Literal["volleyball"] = "volleyball"
     root: str = Field(default="data/raw/volleyball", min_length=1, description="folder of the official files")
     validation: bool = Field(
         default=False, description="evaluate on the official validation videos in place of the test videos"
     )
+
+    @property
+    def mirror_keeps_label(self) -> bool:
+        return False
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -148,7 +148,7 @@ def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, ro
 def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:
     """Write a row per class: its videos, how many are right, and the class most others were taken for."""
     header = ["class", "videos", "correct", "accuracy", "most_confused_with", "count"]
-    write_rows(path, header, [row._replace(accuracy=_share(row.accuracy)) for row in rows])
+    write_rows(path, header, [[*row[:3], _share(row.accuracy), *row[4:]] for row in rows])
 
 
 def _share(value: float | None) -> str:

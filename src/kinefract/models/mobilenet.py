@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kinefract.models.base import PUBLISHED_WIDTH, round_channels
-from kinefract.models.tsm import ShiftedConv
+from kinefract.models.tsm import FrameNetwork, ShiftedConv
 
 # expansion, channels, blocks, stride of the first block
 STAGES = (
@@ -42,11 +42,12 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.residual = stride == 1 and inputs == outputs
         hidden = inputs * expansion
-        layers = []
+        layers: list[nn.Module] = []
         if expansion > 1:
-            layers += _normed(_conv(inputs, hidden))
+            widen = _conv(inputs, hidden)
+            layers += _normed(widen)
             if self.residual:
-                layers[0] = ShiftedConv(layers[0], frames)
+                layers[0] = ShiftedConv(widen, frames)
         layers += _normed(_conv(hidden, hidden, 3, stride, groups=hidden))
         self.conv = nn.Sequential(*layers, _conv(hidden, outputs), nn.BatchNorm2d(outputs))
 
@@ -54,7 +55,7 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.residual else self.conv(x)
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(FrameNetwork):
     """A MobileNetV2 without classifier: images (N, 3, H, W) to features (N, 1280)."""
 
     def __init__(self, width: int, frames: int) -> None:
@@ -67,7 +68,7 @@ class MobileNetV2(nn.Module):
         """
         super().__init__()
         inputs = round_channels(STEM * width / PUBLISHED_WIDTH)
-        layers = [nn.Sequential(*_normed(_conv(3, inputs, 3, 2)))]
+        layers: list[nn.Module] = [nn.Sequential(*_normed(_conv(3, inputs, 3, 2)))]
         for expansion, channels, blocks, stride in STAGES:
             outputs = round_channels(channels * width / PUBLISHED_WIDTH)
             for place in range(blocks):

@@ -7,6 +7,7 @@ for the ResNets, those of TSM's public code for MobileNetV2. The user brings the
 import pickle
 import re
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 
@@ -49,7 +50,7 @@ def load_published(model: Backbone, path: Path) -> bool:
 
 def _state_dict(path: Path) -> dict[str, torch.Tensor]:
     """Return a file's tensors by the names they had in the network they come from."""
-    state = weights.read(path) if path.suffix == ".safetensors" else _read_torch(path)
+    state: object = weights.read(path) if path.suffix == ".safetensors" else _read_torch(path)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
@@ -61,7 +62,7 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def _is_state_dict(state: object) -> bool:
+def _is_state_dict(state: object) -> TypeGuard[dict[str, torch.Tensor]]:
     return (
         isinstance(state, dict)
         and len(state) > 0

@@ -7,7 +7,7 @@ torchvision, so that weights trained on ImageNet fit; the shift is TSM's, "block
 import torch
 from torch import nn
 
-from kinefract.models.tsm import ShiftedConv
+from kinefract.models.tsm import FrameNetwork, ShiftedConv
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -63,10 +63,17 @@ def _downsample(inputs: int, outputs: int, stride: int) -> nn.Module:
     return nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 
 
-class ResNet(nn.Module):
+class ResNet(FrameNetwork):
     """A ResNet without classifier: images (N, 3, H, W) to features (N, 8 * width * expansion)."""
 
-    def __init__(self, block: type, depths: tuple[int, ...], width: int, frames: int) -> None:
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
+    def __init__(
+        self, block: type[BasicBlock] | type[Bottleneck], depths: tuple[int, ...], width: int, frames: int
+    ) -> None:
         """Build a ResNet.
 
         Args:

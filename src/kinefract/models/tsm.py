@@ -7,6 +7,7 @@ named as in the published checkpoints: the 2-D network is ``base_model``, a shif
 
 import torch
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from kinefract.models.base import Backbone
 from kinefract.models.dropout import SeededDropout
@@ -69,6 +70,12 @@ class ShiftedConv(nn.Module):
         return self.net(shift(x, self.frames))
 
 
+class FrameNetwork(nn.Module):
+    """A network that maps images (N, 3, H, W) to features (N, ``feature_size``)."""
+
+    feature_size: int
+
+
 class TSM(Backbone):
     """A temporal shift network: frame features, a classifier per frame, logits averaged over the clip.
 
@@ -78,11 +85,11 @@ class TSM(Backbone):
 
     classifier = "new_fc"
 
-    def __init__(self, base_model: nn.Module, frames: int, classes: int, dropout: float) -> None:
+    def __init__(self, base_model: FrameNetwork, frames: int, classes: int, dropout: float) -> None:
         """Put a head on a 2-D network.
 
         Args:
-            base_model: Maps images (N, 3, H, W) to features (N, F), and has F as its ``feature_size``.
+            base_model: Maps images to features of length F.
             frames: Frames of a clip, which its shifted convolutions are to know as well.
             classes: Outputs of the classifier.
             dropout: Probability of dropping a frame's feature before the classifier.
@@ -98,7 +105,7 @@ class TSM(Backbone):
         self.new_fc = nn.Linear(self.feature_size, classes)
         nn.init.normal_(self.new_fc.weight, 0, 0.001)
         nn.init.zeros_(self.new_fc.bias)
-        self.to(memory_format=torch.channels_last)
+        convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Map clips (B, T, 3, H, W), normalised, to logits (B, classes).

@@ -1,7 +1,8 @@
 """Weights as safetensors: saving a model, and starting another from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -12,6 +13,8 @@ from torch import nn
 from kinefract.errors import UserError
 from kinefract.files import written_whole
 from kinefract.models.base import Backbone
+
+T = TypeVar("T")
 
 
 def save(model: nn.Module, path: Path, spec_id: str) -> None:
@@ -90,7 +93,7 @@ def parameters(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
-def seeded(seed: int, build, *arguments) -> nn.Module:
+def seeded(seed: int, build: Callable[..., T], *arguments: Any) -> T:
     """Call ``build(*arguments)`` with torch's generator at ``seed``, and leave the generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

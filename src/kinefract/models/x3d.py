@@ -7,6 +7,7 @@ stem have each other's names: ``conv_t`` is the spatial one and comes first.
 
 import math
 from collections import OrderedDict
+from typing import cast
 
 import torch
 from torch import nn
@@ -123,7 +124,7 @@ class X3D(Backbone):
         """
         super().__init__()
         inputs = round_channels(STEM * width / PUBLISHED_WIDTH)
-        blocks = [
+        blocks: list[nn.Module] = [
             _named(
                 conv=_named(
                     conv_t=nn.Conv3d(3, inputs, (1, 3, 3), (1, 2, 2), padding=(0, 1, 1), bias=False),
@@ -149,7 +150,7 @@ class X3D(Backbone):
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Map clips (B, T, 3, H, W), normalised, to logits (B, classes)."""
-        head = self.blocks[-1]
+        head = cast("Head", self.blocks[-1])
         return head.proj(head.dropout(self.features(clips)))
 
     def features(self, clips: torch.Tensor) -> torch.Tensor:
@@ -160,7 +161,7 @@ class X3D(Backbone):
             x = x.contiguous(memory_format=torch.channels_last_3d)
         for block in self.blocks[:-1]:
             x = block(x)
-        return self.blocks[-1].pool(x)
+        return cast("Head", self.blocks[-1]).pool(x)
 
 
 def _initialise(module: nn.Module) -> None:
@@ -172,4 +173,4 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.01)
         nn.init.zeros_(module.bias)
     elif isinstance(module, ResidualBlock):
-        nn.init.zeros_(module.branch2.norm_c.weight)
+        nn.init.zeros_(module.branch2.get_parameter("norm_c.weight"))

@@ -7,8 +7,7 @@ from kinefract.objectives.recipes import ByolRecipe, MocoRecipe, SimclrRecipe
 from kinefract.schema import Section
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from kinefract.models.base import Backbone
     from kinefract.objectives.base import Objective
 
 # Name -> its settings, which stand in a recipe under the same name. Module and class are named after it.
@@ -20,7 +19,7 @@ OBJECTIVES: dict[str, type[Section] | None] = {
 }
 
 
-def build(name: str, network: "nn.Module", settings: Section | None = None) -> "Objective":
+def build(name: str, network: "Backbone", settings: Section | None = None) -> "Objective":
     """Build an objective around a network; what it adds is drawn from torch's current generator.
 
     Args:

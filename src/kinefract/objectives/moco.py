@@ -26,6 +26,10 @@ from kinefract.objectives.recipes import MocoRecipe
 class Moco(Objective):
     """Momentum contrast. The queue holds the keys of all processes, the same in each of them."""
 
+    queue: Tensor
+    queued: Tensor
+    place: Tensor
+
     def __init__(self, network: Backbone, recipe: MocoRecipe) -> None:
         super().__init__(without_classifier(network))
         self.recipe = recipe

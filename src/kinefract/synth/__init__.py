@@ -11,7 +11,7 @@
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from kinefract.synth.recipes import DatasetRecipe
@@ -45,7 +45,8 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     from kinefract.synth.families import FAMILIES
 
     try:
-        return FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
+        parsed = FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
+        return cast("DatasetRecipe", parsed)
     except ValidationError as error:
         lines = problem_lines(error)
     except ValueError as error:

@@ -130,7 +130,7 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
         reasons |= absent
         for name, value in found.items():
             values[name].append(value)
-    figures = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name, of_clips in values.items():
         figures[name] = {
             # Without the added zero, grey clips would have colours of -0.0.

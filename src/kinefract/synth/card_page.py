@@ -89,8 +89,8 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
 def text(columns: list[Column]) -> str:
     """Return the same figures as a table for the terminal; of one dataset also the differences."""
     reference = _reference(columns)
-    differing = reference is not None and sum(column.made for column in columns) == 1
-    lines = [["", *(column.name for column in columns), *([f"to {reference.name}"] if differing else [])]]
+    differing = reference if sum(column.made for column in columns) == 1 else None
+    lines = [["", *(column.name for column in columns), *([f"to {differing.name}"] if differing else [])]]
     for title, rows in groups(columns).items():
         lines.append([title])
         for row in rows:

@@ -11,10 +11,14 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from numba import config, njit
+import numba
+from numba import njit
 
 from kinefract.progress import say
+
+config: Any = numba.config  # whose attributes numba sets as it is loaded
 
 
 @cache
@@ -34,7 +38,7 @@ def kernel(function: Callable) -> Callable:
     No fast-math: the operations are those written down, in their order, so that every x86-64 machine gets the
     same bits. Division by zero gives infinity or NaN, as arrays do. Threads may run kernels side by side.
     """
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder())
     try:

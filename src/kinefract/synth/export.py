@@ -46,9 +46,9 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(COLUMNS)
         rows.writerows(zip(paths, shards.labels.tolist(), shards.frames.tolist(), strict=True))
-    for path in folder.rglob("*"):  # of an export that was killed
-        if UNFINISHED.fullmatch(path.name):
-            path.unlink()
+    for found in folder.rglob("*"):  # of an export that was killed
+        if UNFINISHED.fullmatch(found.name):
+            found.unlink()
     about = {"dataset": dataset_id, "clips": len(shards), "classes": int(shards.labels.max()) + 1}
     write_json(folder / EXPORT, about)
     return written

@@ -65,7 +65,8 @@ def measure(frames: np.ndarray) -> tuple[dict[str, float], dict[str, str]]:
     Args:
         frames: uint8 (T, H, W) or (T, H, W, 3), of the scale that ``at_scale`` makes.
     """
-    found, absent = {}, {}
+    found: dict[str, float] = {}
+    absent: dict[str, str] = {}
     for names, function in _FUNCTIONS.items():
         try:
             found |= dict(zip(names, np.atleast_1d(function(frames)).tolist(), strict=True))

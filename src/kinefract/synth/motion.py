@@ -34,6 +34,7 @@ def sample_curves(rng: np.random.Generator, frames: int, maps: int, nonlinear: b
         one, which swings around the first key frame by up to 0.6.
     """
     line = np.linspace(0.0, 1.0, frames)
+    choice: np.ndarray
     if not nonlinear or rng.random() < ALL_LINEAR:
         curves, choice = [line], np.zeros(maps, int)
     elif rng.random() < SHARED:

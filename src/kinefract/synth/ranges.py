@@ -1,26 +1,28 @@
-"""Settings that are a range, [lowest, highest], from which something is drawn uniformly."""
+"""Settings that are a range, [lowest, highest], from which something is drawn uniformly.
 
-from typing import Annotated, Any
+A field is declared as ``Annotated[FloatRange, within(0, 1)]``.
+"""
+
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+IntRange = Annotated[tuple[int, int], Field(strict=False)]
+FloatRange = Annotated[tuple[float, float], Field(strict=False)]
 
-def span(number: type, least: float, most: float) -> Any:
-    """Return the type of a setting that holds the lowest and the highest value of something drawn.
+
+def within(least: float, most: float) -> AfterValidator:
+    """Return the check that a range is ordered and within limits.
 
     Args:
-        number: ``int`` or ``float``, of both values.
         least: Smallest lowest value.
         most: Largest highest value.
-
-    Returns:
-        An annotation of a pydantic field; it refuses ranges that are not ordered or go beyond the limits.
     """
 
-    def check(values: tuple) -> tuple:
+    def check(values: tuple[float, float]) -> tuple[float, float]:
         low, high = values
         if not least <= low <= high <= most:
             raise ValueError(f"wants [lowest, highest] with {least} <= lowest <= highest <= {most}")
         return values
 
-    return Annotated[tuple[number, number], Field(strict=False), AfterValidator(check)]
+    return AfterValidator(check)

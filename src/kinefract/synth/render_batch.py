@@ -5,6 +5,7 @@ the same to the bit: what is to be repeated exactly is rendered by ``FractalReci
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -44,7 +45,9 @@ def draw_clips(
         instances = [instance(recipe, index, attempt) for index in left]
         clips = _render_by_variation(instances, recipe, device)
         fine = _worth_seeing(clips, recipe.moves)
-        done |= {index: (clip, attempt) for index, clip, good in zip(left, clips, fine, strict=True) if good}
+        for index, clip, good in zip(left, clips, fine, strict=True):
+            if good and clip is not None:
+                done[index] = clip, attempt
         left = [index for index, good in zip(left, fine, strict=True) if not good]
         if not left:
             return [done[index] for index in indices]
@@ -95,7 +98,7 @@ def render_clips(
         WINDOW_GRID,
         np.concatenate([key[-2:] for key in keys]),
         device,
-        **_game(points.chains * points.window_steps),
+        *_game(points.chains * points.window_steps),
         variation=variation,
     )
     boxes, found = _windows(seen)
@@ -108,10 +111,10 @@ def render_clips(
         size,
         np.concatenate([key[:-2] for key in keys]),
         device,
-        **game,
+        *game,
         variation=variation,
     )
-    drawn = game["chains"] * (game["steps"] - game["discard"])
+    drawn = game.chains * (game.steps - game.discard)
     clips = counts.split(lengths)
     inside = torch.stack([clip.sum(dtype=torch.int64) for clip in clips]).cpu().numpy()
     fine = found & (inside >= LEAST_INSIDE * drawn * np.array(lengths))
@@ -124,10 +127,18 @@ def render_clips(
     ]
 
 
-def _game(points: int) -> dict[str, int]:
+class Game(NamedTuple):
+    """How many chains a game has, the steps of each, and how many of them are not counted."""
+
+    chains: int
+    steps: int
+    discard: int
+
+
+def _game(points: int) -> Game:
     """Return chains and steps of a GPU that draw as many points, and those they discard."""
     chains = min(CHAINS, max(16, points // 256 // 16 * 16))
-    return {"chains": chains, "steps": -(-points // chains) + DISCARD, "discard": DISCARD}
+    return Game(chains, -(-points // chains) + DISCARD, DISCARD)
 
 
 def _padded(frames: np.ndarray, maps: list[np.ndarray]) -> np.ndarray:
@@ -144,7 +155,7 @@ def _windows(counts: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Find windows by the counts of both ends of clips: (clips, 4), and bool (clips,), which have any."""
     lit = counts > 0  # (2 * clips, grid, grid)
     boxes = _kept_boxes(lit, WINDOW_KEEP).cpu().numpy().reshape(-1, 2, 4).astype(float)
-    found = lit.flatten(1).any(1).cpu().numpy().reshape(-1, 2).all(axis=1)
+    found = np.asarray(lit.flatten(1).any(1).cpu().numpy().reshape(-1, 2).all(axis=1))
     low, high = boxes[:, :, :2].min(axis=1), boxes[:, :, 2:].max(axis=1)
     pad = WINDOW_PAD / 2 * (high - low)
     cell = 2 * WINDOW_REACH / WINDOW_GRID

@@ -54,8 +54,8 @@ def render(
     low, high = np.split(np.asarray(windows, float), 2, axis=1)
     scale = size / (high - low)
     place = torch.as_tensor(np.hstack([scale, -low * scale]), dtype=torch.float32, device=device)
-    seeds = np.stack([keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32)], axis=1).astype(np.uint32)
-    seeds = torch.as_tensor(seeds.view(np.int32), device=device)
+    halves = np.stack([keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32)], axis=1).astype(np.uint32)
+    seeds = torch.as_tensor(halves.view(np.int32), device=device)
     counts = torch.zeros(frames * size * size + SPARE, dtype=torch.int32, device=device)
 
     frame = torch.arange(frames, device=device)[:, None]

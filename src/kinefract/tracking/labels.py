@@ -48,7 +48,7 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
             if files.result is not None:
                 commits.add(commit_of(files.result))
             shared = shared or described(FinetuneSpec.read(folder / SPEC_FILE))[1]
-    tags = {key: shared[key] for key in ("family", "objective", "backbone") if key in shared}
+    tags: dict[str, str] = {key: shared[key] for key in ("family", "objective", "backbone") if key in shared}
     if commits:
         tags["commit"] = ", ".join(sorted(commits))
     return {

@@ -110,10 +110,10 @@ def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) 
             try:
                 ids.append(client.create_experiment(name, artifact_location=place))
                 continue
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
+            except MlflowException:  # another process may have made it a moment ago
                 experiment = client.get_experiment_by_name(name)
+                if experiment is None:
+                    raise
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         ids.append(experiment.experiment_id)
@@ -144,17 +144,15 @@ def log(
     from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
-    entries = {
+    entries: dict[str, list[Any]] = {
         "params": [Param(key, value) for key, value in texts(params or {}).items()],
         "metrics": [Metric(key, float(value), now, step) for key, value, step in metrics],
         "tags": [RunTag(key, value) for key, value in texts(tags or {}).items()],
     }
     requests = max(math.ceil(len(entries[kind]) / most) for kind, most in AT_ONCE.items())
     for number in range(requests):
-        client.log_batch(
-            run_id,
-            **{kind: entries[kind][number * most : (number + 1) * most] for kind, most in AT_ONCE.items()},
-        )
+        part = {kind: entries[kind][number * most : (number + 1) * most] for kind, most in AT_ONCE.items()}
+        client.log_batch(run_id, part["metrics"], part["params"], part["tags"])
 
 
 def log_files(client: "MlflowClient", run_id: str, paths: Iterable[Path]) -> None:

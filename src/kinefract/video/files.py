@@ -59,6 +59,7 @@ def encode(frames: np.ndarray, fps: int, crf: int) -> bytes:
                 f"the installed PyAV (av {av.__version__}) has no encoder {ENCODER}; "
                 "install the wheel of PyPI, which has it: pip install --force-reinstall --only-binary av av"
             ) from None
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         convert = reading.converter()

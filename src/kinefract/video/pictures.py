@@ -55,10 +55,10 @@ def probe(folder: Path | str, fps: float = 25.0) -> VideoInfo:
         UserError: the folder holds no picture, an unreadable one, or pictures that differ in size.
     """
     paths = _listed(folder)
-    first = None
-    for path in paths:
+    first = (0, 0)
+    for number, path in enumerate(paths):
         with _opened(path) as picture:
-            first = first or picture.size
+            first = first if number else picture.size
             _check_size(path, picture.size, first)
             picture.draft("L", (1, 1))  # an eighth of a JPEG's size: all of the file is read, in less time
             picture.load()
@@ -99,7 +99,7 @@ def _opened(path: Path) -> Iterator:
         raise UserError(f"cannot read picture {path}: {error}") from error
 
 
-def _check_size(path: Path, size: tuple[int, int], first: tuple[int, int]) -> None:
+def _check_size(path: Path, size: tuple[int, ...], first: tuple[int, ...]) -> None:
     if size != first:
         raise UserError(
             f"cannot read {path}: it is {size[0]}x{size[1]}, the folder's first frame {first[0]}x{first[1]}"

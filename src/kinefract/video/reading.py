@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,8 @@ def decode(
 
 def probe(path: Path | str) -> VideoInfo:
     """Decode all frames of a file to count them; see ``kinefract.video.probe``."""
-    frames, packets, reached, sizes, turned = 0, 0, 0.0, {}, False
+    frames, packets, reached, turned = 0, 0, 0.0, False
+    sizes: dict[tuple[int, int], None] = {}  # in the order they come
     with _opened(path) as (container, stream):
         stated, fps = stream.frames, float(stream.average_rate or stream.guessed_rate or 0)
         # Pictures are not looked at here, so they need no deblocking.
@@ -107,7 +108,11 @@ def _pick(
     """Return the wanted frames that are there, upright, by number; all frames if ``wanted`` is None."""
     pixels, convert, found, turn = "gray" if grey else "rgb24", converter(), {}, None
     with _opened(source) as (container, stream):
-        frames = _skipping(container, stream, sorted(wanted)) if skip else enumerate(container.decode(stream))
+        frames = (
+            _skipping(container, stream, sorted(wanted or ()))
+            if skip
+            else enumerate(container.decode(stream))
+        )
         for number, frame in frames:
             if number == 0 or turn is None:  # of a turn within the stream not every frame tells
                 turn = _turn(frame)
@@ -134,9 +139,8 @@ def _skipping(container, stream, wanted: list[int]) -> Iterator[tuple[int, objec
     number = 0  # of the next frame that comes out of the decoder
     counted = 0  # frames in the packets read so far
     decoding = False
-    waiting = (
-        None  # packets since the last clean start, as long as none of their frames is known to be wanted
-    )
+    # Packets since the last clean start, as long as none of their frames is known to be wanted.
+    waiting: list[Any] | None = None
 
     def out(packet) -> Iterator[tuple[int, object]]:
         nonlocal number

@@ -11,13 +11,13 @@ curve per axis that all shapes share, as the maps of a fractal share theirs, and
 """
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from kinefract.synth import motion
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, IntRange, within
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
@@ -32,14 +32,16 @@ class DeadLeavesRecipe(DatasetRecipe):
     motion: Literal["linear", "nonlinear"] = Field(
         default="nonlinear", description="time curves of the shapes"
     )
-    shapes: span(int, 1, 1000) = Field(default=(15, 30), description="fewest and most shapes of a class")
-    sides: span(int, 1, 100) = Field(
+    shapes: Annotated[IntRange, within(1, 1000)] = Field(
+        default=(15, 30), description="fewest and most shapes of a class"
+    )
+    sides: Annotated[IntRange, within(1, 100)] = Field(
         default=(1, 8), description="fewest and most sides of a shape; 1 and 2: an ellipse"
     )
-    radius: span(float, 0.5, 256) = Field(
+    radius: Annotated[FloatRange, within(0.5, 256)] = Field(
         default=(12.0, 32.0), description="least and greatest radius of a shape, in pixels of a 256 px frame"
     )
-    scale: span(float, 0.01, 100) = Field(
+    scale: Annotated[FloatRange, within(0.01, 100)] = Field(
         default=(1.0, 2.0),
         description="a path is a time curve times U[scale], up or down, plus U[-offset, offset]",
     )

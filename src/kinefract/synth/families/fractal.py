@@ -147,8 +147,7 @@ def sample_maps(
     maps = int(rng.integers(ifs.FEWEST_MAPS, ifs.MOST_MAPS + 1))
     curves = motion.sample_curves(rng, length, maps, nonlinear)
     if decomposed:
-        start, end = ifs.sample_key_frames(rng, maps)
-        return ifs.compose(ifs.interpolate(start, end, curves))
+        return ifs.compose(ifs.interpolate(*ifs.sample_key_frames(rng, maps), curves))
     start, end = ifs.compose(ifs.sample_factors(rng, maps)), ifs.compose(ifs.sample_factors(rng, maps))
     return ifs.interpolate_entries(start, end, curves)
 

@@ -9,7 +9,7 @@ by curves over time where the system moves, and the camera starts elsewhere on i
 """
 
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -17,7 +17,7 @@ from pydantic import Field
 from kinefract.errors import UserError
 from kinefract.synth import camera, ifs, motion, systems3d
 from kinefract.synth.families import fractal
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, within
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.streams import stream
 
@@ -58,15 +58,17 @@ class Ifs3dRecipe(DatasetRecipe):
     motion: Literal["camera", "both"] = Field(
         default="camera", description="what moves: the camera, or the system between two key frames as well"
     )
-    speed: span(float, 0, 90) = Field(
+    speed: Annotated[FloatRange, within(0, 90)] = Field(
         default=(4.0, 10.0), description="top speed of the camera, in degrees of its circle per frame"
     )
-    elevation: span(float, -90, 90) = Field(
+    elevation: Annotated[FloatRange, within(-90, 90)] = Field(
         default=(-30.0, 60.0), description="height around which the camera sways, in degrees"
     )
     sway: float = Field(default=15.0, ge=0, le=90, description="by how many degrees at most it sways")
-    zoom: span(float, 0.1, 10) = Field(default=(0.85, 1.25), description="focal length, as a factor")
-    distance: span(float, 0.5, 1000) = Field(
+    zoom: Annotated[FloatRange, within(0.1, 10)] = Field(
+        default=(0.85, 1.25), description="focal length, as a factor"
+    )
+    distance: Annotated[FloatRange, within(0.5, 1000)] = Field(
         default=(2.5, 6.0), description="of the camera from the middle, in spreads"
     )
     start: float = Field(
@@ -159,12 +161,12 @@ def render_clip(scene: Scene, size: int, points: Points, rng: np.random.Generato
     mean, covariance = systems3d.moments(maps, probabilities)
     target = ifs.on_grid(mean.mean(axis=0))
     squares = np.trace(covariance, axis1=-2, axis2=-1) + ((mean - target) ** 2).sum(axis=-1)
-    spread = ifs.on_grid(np.sqrt(np.median(squares)))  # which one frame that nearly explodes does not change
+    # The median, which one frame that nearly explodes does not change.
+    spread = float(ifs.on_grid(np.sqrt(np.median(squares))))
     cameras = camera.projections(path, target, distance * spread, REACH * spread, size)
     views = cameras[None] if len(maps) == 1 else cameras[:, None]
-    game = {"chains": points.chains, "steps": points.steps, "discard": points.discard}
     counts = [
-        project(play(*system, rng, **game), view, size)
-        for *system, view in zip(maps, probabilities, views, strict=True)
+        project(play(system, chances, rng, points.chains, points.steps, points.discard), view, size)
+        for system, chances, view in zip(maps, probabilities, views, strict=True)
     ]
     return tone(box_sum(np.concatenate(counts)))

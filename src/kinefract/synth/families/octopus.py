@@ -11,13 +11,13 @@ dead leaves. Colours keep away from the black around the body. An instance multi
 its root, by a smooth curve per axis and shifts the whole, as far as those of dead leaves.
 """
 
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.synth import motion
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, IntRange, within
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
@@ -38,25 +38,31 @@ class OctopusRecipe(DatasetRecipe):
     motion: Literal["linear", "nonlinear"] = Field(
         default="nonlinear", description="time curves of the limbs"
     )
-    limbs: span(int, 1, 50) = Field(default=(3, 5), description="fewest and most limbs")
-    curve_points: span(int, 3, 50) = Field(
+    limbs: Annotated[IntRange, within(1, 50)] = Field(default=(3, 5), description="fewest and most limbs")
+    curve_points: Annotated[IntRange, within(3, 50)] = Field(
         default=(3, 5), description="values that a limb's spline runs through"
     )
-    sigma: span(float, 0.5, 50) = Field(default=(3.0, 8.0), description="blur of the lines, in pixels")
-    threshold: span(float, 0.1, 255) = Field(
+    sigma: Annotated[FloatRange, within(0.5, 50)] = Field(
+        default=(3.0, 8.0), description="blur of the lines, in pixels"
+    )
+    threshold: Annotated[FloatRange, within(0.1, 255)] = Field(
         default=(3.0, 9.0), description="grey level, of 255, from which the blurred lines are the body"
     )
     closing: float = Field(
         default=5.0, ge=0, le=50, description="gaps of the body that are filled, in pixels"
     )
-    polygons: span(int, 1, 50) = Field(default=(1, 3), description="polygons attached to a body")
+    polygons: Annotated[IntRange, within(1, 50)] = Field(
+        default=(1, 3), description="polygons attached to a body"
+    )
     with_polygons: float = Field(default=0.8, ge=0, le=1, description="probability that a body has polygons")
-    patches: span(int, 1, 50) = Field(default=(3, 8), description="patches of other colours")
+    patches: Annotated[IntRange, within(1, 50)] = Field(
+        default=(3, 8), description="patches of other colours"
+    )
     with_patches: float = Field(default=0.8, ge=0, le=1, description="probability that a body has patches")
-    radius: span(float, 0.5, 256) = Field(
+    radius: Annotated[FloatRange, within(0.5, 256)] = Field(
         default=(12.0, 32.0), description="of polygons and patches, in pixels"
     )
-    colours: span(int, 0, 255) = Field(
+    colours: Annotated[IntRange, within(0, 255)] = Field(
         default=(64, 255), description="least and greatest red, green and blue"
     )
     outline_only: float = Field(

@@ -15,19 +15,23 @@ Shapes that leave the frame are gone, and what none covers is black.
 """
 
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.schema import Section
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, IntRange, within
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
 SIZE = 256  # height and width at which lengths in pixels are given
-STEPS = ("static_circles", "moving_circles", "moving_shapes", "transforming_shapes", "accelerating_shapes")
-CORNERS = {"circle": 0, "triangle": 3, "quadrilateral": 4, "pentagon": 5, "hexagon": 6}
+Step = Literal[
+    "static_circles", "moving_circles", "moving_shapes", "transforming_shapes", "accelerating_shapes"
+]
+STEPS: tuple[Step, ...] = get_args(Step)
+Kind = Literal["circle", "triangle", "quadrilateral", "pentagon", "hexagon"]
+CORNERS: dict[Kind, int] = {"circle": 0, "triangle": 3, "quadrilateral": 4, "pentagon": 5, "hexagon": 6}
 MOST_CHANGE = 4.0  # natural logarithm of how much a shape may grow along x or y within a clip
 UNEVEN = 0.25  # a corner is shifted by up to so much of the angle between two
 
@@ -63,42 +67,46 @@ class ShapesRecipe(DatasetRecipe):
     }
 
     family: Literal["shapes"] = "shapes"
-    step: Literal[STEPS] = Field(
+    step: Step = Field(
         default="accelerating_shapes", description="how far the progression has come; each adds one thing"
     )
-    kinds: Annotated[tuple[Literal[tuple(CORNERS)], ...], Field(strict=False, min_length=1)] = Field(
+    kinds: Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)] = Field(
         default=("circle", "triangle", "quadrilateral"), description="which shapes, from moving_shapes on"
     )
-    shapes: span(int, 1, 1000) = Field(default=(20, 40), description="fewest and most shapes of a class")
-    radius: span(float, 0.5, 256) = Field(
+    shapes: Annotated[IntRange, within(1, 1000)] = Field(
+        default=(20, 40), description="fewest and most shapes of a class"
+    )
+    radius: Annotated[FloatRange, within(0.5, 256)] = Field(
         default=(8.0, 80.0), description="least and greatest radius, in pixels of a 256 px frame"
     )
     mean_radius: float = Field(
         default=16.0, gt=0, le=1000, description="of the exponential distribution of radii above the least"
     )
-    colour: span(int, 0, 255) = Field(default=(0, 255), description="levels of red, green and blue")
+    colour: Annotated[IntRange, within(0, 255)] = Field(
+        default=(0, 255), description="levels of red, green and blue"
+    )
     outlined: float = Field(
         default=0.0, ge=0, le=1, description="probability that of a shape only the outline is drawn"
     )
-    line: span(float, 0.01, 1) = Field(
+    line: Annotated[FloatRange, within(0.01, 1)] = Field(
         default=(0.15, 0.4), description="width of an outline, as a share of the radius"
     )
     pace: int = Field(
         default=2, ge=1, le=25, description="frames of the paper, 25 a second, per frame of a clip"
     )
-    speed: span(float, 0, 256) = Field(
+    speed: Annotated[FloatRange, within(0, 256)] = Field(
         default=(1.2, 3.0), description="pixels of 256, per frame of the paper"
     )
-    acceleration: span(float, -100, 100) = Field(
+    acceleration: Annotated[FloatRange, within(-100, 100)] = Field(
         default=(-0.06, 0.06), description="along the direction, in pixels per frame of the paper squared"
     )
-    scale: span(float, -0.1, 0.1) = Field(
+    scale: Annotated[FloatRange, within(-0.1, 0.1)] = Field(
         default=(-0.005, 0.005), description="growth along x and along y, per frame of the paper"
     )
-    rotation: span(float, -180, 180) = Field(
+    rotation: Annotated[FloatRange, within(-180, 180)] = Field(
         default=(-1.8, 1.8), description="degrees per frame of the paper"
     )
-    shear: span(float, -0.1, 0.1) = Field(
+    shear: Annotated[FloatRange, within(-0.1, 0.1)] = Field(
         default=(-0.005, 0.005), description="along x and along y, per frame of the paper"
     )
     perturbation: Perturbation = Perturbation()
@@ -114,7 +122,7 @@ class ShapesRecipe(DatasetRecipe):
     def moves(self) -> bool:
         return self.reaches("moving_circles")
 
-    def reaches(self, step: str) -> bool:
+    def reaches(self, step: Step) -> bool:
         """Tell whether the recipe's step is this one or a later one."""
         return STEPS.index(self.step) >= STEPS.index(step)
 
@@ -182,7 +190,7 @@ def _radii(rng: np.random.Generator, recipe: ShapesRecipe, count: int) -> np.nda
     return least - recipe.mean_radius * np.log1p(-kept * rng.random(count))
 
 
-def _outline(rng: np.random.Generator, kind: str, shaped: bool, radius: float, width: float) -> np.ndarray:
+def _outline(rng: np.random.Generator, kind: Kind, shaped: bool, radius: float, width: float) -> np.ndarray:
     """Draw the corners of a shape, float64 (corners, 2); an outline's run round it outside, then inside."""
     from kinefract.synth.polygons import corners
 
