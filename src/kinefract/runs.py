@@ -17,6 +17,7 @@ from kinefract.benchmarks.recipes import TRAIN, Video
 from kinefract.errors import UserError
 from kinefract.evaluation.evaluate import evaluate
 from kinefract.files import sha256, write_json, write_text
+from kinefract.layout import CACHES, CHECKPOINT, CLASSES, EPOCHS, FIRST_BATCH, MODEL, PREDICTIONS, RESULT
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.published import load_published
@@ -25,15 +26,13 @@ from kinefract.objectives.probe import LinearProbe
 from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
-from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root
-from kinefract.tracking import FIRST_BATCH, Tracker
-from kinefract.tracking.labels import METRICS, RESULT
+from kinefract.specs import FinetuneSpec, PretrainSpec, project_root
+from kinefract.tracking import Tracker
 from kinefract.training.cached import CachedVideos
 from kinefract.training.data import ClipSource, Videos
-from kinefract.training.feed import CACHES, open_source
+from kinefract.training.feed import open_source
 from kinefract.training.train import Execution, Training
 
-PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.json"
 SHOWN_CLIPS = 8  # of the first batch
 
 
@@ -136,11 +135,11 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
             found = sha256(path)
             if spec.init.sha256 is None:
                 raise UserError(
-                    f"{path}: params.yaml does not say which weights these are to be, so nobody could "
+                    f"{path}: the configuration does not say which weights these are to be, so nobody could "
                     f"repeat the run; if they are the right ones, add `sha256: {found}` beside `file`"
                 )
             if spec.init.sha256 != found:
-                raise UserError(f"{path}: its SHA-256 is {found}, params.yaml wants {spec.init.sha256}")
+                raise UserError(f"{path}: its SHA-256 is {found}, the configuration wants {spec.init.sha256}")
             load_published(model, path)
 
 
@@ -198,7 +197,7 @@ def _run(
             "parameters": weights.parameters(model),
             "made_with": made_with(root),
         }
-        write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in history))
+        write_text(folder / EPOCHS, "".join(json.dumps(metrics) + "\n" for metrics in history))
         write_json(folder / RESULT, result)
         weights.save(model, folder / MODEL, spec.id)
     except BaseException:

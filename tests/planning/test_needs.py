@@ -1,6 +1,5 @@
 """Plans of studies: what is counted, what is done, and where hours come from."""
 
-import argparse
 import copy
 import json
 import os
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import jobs, params, plan
+from kinefract import cli, params, plan
 from kinefract.errors import UserError
 from kinefract.files import in_bytes
 from kinefract.planning import costs, needs, outlook
@@ -236,7 +235,7 @@ def test_an_unknown_study_is_named(project):
 
 def test_a_pattern_names_the_studies_that_fit_it_each_once(monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
-    jobs.plan(argparse.Namespace(studies=["probe_small", "*_small"], all=False, json=True))
+    assert cli.main(["plan", "probe_small", "*_small", "--json"]) == 0
     small = [name for name in params.load().studies if name.endswith("_small")]
     found = [study["study"] for study in json.loads(capsys.readouterr().out)["studies"]]
     assert sorted(found) == sorted(small)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from kinefract.files import locked
+from kinefract.layout import CACHES
 from kinefract.progress import say
 from kinefract.specs import PretrainSpec
 from kinefract.synth.families.fractal import FractalRecipe
@@ -22,7 +23,6 @@ from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
 
-CACHES = "data/cache"
 SHARE_OF_MEMORY = 0.25  # that a cache may take of what is free, for its pages to stay there
 SHARE_OF_GPU = 0.5  # that it may take of a GPU, beside the network
 
