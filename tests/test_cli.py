@@ -1,7 +1,9 @@
 """The command line: help that reads well, and one error for people where something is wrong."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,29 +11,29 @@ import yaml
 from kinefract import cli, params, plan
 
 JOBS = {
-    "check": ["params"],
+    "check": ["params", "--config-dir"],
     "tracking": ["studies"],
     "shard": ["spec", "number"],
-    "plan": ["studies", "--all", "--json"],
-    "studies": [],
-    "prune": ["--yes", "--dry-run"],
-    "download": ["benchmark"],
-    "study": ["spec", "--partial"],
-    "overview": ["params"],
-    "evaluate": ["run", "--on", "--split", "--out", "--workers", "--accelerator"],
+    "plan": ["studies", "--all", "--json", "--config-dir"],
+    "studies": ["--config-dir"],
+    "prune": ["--yes", "--dry-run", "--config-dir"],
+    "download": ["benchmark", "--config-dir"],
+    "study": ["spec", "--partial", "--config-dir"],
+    "overview": ["params", "--config-dir"],
+    "evaluate": ["run", "--on", "--split", "--out", "--workers", "--accelerator", "--config-dir"],
     "predict": ["run", "videos", "--top", "--json", "--workers", "--accelerator"],
     "sync": ["folders"],
     "dataset": ["spec"],
     "index": ["spec"],
-    "verify": ["dataset", "--sample", "--all", "--jobs"],
-    "export": ["dataset", "folder"],
-    "card": ["dataset", "--study", "--against", "--sample", "--out"],
-    "preview": ["dataset", "--family", "--class", "--variation", "--curve", "--out"],
+    "verify": ["dataset", "--sample", "--all", "--jobs", "--config-dir"],
+    "export": ["dataset", "folder", "--config-dir"],
+    "card": ["dataset", "--study", "--against", "--sample", "--out", "--config-dir"],
+    "preview": ["dataset", "--family", "--class", "--variation", "--curve", "--out", "--config-dir"],
     "pretrain": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
     "finetune": ["spec", "--workers", "--accelerator", "--checkpoint-minutes", "--time-limit"],
-    "metrics": ["params"],
+    "metrics": ["params", "--config-dir"],
     "release": ["run", "name", "--folder"],
-    "table": ["study"],
+    "table": ["study", "--config-dir"],
 }
 
 
@@ -67,34 +69,71 @@ def first(shelf: dict):
 
 
 def test_help_of_the_program_names_every_job_and_shows_examples(capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+    assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert ended.value.code == 0
     assert "kinefract pretrain results/pretrain/<id>/spec.yaml" in text
-    listed = {line.split()[0] for line in text.splitlines() if line.startswith("    ") and line.split()}
-    assert JOBS.keys() <= listed
+    listed = [line.split()[0] for line in text.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()]
+    assert sorted(listed) == sorted(JOBS)
+    assert "..." not in text.partition("Commands:\n")[2]
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_help_of_a_job_says_what_it_does_and_takes(job, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main([job, "--help"])
+    assert cli.main([job, "--help"]) == 0
     text = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert text.startswith(f"usage: kinefract {job}")
+    assert text.startswith(f"Usage: kinefract {job}")
     for argument in JOBS[job]:
         assert argument in text.partition("\n\n")[2]
 
 
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; from kinefract import cli; code = cli.main(['--help'])\n"
+        "sys.exit(code or bool({'numpy', 'pydantic', 'torch', 'yaml', 'rich'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_shell_can_complete_commands_and_options():
+    def completed(*words: str) -> list[str]:
+        asked = {"_KINEFRACT_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(("kinefract", *words))}
+        program = Path(sys.executable).with_name("kinefract")
+        env = {**os.environ, **asked, "COMP_CWORD": str(len(words))}
+        return subprocess.run([program], capture_output=True, text=True, env=env).stdout.split()
+
+    assert completed("pre") == ["preview", "pretrain", "predict"]
+    assert completed("pretrain", "--check") == ["--checkpoint-minutes"]
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["pretrian"], ["shard", "spec.yaml"], ["shard", "spec.yaml", "one"]]
+    "arguments",
+    [
+        *(
+            [],
+            ["pretrian"],
+            ["shard", "spec.yaml"],
+            ["shard", "spec.yaml", "one"],
+            ["table", "a", "--agains"],
+        ),
+        *(
+            ["card"],
+            ["card", "fractal", "--study", "tiny"],
+            ["evaluate", "run", "--on", "b", "--split", "tset"],
+        ),
+    ],
 )
 def test_wrong_usage_ends_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert ended.value.code == 2
-    assert "usage: kinefract" in capsys.readouterr().err
+    assert cli.main(arguments) == 2
+    assert "Usage: kinefract" in capsys.readouterr().err
+
+
+def test_a_job_that_is_stopped_by_the_keyboard_ends_with_130(monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(params, "load", stopped)
+    assert cli.main(["check"]) == 130
+    assert "stopped; run the same command again to go on" in capsys.readouterr().err
 
 
 def test_check_counts_what_the_parameters_ask_for(tmp_path, tiny, capsys):
@@ -169,9 +208,7 @@ def test_a_dataset_that_is_not_there_or_not_made(job, specs, tmp_path, tiny, ref
     "arguments", [["--jobs", "0"], ["--sample", "-1"], ["--sample", "few"], ["--all", "--sample", "3"]]
 )
 def test_verify_refuses_numbers_out_of_range(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["verify", "fractal", *arguments])
-    assert ended.value.code == 2
+    assert cli.main(["verify", "fractal", *arguments]) == 2
     assert arguments[0] in capsys.readouterr().err
 
 
@@ -200,6 +237,24 @@ def test_sync_outside_of_a_project(tmp_path, monkeypatch, refuse):
     monkeypatch.chdir(tmp_path)
     assert "params.yaml: no such file; run this from the project's folder" in refuse("sync")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_configuration_outside_of_the_project(tmp_path, tiny, monkeypatch, capsys, refuse):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KINEFRACT_CONFIG_DIR", "")  # so that it is as before after the test
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    mine = {"studies": {"mine": {"like": "tiny", "seeds": [3], "question": "And elsewhere?"}}}
+    (tmp_path / "elsewhere/mine.yaml").write_text(yaml.safe_dump(mine), encoding="utf-8")
+    assert cli.main(["check", "--config-dir", "elsewhere"]) == 0
+    assert "mine: And elsewhere?" in capsys.readouterr().out
+    assert "nowhere: no such folder" in refuse("check", "--config-dir", "nowhere")
+
+
+def test_a_table_is_that_of_the_study_as_it_is_configured_now(specs, tmp_path, tiny, refuse):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    folder = specs.study("tiny").folder
+    assert f"{folder}: the study is not made yet; make it with: snakemake tiny" in refuse("table", "tiny")
 
 
 def test_a_table_of_a_study_that_is_not_there(tmp_path, monkeypatch, refuse):

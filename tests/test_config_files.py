@@ -5,6 +5,7 @@ import yaml
 
 from kinefract import config_files, params, plan
 from kinefract.errors import UserError
+from kinefract.layout import CONFIG_DIR
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def load_with(request, monkeypatch):
     def load(main, folder):
         if request.param == "argument":
             return params.load(main, folder)
-        monkeypatch.setenv(config_files.CONFIG_DIR, str(folder))
+        monkeypatch.setenv(CONFIG_DIR, str(folder))
         return params.load(main)
 
     return load

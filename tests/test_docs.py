@@ -19,7 +19,7 @@ from kinefract.augment.recipes import Filmed
 from kinefract.schema import Section, merged
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, within
 from kinefract.synth.recipes import Points
 from kinefract.viewing import curves
 
@@ -111,7 +111,7 @@ class Cart(Section):
 
 class Wagon(Cart):
     load: int = Field(default=2, ge=1)
-    speed: span(float, -1, 1) = Field(default=(0.0, 1e-6), description="a | b")
+    speed: Annotated[FloatRange, within(-1, 1)] = Field(default=(0.0, 1e-6), description="a | b")
     kinds: tuple[Literal["hay", "coal"], ...] = ("hay",)
     wheel: Wheel = Wheel()
     spare: Wheel | None = None

@@ -64,7 +64,7 @@ def test_full_fine_tuning_starts_from_the_published_weights(project):
 
 @pytest.mark.parametrize(
     ("stated", "told"),
-    [(None, "add `sha256: "), ("0" * 64, "params.yaml wants 000"), ("gone", "no such file")],
+    [(None, "add `sha256: "), ("0" * 64, "the configuration wants 000"), ("gone", "no such file")],
 )
 def test_published_weights_are_those_that_are_meant(project, tmp_path, stated, told):
     if stated == "gone":

@@ -11,15 +11,14 @@ from kinefract.benchmarks import index
 from kinefract.benchmarks.recipes import Video
 from kinefract.errors import UserError
 from kinefract.files import write_text
-from kinefract.locate import PARAMS_FILE, locate_benchmark, locate_dataset
+from kinefract.layout import CARDS, INDEX, PARAMS_FILE
+from kinefract.locate import locate_benchmark, locate_dataset
 from kinefract.progress import progress
 from kinefract.schema import not_one_of
 from kinefract.specs import BenchmarkSpec, DatasetSpec
 from kinefract.synth import card, card_page
 from kinefract.synth.card_page import Column
 from kinefract.synth.shards import Shards
-
-PAGES = "results/cards"
 
 
 class Cards(NamedTuple):
@@ -60,11 +59,11 @@ def of_dataset(
     column = measured_dataset(text, sample, root)
     name = column.card["id"]
     if against is None:
-        return Cards([column], Path(root, PAGES, f"{name}.html"))
+        return Cards([column], Path(root, CARDS, f"{name}.html"))
     other = measured_benchmark(against, column, sample, root)
     return Cards(
         [column, other],
-        Path(root, PAGES, f"{name}-against-{other.card['id']}.html"),
+        Path(root, CARDS, f"{name}-against-{other.card['id']}.html"),
         title=f"How close is {column.name} to {other.name}?",
         lead="Clips made from formulas beside filmed video, both measured in the same way.",
     )
@@ -97,12 +96,12 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
     benchmarks = [
         measured_benchmark(f"{BenchmarkSpec.PARENT}/{found}", columns[0], sample, root)._replace(name=called)
         for called, found in spec.benchmarks.items()
-        if (root / BenchmarkSpec.PARENT / found / "index.csv").exists()
+        if (root / BenchmarkSpec.PARENT / found / INDEX).exists()
     ]
     columns += sorted(benchmarks, key=lambda column: not column.card["filmed"])
     return Cards(
         columns,
-        Path(root, PAGES, f"{spec.id}.html"),
+        Path(root, CARDS, f"{spec.id}.html"),
         eyebrow=f"Datasets of the study {name}",
         title=spec.question,
         lead="What the networks of this study were pre-trained on, beside what they were tested on.",

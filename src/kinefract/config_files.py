@@ -11,10 +11,9 @@ from typing import Any
 
 from kinefract import strict_yaml
 from kinefract.errors import UserError
+from kinefract.layout import CONFIG, CONFIG_DIR, PARAMS_FILE
 from kinefract.schema import not_one_of
 
-PARAMS_FILE, CONFIG_FOLDER = "params.yaml", "config"
-CONFIG_DIR = "KINEFRACT_CONFIG_DIR"  # the environment variable that names a folder of the user's
 RUN = "run"
 SUFFIXES = {".yaml", ".yml"}
 
@@ -55,7 +54,7 @@ def find(path: Path | str = PARAMS_FILE, folder: Path | str | None = None) -> li
         UserError: There is no such folder.
     """
     path = Path(path)
-    files = [path, *_files_in(path.parent / CONFIG_FOLDER)]
+    files = [path, *_files_in(path.parent / CONFIG)]
     folder = folder or os.environ.get(CONFIG_DIR)
     if folder:
         if not Path(folder).is_dir():

@@ -1,13 +1,12 @@
-"""From what a person types to a dataset or a benchmark: a folder, its spec.yaml, or a name in params.yaml."""
+"""From what a person types to a dataset or a benchmark: a folder, its spec.yaml, or its configured name."""
 
 from pathlib import Path
 
 from kinefract import params
 from kinefract.errors import UserError
+from kinefract.layout import PARAMS_FILE, SPEC_FILE
 from kinefract.schema import not_one_of
-from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec
-
-PARAMS_FILE = "params.yaml"
+from kinefract.specs import BenchmarkSpec, DatasetSpec
 
 
 def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec, Path]:

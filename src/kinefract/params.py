@@ -11,8 +11,9 @@ import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing it fills the registry, as above)
 from kinefract import config_files, released
 from kinefract.benchmarks.recipes import BENCHMARKS, BenchmarkRecipe
-from kinefract.config_files import PARAMS_FILE, RUN, Configuration
+from kinefract.config_files import RUN, Configuration
 from kinefract.errors import UserError
+from kinefract.layout import PARAMS_FILE
 from kinefract.recipes import FinetuneRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, merged, not_one_of, problem_lines
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe

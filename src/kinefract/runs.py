@@ -20,6 +20,17 @@ from kinefract.errors import UserError
 from kinefract.evaluation.evaluate import evaluate
 from kinefract.evaluation.pool import pool
 from kinefract.files import sha256, write_json, write_text
+from kinefract.layout import (
+    CACHES,
+    CHECKPOINT,
+    CLASSES,
+    EPOCHS,
+    FIRST_BATCH,
+    MODEL,
+    PREDICTIONS,
+    PROGRESS,
+    RESULT,
+)
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.published import load_published
@@ -28,17 +39,13 @@ from kinefract.objectives.probe import LinearProbe
 from kinefract.progress import say
 from kinefract.provenance import made_with
 from kinefract.recipes import WeightsRecipe
-from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, project_root, snapshot_file
+from kinefract.specs import FinetuneSpec, PretrainSpec, project_root, snapshot_file
 from kinefract.tracking import RunExport
-from kinefract.tracking.export import FIRST_BATCH
-from kinefract.tracking.labels import METRICS, PROGRESS, RESULT
 from kinefract.training.cached import CachedVideos
-from kinefract.training.caching import CACHES
 from kinefract.training.data import ClipSource, Videos
 from kinefract.training.feed import open_source
 from kinefract.training.train import Execution, Training
 
-PREDICTIONS, CHECKPOINT, CLASSES = "predictions.csv", "checkpoint.pt", "classes.json"
 SHOWN_CLIPS = 8  # of the first batch
 
 
@@ -145,11 +152,11 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
             found = sha256(path)
             if spec.init.sha256 is None:
                 raise UserError(
-                    f"{path}: params.yaml does not say which weights these are to be, so nobody could "
+                    f"{path}: the configuration does not say which weights these are to be, so nobody could "
                     f"repeat the run; if they are the right ones, add `sha256: {found}` beside `file`"
                 )
             if spec.init.sha256 != found:
-                raise UserError(f"{path}: its SHA-256 is {found}, params.yaml wants {spec.init.sha256}")
+                raise UserError(f"{path}: its SHA-256 is {found}, the configuration wants {spec.init.sha256}")
             load_published(model, path)
 
 
@@ -208,7 +215,7 @@ def _run(
             "parameters": weights.parameters(model),
             "made_with": made_with(root),
         }
-        _write_lines(folder / METRICS, history)
+        _write_lines(folder / EPOCHS, history)
         write_json(folder / RESULT, result)
         (folder / PROGRESS).unlink()
         weights.save(model, folder / MODEL, spec.id)

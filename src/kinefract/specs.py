@@ -11,15 +11,14 @@ from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.catalog
 import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
-from kinefract import strict_yaml
+from kinefract import layout, strict_yaml
 from kinefract.benchmarks.recipes import AnyBenchmark
 from kinefract.errors import UserError
 from kinefract.files import write_text
+from kinefract.layout import MODEL, SPEC_FILE
 from kinefract.recipes import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.schema import Section, digest_of, is_none, problem_lines
 from kinefract.synth.recipes import AnyDataset
-
-SPEC_FILE, MODEL = "spec.yaml", "model.safetensors"  # of a run: what made it, and what was learnt
 
 
 class Spec(Section):
@@ -116,7 +115,7 @@ def snapshot_file(epoch: int) -> str:
 class DatasetSpec(Spec):
     """A dataset of formula-made clips."""
 
-    PARENT: ClassVar[str] = "data/synthetic"
+    PARENT: ClassVar[str] = layout.DATASETS
     VERSION: ClassVar[int] = 3
 
     recipe: AnyDataset
@@ -129,7 +128,7 @@ class DatasetSpec(Spec):
 class BenchmarkSpec(Spec):
     """The index of one split of a benchmark."""
 
-    PARENT: ClassVar[str] = "data/benchmarks"
+    PARENT: ClassVar[str] = layout.BENCHMARKS
     VERSION: ClassVar[int] = 2
 
     recipe: AnyBenchmark
@@ -146,7 +145,7 @@ class BenchmarkSpec(Spec):
 class PretrainSpec(Spec):
     """One pre-training run."""
 
-    PARENT: ClassVar[str] = "results/pretrain"
+    PARENT: ClassVar[str] = layout.PRETRAIN
     VERSION: ClassVar[int] = 1
 
     recipe: PretrainRecipe
@@ -163,7 +162,7 @@ class FinetuneSpec(Spec):
     ``init`` is the pre-training that it starts from, or published weights; ``None`` from scratch.
     """
 
-    PARENT: ClassVar[str] = "results/finetune"
+    PARENT: ClassVar[str] = layout.FINETUNE
     VERSION: ClassVar[int] = 1
 
     recipe: FinetuneRecipe
@@ -219,7 +218,7 @@ class Variant(Section):
 class StudySpec(Spec):
     """A study: a question and the variants that answer it."""
 
-    PARENT: ClassVar[str] = "results/studies"
+    PARENT: ClassVar[str] = layout.STUDIES
     VERSION: ClassVar[int] = 2
 
     kind: Literal["study"] = "study"

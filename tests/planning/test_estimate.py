@@ -1,6 +1,5 @@
 """Plans of studies: what is counted, what is done, and which measurements stand behind bytes and hours."""
 
-import argparse
 import copy
 import json
 import os
@@ -10,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import jobs, params, plan
+from kinefract import cli, params, plan
 from kinefract.errors import UserError
 from kinefract.files import in_bytes
+from kinefract.layout import CACHES
 from kinefract.planning import estimate, inventory
 from kinefract.planning.inventory import Machine, Measurements, Setting
 from kinefract.provenance import machine, processor
-from kinefract.training.caching import CACHES, cache_bytes
+from kinefract.training.caching import cache_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = Machine("Some Processor, 2 cores", 2, gpu=False)
@@ -267,7 +267,7 @@ def test_a_study_that_is_not_there(project):
 
 def test_a_pattern_names_the_studies_that_fit_it_each_once(monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
-    jobs.plan(argparse.Namespace(studies=["probe_small", "*_small"], all=False, json=True))
+    assert cli.main(["plan", "probe_small", "*_small", "--json"]) == 0
     small = [name for name in params.load().studies if name.endswith("_small")]
     found = [study["study"] for study in json.loads(capsys.readouterr().out)["studies"]]
     assert sorted(found) == sorted(small)

@@ -12,9 +12,9 @@ import yaml
 
 from kinefract import params, plan
 from kinefract.errors import UserError
+from kinefract.layout import CACHES
 from kinefract.planning import prune
 from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.training.caching import CACHES
 
 STALE = "fractal-0123456789ab"
 PARENTS = [spec.PARENT for spec in (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)]

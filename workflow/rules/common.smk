@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from kinefract import config_files, params, plan
+from kinefract import layout, params, plan
 from kinefract.errors import UserError
 from kinefract.specs import PretrainSpec, StudySpec
 from kinefract.video import require_ffmpeg
@@ -20,7 +20,7 @@ try:
     if unknown := [key for key in config if key not in ("run", "config_dir")]:
         raise UserError(f"--config {unknown[0]}: run and config_dir are set here, all else in files")
     if "config_dir" in config:
-        os.environ[config_files.CONFIG_DIR] = str(config["config_dir"])  # of jobs, too
+        os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # of jobs, too
     PARAMS = params.load(run=config.get("run"))
     PLAN = plan.resolve(PARAMS)
 except UserError as error:

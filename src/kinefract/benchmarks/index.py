@@ -17,10 +17,11 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.errors import UserError
 from kinefract.files import write_json, write_text, written_whole
+from kinefract.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
 from kinefract.progress import say
 from kinefract.schema import digest_of
 
-INDEX, PROBLEMS, PROBLEMS_SHOWN = "index.csv", "problems.txt", 10
+PROBLEMS_SHOWN = 10
 
 
 def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
@@ -51,9 +52,9 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     duplicates = summary.duplicates([_absolute(item.path, folder) for item in videos])
 
     facts = summary.facts(classes, videos, contents, unreadable, duplicates, folder)
-    write_json(folder / "classes.json", classes)
-    write_json(folder / "summary.json", facts)
-    write_text(folder / "summary.txt", summary.page(facts))
+    write_json(folder / CLASSES, classes)
+    write_json(folder / SUMMARY, facts)
+    write_text(folder / SUMMARY_PAGE, summary.page(facts))
     write_sheet(folder, [item._replace(path=_absolute(item.path, folder)) for item in videos])
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)

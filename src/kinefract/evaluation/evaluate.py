@@ -20,12 +20,11 @@ from kinefract.evaluation.confusion import confusion_svg
 from kinefract.evaluation.mistakes import write_mistakes
 from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
 from kinefract.files import write_text, written_whole
+from kinefract.layout import CONFUSION, MISTAKES, PER_CLASS
 from kinefract.progress import progress
 from kinefract.recipes import FinetuneRecipe
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
 from kinefract.training.devices import own_gpu
-
-PER_CLASS, CONFUSION, MISTAKES = "per_class.csv", "confusion.svg", "mistakes.png"
 
 
 @torch.inference_mode()

@@ -16,9 +16,9 @@ from kinefract.benchmarks.recipes import TRAIN, Video
 from kinefract.errors import UserError
 from kinefract.evaluation.evaluate import write_figures, write_rows
 from kinefract.files import read_json_lines, write_json, write_text
-from kinefract.specs import SPEC_FILE, FinetuneSpec
+from kinefract.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.specs import FinetuneSpec
 
-CLASSES, PREDICTIONS, METRICS, RESULT = "classes.json", "predictions.csv", "metrics.jsonl", "result.json"
 SUMMED = ("seconds", "evaluation_seconds")  # over the folds; other numbers are means
 
 
@@ -58,8 +58,8 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
     write_json(folder / CLASSES, names)
     write_rows(folder / PREDICTIONS, header, rows)
     figures = write_figures(folder / PREDICTIONS, videos, predicted, names)
-    history = _mean_curves([read_json_lines(root / fold.folder / METRICS) for fold in spec.folds])
-    write_text(folder / METRICS, "".join(json.dumps(metrics) + "\n" for metrics in history))
+    history = _mean_curves([read_json_lines(root / fold.folder / EPOCHS) for fold in spec.folds])
+    write_text(folder / EPOCHS, "".join(json.dumps(metrics) + "\n" for metrics in history))
     result = {
         **results[0],
         **_means(results),
@@ -97,7 +97,7 @@ def _means(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the mean of each number that all entries have; of times the sum, of equal numbers that one."""
     found: dict[str, Any] = {}
     for key, value in entries[0].items():
-        values = [entry.get(key) for entry in entries]
+        values: list[Any] = [entry.get(key) for entry in entries]
         if isinstance(value, bool) or not all(isinstance(number, int | float) for number in values):
             continue
         same = len(set(values)) == 1

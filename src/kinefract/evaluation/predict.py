@@ -16,16 +16,15 @@ from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.evaluate import evaluate, scores
 from kinefract.evaluation.scores import best
 from kinefract.files import write_json
+from kinefract.layout import CLASSES, MODEL, PREDICTIONS, RESULT, SPEC_FILE
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.progress import progress
 from kinefract.provenance import made_with
 from kinefract.recipes import FinetuneRecipe
 from kinefract.schema import not_one_of
-from kinefract.specs import MODEL, SPEC_FILE, FinetuneSpec, project_root
+from kinefract.specs import FinetuneSpec, project_root
 
-CLASSES = "classes.json"
-PREDICTIONS, RESULT = "predictions.csv", "result.json"
 PROBLEMS_SHOWN = 10
 BAR = 24  # characters that stand for a probability of 1
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from kinefract.benchmarks.recipes import TRAIN
 from kinefract.errors import UserError
+from kinefract.layout import CACHES
 from kinefract.plan import Plan
 from kinefract.provenance import processor
 from kinefract.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.synth.recipes import DatasetRecipe
-from kinefract.training.caching import CACHES
 
 SHARD_TIMES = "results/benchmarks/shard"
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from kinefract.errors import UserError
 from kinefract.files import in_bytes
+from kinefract.layout import CACHES
 from kinefract.plan import Plan
 from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.training.caching import CACHES
 
 SPECS = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
 FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)

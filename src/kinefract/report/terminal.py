@@ -35,7 +35,7 @@ def folder_of(study: str) -> Path:
             raise UserError(f"{not_one_of(study, read.studies)} (studies of the configuration)")
         folder = Path(plan.resolve(read).study(study).folder)
     if not folder.is_dir():
-        raise UserError(_not_made(folder))
+        raise UserError(f"{folder}: the study is not made yet; make it with: snakemake {study}")
     return folder
 
 

@@ -5,7 +5,6 @@ import os
 from kinefract.specs import PretrainSpec
 from kinefract.synth.recipes import DatasetRecipe
 
-CACHES = "data/cache"
 SHARE_OF_MEMORY = 0.25  # of the machine's memory, so that the pages of a cache can stay there
 
 

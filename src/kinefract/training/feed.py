@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from kinefract.files import locked
+from kinefract.layout import CACHES
 from kinefract.progress import say
 from kinefract.specs import PretrainSpec
 from kinefract.synth.families.fractal import FractalRecipe
@@ -18,7 +19,7 @@ from kinefract.synth.recipes import DatasetRecipe
 from kinefract.synth.render_batch import draw_clips
 from kinefract.synth.shards import Shards
 from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
-from kinefract.training.caching import CACHES, uses_cache
+from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
 

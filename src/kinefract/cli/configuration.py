@@ -1,0 +1,80 @@
+"""Commands about the configuration and its studies: what they ask for, what they take, what is left over."""
+
+import fnmatch
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinefract.cli.app import ConfigDir, Json, ParamsFile, app
+from kinefract.layout import PARAMS_FILE
+
+
+@app.command()
+def check(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) -> None:
+    """Check the configuration and list its studies. Prints one line per problem."""
+    from kinefract.params import load
+    from kinefract.plan import resolve
+
+    resolved = resolve(load(params))
+    for study in resolved.studies.values():
+        runs = f"{len(study.variants)} variants, {len(study.runs)} fine-tuning runs"
+        print(f"{study.study}: {study.question}\n    {runs}")
+    print(
+        f"{params} is in order: {len(resolved.datasets)} datasets, "
+        f"{len(resolved.benchmarks)} benchmarks, {len(resolved.pretrains)} pre-training and "
+        f"{len(resolved.finetunes)} fine-tuning runs in all"
+    )
+
+
+@app.command()
+def studies(config_dir: ConfigDir = None) -> None:
+    """List the studies of the configuration, and how far each is."""
+    from kinefract.params import load
+    from kinefract.plan import resolve
+    from kinefract.planning import estimate
+
+    read = load()
+    print(estimate.studies(Path.cwd(), read, resolve(read)))
+
+
+@app.command()
+def plan(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="study", help="Name or pattern, as in '*_small'; those under `run:` without."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every study of the configuration.")] = False,
+    as_json: Json = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Say what studies will take: runs, clips, disk, hours.
+
+    Hours come from runs that are finished here.
+    """
+    from kinefract.params import load
+    from kinefract.plan import resolve
+    from kinefract.planning import estimate
+
+    read = load()
+    patterns = list(read.studies) if everything else studies or read.run
+    names = [name for pattern in patterns for name in fnmatch.filter(read.studies, pattern) or [pattern]]
+    found = estimate.figures(Path.cwd(), read, resolve(read), list(dict.fromkeys(names)))
+    print(json.dumps(found, indent=2) if as_json else estimate.render(found))
+
+
+@app.command()
+def prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; also remove what a job may still work on.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Remove data, runs and logs that no study refers to. Shows them and asks first."""
+    from kinefract.params import load
+    from kinefract.plan import resolve
+    from kinefract.planning import prune
+
+    prune.prune(Path.cwd(), resolve(load()), yes, dry_run)

@@ -1,0 +1,183 @@
+"""Commands that make, check and show datasets and benchmarks."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
+from kinefract.errors import UserError
+from kinefract.layout import RAW
+
+
+@app.command()
+def shard(
+    spec: SpecFile, number: Annotated[int, typer.Argument(help="Which shard, counted from 0.")]
+) -> None:
+    """Render and encode one shard of a dataset."""
+    from kinefract.specs import DatasetSpec
+    from kinefract.synth.dataset import write_shard
+
+    recipe = DatasetSpec.read(spec).recipe
+    if not 0 <= number < recipe.shards:
+        raise UserError(f"shard {number}: this dataset has shards 0 to {recipe.shards - 1}")
+    write_shard(recipe, number, spec.parent)
+
+
+@app.command()
+def dataset(spec: SpecFile) -> None:
+    """Join a dataset's shards: manifest, preview, data card."""
+    from kinefract import video
+    from kinefract.specs import DatasetSpec
+    from kinefract.synth.dataset import join
+
+    video.require_ffmpeg()
+    join(DatasetSpec.read(spec).recipe, spec.parent)
+
+
+@app.command()
+def index(spec: SpecFile) -> None:
+    """List a benchmark's videos (a generated one is made first)."""
+    from kinefract import video
+    from kinefract.benchmarks.index import build
+    from kinefract.specs import BenchmarkSpec, project_root
+
+    video.require_ffmpeg()
+    build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
+
+
+@app.command()
+def download(
+    benchmark: Annotated[str, typer.Argument(help="Its name in the configuration, or its kind.")],
+    config_dir: ConfigDir = None,
+) -> None:
+    """Fetch a benchmark's official files, or say where they are.
+
+    Fetches what licence and server allow, and goes on where it was stopped.
+    """
+    from kinefract.benchmarks.download import fetch
+    from kinefract.params import load
+
+    recipe = load().benchmarks.get(benchmark)
+    kind = recipe.kind if recipe else benchmark
+    fetch(kind, Path(getattr(recipe, "root", f"{RAW}/{kind}")))
+
+
+@app.command()
+def preview(
+    dataset: Annotated[
+        str | None, typer.Argument(help="Its folder, its spec.yaml or its name in the configuration.")
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Show a family as it is by default, without a dataset.")
+    ] = None,
+    label: Annotated[
+        int | None, typer.Option("--class", help="Show one class alone, counted from 0.")
+    ] = None,
+    variation: Annotated[str | None, typer.Option(help="Show a flame variation, by name or number.")] = None,
+    curve: Annotated[
+        str | None, typer.Option(help="Show a kind of time curve: linear, sharp, curve or periodic.")
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="Ending in .png (moments) or .mp4, .webp, .gif (moving).")
+    ] = "preview.mp4",
+    config_dir: ConfigDir = None,
+) -> None:
+    """Draw a dataset, a class, a variation or a time curve.
+
+    Writes a picture or an animation. Shows the clips of a dataset that has been made, else renders
+    those it would have.
+    """
+    from kinefract.viewing.preview import preview
+
+    shown = preview(dataset, family, label, variation, curve)
+    shown.write(out)
+    print(f"{out}: {shown.caption}")
+
+
+@app.command()
+def verify(
+    dataset: DatasetName,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Clips to decode and render again, evenly spread.  [default: 20]"
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Decode and render all of them.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Threads.  [default: one per core]")] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Check a dataset's bytes, and clips against their recipe.
+
+    Names the shards that are damaged, and how to make them again.
+    """
+    from kinefract.locate import locate_dataset
+    from kinefract.synth.verify import verify
+
+    if everything and sample is not None:
+        raise typer.BadParameter("not together with --sample", param_hint="--all")
+    spec, folder = locate_dataset(dataset)
+    chosen = None if everything else 20 if sample is None else sample
+    print(f"{folder}: {verify(spec.recipe, folder, chosen, jobs or os.cpu_count() or 1)}")
+
+
+@app.command()
+def export(
+    dataset: DatasetName,
+    folder: Annotated[Path, typer.Argument(help="Where to: a folder that is empty or does not exist.")],
+    config_dir: ConfigDir = None,
+) -> None:
+    """Unpack a dataset into class folders of mp4 files.
+
+    For other trainers. Run again, it goes on where it was stopped.
+    """
+    from kinefract.locate import locate_dataset
+    from kinefract.synth.export import export
+    from kinefract.synth.shards import Shards
+
+    spec, place = locate_dataset(dataset)
+    shards = Shards(place)
+    written = export(spec.id, shards, folder)
+    print(f"{folder}: {len(shards)} clips of {spec.id}, {written} of them written now")
+
+
+@app.command()
+def card(
+    dataset: Annotated[
+        str | None, typer.Argument(help="Its folder, its spec.yaml or its name in the configuration.")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Show the datasets of a study beside its benchmarks.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="BENCHMARK", help="Measure a benchmark too: its index folder or name."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Clips to measure.  [default: 12 to 24]")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page to write.  [default: results/cards/<dataset or study>.html]"),
+    ] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Show a dataset's card: contents, cost, closeness to film.
+
+    Takes the figures from the dataset's card.json and measures what that lacks.
+    """
+    from kinefract import cards, video
+
+    if (dataset is None) == (study is None):
+        raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")
+    video.require_ffmpeg()
+    if study:
+        if against:
+            raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")
+        page = cards.of_study(study, sample)
+    else:
+        page = cards.of_dataset(dataset, against, sample)
+    print(page.text)
+    print(page.write(out))

@@ -1,0 +1,118 @@
+"""Commands that report on studies, and log them to MLflow."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinefract.cli.app import ConfigDir, ParamsFile, SpecFile, app
+from kinefract.errors import UserError
+from kinefract.layout import OVERVIEW, PARAMS_FILE
+
+
+@app.command()
+def study(
+    spec: SpecFile,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Show the runs that are finished, and name those that are not.")
+    ] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Gather a study's runs: table, figures, page."""
+    from kinefract import report
+    from kinefract.specs import StudySpec, project_root
+
+    found, root = StudySpec.read(spec), project_root(spec)
+    report.build(spec, partial)
+    if not partial:
+        report.point(root, found.study, found.folder)
+    if (root / PARAMS_FILE).exists():
+        _write_overview(root, root / PARAMS_FILE)
+
+
+@app.command()
+def overview(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) -> None:
+    """Write results/index.html, the page of all studies.
+
+    Each link results/studies/<study> then leads to the page of the study as it is configured now.
+    """
+    print(_write_overview(Path.cwd(), params))
+
+
+def _write_overview(root: Path, params: Path) -> Path:
+    from kinefract.params import load
+    from kinefract.plan import resolve
+    from kinefract.report import point
+    from kinefract.report.overview import PAGE, write_overview
+
+    studies = {study.study: study for study in resolve(load(params)).studies.values()}
+    for name, study in studies.items():
+        if (root / study.folder / PAGE).exists():
+            point(root, name, study.folder)
+    write_overview(root, studies, root / OVERVIEW)
+    return root / OVERVIEW
+
+
+@app.command()
+def table(
+    study: Annotated[str, typer.Argument(help="Its name in the configuration, or its folder.")],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VARIANT",
+            help="Compare all variants with this one, not with their baselines; with intervals and p-values.",
+        ),
+    ] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Print a finished study's table."""
+    from kinefract.report import terminal
+
+    folder = terminal.folder_of(study)
+    print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
+
+
+@app.command()
+def metrics(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) -> None:
+    """Gather figures for dvc metrics and dvc plots.
+
+    They are those of the studies under `run:`.
+    """
+    from kinefract.params import load
+    from kinefract.plan import resolve
+    from kinefract.report.summary import summarise
+
+    read = load(params)
+    summarise(Path.cwd(), resolve(read), read.run)
+
+
+@app.command()
+def tracking(
+    studies: Annotated[list[str] | None, typer.Argument(help="Studies to make an experiment for.")] = None,
+) -> None:
+    """Make the MLflow store and its experiments, once, before any job."""
+    from kinefract import tracking
+
+    names = studies or []
+    tracking.prepare(Path.cwd(), names)
+    print(tracking.shown_uri(Path.cwd()))
+    for name in (*tracking.PHASES, *(f"study/{study}" for study in names)):
+        print(name)
+
+
+@app.command()
+def sync(
+    folders: Annotated[
+        list[str] | None, typer.Argument(help="Folders of runs and studies; all without.")
+    ] = None,
+) -> None:
+    """Log to MLflow what is finished and not there yet.
+
+    For runs and studies made while its server could not be reached, or before MLFLOW_TRACKING_URI
+    named another.
+    """
+    from kinefract.tracking.sync import sync
+
+    if not Path(PARAMS_FILE).exists():
+        raise UserError(f"{PARAMS_FILE}: no such file; run this from the project's folder")
+    print(sync(Path.cwd(), folders or None).text)

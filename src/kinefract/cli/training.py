@@ -1,0 +1,134 @@
+"""Commands that train networks, evaluate them and use them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kinefract.cli.app import WORKERS, Accelerator, ConfigDir, Json, On, RunName, SpecFile, Workers, app
+from kinefract.layout import EVALUATIONS
+
+if TYPE_CHECKING:
+    from kinefract.training.train import Execution
+
+CheckpointMinutes = Annotated[
+    float, typer.Option(help="Most minutes between two checkpoints; one is also written after each epoch.")
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MINUTES",
+        help="Stop with a checkpoint after so many minutes, for schedulers that kill.  [default: none]",
+    ),
+]
+
+
+@app.command()
+def pretrain(
+    spec: SpecFile,
+    workers: Workers = WORKERS,
+    accelerator: On = "auto",
+    checkpoint_minutes: CheckpointMinutes = 10.0,
+    time_limit: TimeLimit = None,
+) -> None:
+    """Pre-train a network on a dataset. Goes on from the last checkpoint where there is one."""
+    from kinefract import runs
+
+    runs.pretrain(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
+
+
+@app.command()
+def finetune(
+    spec: SpecFile,
+    workers: Workers = WORKERS,
+    accelerator: On = "auto",
+    checkpoint_minutes: CheckpointMinutes = 10.0,
+    time_limit: TimeLimit = None,
+) -> None:
+    """Fine-tune a network on a benchmark and evaluate it.
+
+    Goes on from the last checkpoint where there is one.
+    """
+    from kinefract import runs
+
+    runs.finetune(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
+
+
+def _execution(
+    workers: int, accelerator: Accelerator, checkpoint_minutes: float, time_limit: float | None
+) -> "Execution":
+    from kinefract.training.checkpoint import Pauses
+    from kinefract.training.train import Execution
+
+    return Execution(workers, accelerator, Pauses(checkpoint_minutes, time_limit))
+
+
+@app.command()
+def evaluate(
+    run: RunName,
+    on: Annotated[
+        str,
+        typer.Option(help="A benchmark's name in the configuration, its index folder, or class folders."),
+    ],
+    split: Annotated[
+        Literal["train", "test", "validation", "all"], typer.Option(help="Which of its videos.")
+    ] = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to.  [default: results/evaluate/<run>-on-<benchmark>-<split>]"),
+    ] = None,
+    workers: Workers = WORKERS,
+    accelerator: On = "auto",
+    config_dir: ConfigDir = None,
+) -> None:
+    """Evaluate a finished run on another benchmark's videos.
+
+    Its classes are those of the run, or some of them. Writes result, predictions, classes,
+    confusion and worst mistakes into a folder of its own.
+    """
+    from kinefract.evaluation.predict import evaluate_run
+    from kinefract.locate import locate_benchmark
+
+    folder = locate_benchmark(on)
+    out = out or Path(EVALUATIONS, f"{Path(run).name}-on-{Path(on).resolve().name}-{split}")
+    result = evaluate_run(run, folder, out, split, workers, accelerator)
+    shown = {"top-1": "top1", "top-5": "top5", "mean over classes": "mean_class_accuracy"}
+    figures = ", ".join(f"{what} {100 * result[key]:.1f} %" for what, key in shown.items())
+    print(f"{out}: {figures}, {result['videos']} videos")
+
+
+@app.command()
+def predict(
+    run: RunName,
+    videos: Annotated[list[str], typer.Argument(help="Video files, or folders of pictures.")],
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Classes to name.")] = 5,
+    as_json: Json = False,
+    workers: Workers = WORKERS,
+    accelerator: On = "auto",
+) -> None:
+    """Name the action in videos with a finished run."""
+    from kinefract.evaluation import predict
+
+    found = predict.predict_videos(run, videos, top, workers, accelerator)
+    print((predict.json_text if as_json else predict.text)(videos, found))
+
+
+@app.command()
+def release(
+    run: Annotated[str, typer.Argument(help="results/pretrain/<id>")],
+    name: Annotated[str, typer.Argument(help="What it is to be called, as fractal-tsm-resnet18.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the files go.  [default: the package's own folder]")
+    ] = None,
+) -> None:
+    """Add a finished pre-training to the released networks.
+
+    Writes its weights, matrices in half precision, and what made them.
+    """
+    from kinefract import released
+    from kinefract.files import in_bytes
+
+    folder = folder or released.FOLDER
+    facts = released.write(run, name, folder)
+    path = folder / f"{name}.safetensors"
+    print(f"{path}: {in_bytes(path.stat().st_size)}, SHA-256 {facts.sha256}")

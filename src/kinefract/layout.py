@@ -1,0 +1,37 @@
+"""The files and folders of a project: every name once. Paths are relative to the project's folder."""
+
+# The configuration.
+PARAMS_FILE, CONFIG = "params.yaml", "config"
+CONFIG_DIR = "KINEFRACT_CONFIG_DIR"  # the environment variable that names one more folder
+
+# Folders of what is made; in each of the first five a folder for each thing, named by its id.
+DATASETS, BENCHMARKS = "data/synthetic", "data/benchmarks"
+PRETRAIN, FINETUNE, STUDIES = "results/pretrain", "results/finetune", "results/studies"
+RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and what was in their archives
+CACHES, PROBES = "data/cache", "data/cache/probes"  # decoded frames; what was found out about videos
+EVALUATIONS, CARDS = "results/evaluate", "results/cards"
+LOGS, TIMES, MLFLOW = "results/logs", "results/benchmarks", "results/mlflow"
+
+# Pages and figures of all studies.
+OVERVIEW, ALL_METRICS, ALL_CURVES = "results/index.html", "results/metrics.json", "results/curves.csv"
+
+# In the folder of everything that is made: what made it.
+SPEC_FILE = "spec.yaml"
+
+# In the folder of a dataset.
+MANIFEST, SHARDS, CARD, CARD_PAGE = "manifest.csv", "shards", "card.json", "card.html"
+
+# In the folder of a benchmark; the classes are in that of a fine-tuning run, too.
+INDEX, CLASSES, SUMMARY, SUMMARY_PAGE = "index.csv", "classes.json", "summary.json", "summary.txt"
+PROBLEMS = "problems.txt"
+
+# In the folder of a run. The model is the last to be written.
+MODEL, CHECKPOINT, FIRST_BATCH = "model.safetensors", "checkpoint.pt", "first_batch.png"
+EPOCHS, RESULT = "metrics.jsonl", "result.json"
+PROGRESS = "progress.jsonl"  # the epochs so far, of a run that is not finished
+PREDICTIONS, PER_CLASS = "predictions.csv", "per_class.csv"
+CONFUSION, MISTAKES = "confusion.svg", "mistakes.png"
+
+# In the folder of a study. The page is the last to be written.
+PAGE, ANSWER, METRICS = "index.html", "answer.json", "metrics.json"
+TABLE, COSTS, CURVES, CLASS_CHANGES = "table.csv", "costs.csv", "curves.csv", "classes.csv"
