@@ -7,61 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinefract import config_files
+from kinefract import config_files, strict_yaml
 from kinefract.params import SECTIONS
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 
-TINY = {
-    "run": ["tiny"],
-    "datasets": {
-        "fractal": {
-            "family": "fractal",
-            "classes": 3,
-            "clips_per_class": 4,
-            "size": 48,
-            "clips_per_shard": 7,
-            "points": {"steps": 300, "discard": 50},
-        }
-    },
-    "pretraining": {
-        "small": {
-            "dataset": "fractal",
-            "objective": "supervised",
-            "backbone": "tsm_resnet18",
-            "width": 8,
-            "size": 32,
-            "epochs": 2,
-            "warmup_epochs": 1,
-            "batch_size": 4,
-            "threads": 1,
-        }
-    },
-    "weights": {},
-    "finetuning": {
-        "small": {
-            "size": 32,
-            "resize": 32,
-            "stride": 2,
-            "windows": 2,
-            "epochs": 2,
-            "warmup_epochs": 1,
-            "batch_size": 6,
-            "threads": 1,
-        }
-    },
-    "benchmarks": {"motions": {"kind": "motions", "train_per_class": 1, "test_per_class": 1, "size": 32}},
-    "studies": {
-        "tiny": {
-            "question": "Does the chain hold?",
-            "pretraining": "small",
-            "finetuning": "small",
-            "vary": {"pretraining.objective": ["scratch", "supervised"]},
-            "benchmarks": ["motions"],
-            "seeds": [1, 2],
-        }
-    },
-}
+TINY = {"weights": {}, **strict_yaml.read(ROOT / ".test/params.yaml")}
 
 
 @pytest.fixture
@@ -79,7 +31,7 @@ def tiny_params() -> dict:
 @pytest.fixture
 def own_settings() -> dict:
     """Return the project's own configuration as the content of one file; free to be changed."""
-    files = config_files.find(Path(__file__).parents[1] / "params.yaml")
+    files = config_files.find(ROOT / "params.yaml")
     whole = config_files.joined(config_files.read(files), list(SECTIONS))
     return {"run": whole.run, **whole.sections}
 

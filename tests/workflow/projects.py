@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT_FILES = (
     *("Snakefile", "workflow", "profiles", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore"),
     "config/README.md",
+    "results/README.md",
 )
 PROGRAMS = Path(sys.executable).parent
 PATIENCE = 240  # seconds until a process is taken to hang

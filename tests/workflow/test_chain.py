@@ -8,6 +8,7 @@ import pytest
 from projects import (
     NOTHING,
     PROGRAMS,
+    REPOSITORY,
     edit,
     environment,
     jobs,
@@ -175,6 +176,12 @@ def test_a_study_in_a_file_of_its_own_in_config_or_elsewhere(unbuilt, tmp_path):
     write(tmp_path, {"studies": {"tiny": {}}}, "elsewhere/params.yaml")
     text = refused(unbuilt, "snakemake", "-n", *named)
     assert "elsewhere/params.yaml: studies.tiny: the name stands in params.yaml too" in text
+
+
+def test_the_case_for_the_workflow_catalogue_can_run(tmp_path):
+    shutil.copy(REPOSITORY / ".test/params.yaml", tmp_path)
+    listing = run(REPOSITORY, "snakemake", "-n", "--directory", tmp_path).stdout
+    assert jobs(listing)["study"] == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ try:
     if unknown := [key for key in config if key not in ("run", "config_dir")]:
         raise UserError(f"--config {unknown[0]}: run and config_dir are set here, all else in files")
     if "config_dir" in config:
-        os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # of jobs, too
+        os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # for jobs, too
     PARAMS = params.load(run=config.get("run"))
     PLAN = plan.resolve(PARAMS)
 except UserError as error:
