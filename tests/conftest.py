@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinefract import config_files, strict_yaml
-from kinefract.params import SECTIONS
+from kinefract.common import strict_yaml
+from kinefract.config import files as config_files
+from kinefract.config.params import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

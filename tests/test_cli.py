@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinefract import cli, params, plan
+from kinefract import cli
+from kinefract.config import params, plan
 
 JOBS = {
     "check": ["params", "--config-dir"],

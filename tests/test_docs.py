@@ -14,13 +14,13 @@ import pytest
 import yaml
 from pydantic import Field
 
-from kinefract import params
-from kinefract.augment.recipes import Filmed
-from kinefract.schema import Section, merged
+from kinefract.augment.effects import Filmed
+from kinefract.common.schema import Section, merged
+from kinefract.config import params
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.ranges import FloatRange, within
-from kinefract.synth.recipes import Points
 from kinefract.viewing import curves
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import params, plan
-from kinefract.specs import StudySpec
+from kinefract.config import params, plan
+from kinefract.config.specs import StudySpec
 
 ROOT = Path(__file__).parents[1]
 RECORDED = json.loads((ROOT / "tests/digests.json").read_text(encoding="utf-8"))

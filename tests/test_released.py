@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinefract import cli, models, params, plan, released, runs
+from kinefract import cli, models, released
 from kinefract.benchmarks import index
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config import params, plan
+from kinefract.config.specs import FinetuneSpec
 from kinefract.models import weights
-from kinefract.specs import FinetuneSpec
+from kinefract.training import runs
 from kinefract.training.train import Execution
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAM = Path(__file__).parents[1] / "benchmarks/gpu.py"
+PROGRAM = Path(__file__).parents[1] / "speed/gpu.py"
 
 
 def test_every_figure_of_a_gpu_is_measured(tmp_path):

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kinefract.augment.effects import Filmed, Mixing
 from kinefract.augment.filmed import filmed
-from kinefract.augment.recipes import Filmed, Mixing
-from kinefract.files import write_text
-from kinefract.progress import progress
+from kinefract.common.files import write_text
+from kinefract.common.progress import progress
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.recipes import Points
 from kinefract.viewing.tiles import side_by_side, write
 
 DOCS = Path(__file__).parents[1]

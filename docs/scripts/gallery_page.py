@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kinefract.files import write_text
-from kinefract.progress import progress
+from kinefract.common.files import write_text
+from kinefract.common.progress import progress
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.variations import METHOD_MIX, VARIATIONS

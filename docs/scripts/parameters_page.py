@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, get_args
 
 import yaml
 
-from kinefract.augment.recipes import EFFECTS, Filmed
+from kinefract.augment.effects import EFFECTS, Filmed
+from kinefract.benchmarks.base import BENCHMARKS
 from kinefract.benchmarks.listed import ChosenRecipe
-from kinefract.benchmarks.recipes import BENCHMARKS
-from kinefract.files import write_text
+from kinefract.common.files import write_text
+from kinefract.common.schema import Section
+from kinefract.config.params import NAME_PATTERN, NamedFinetuning, NamedPretraining, NamedWeights, Study
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES
-from kinefract.params import NAME_PATTERN, NamedFinetuning, NamedPretraining, NamedWeights, Study
-from kinefract.schema import Section
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
 PAGE, WIDTH = Path(__file__).parents[1] / "parameters.md", 118
 HEAD = "| key | value | default | means |\n|---|---|---|---|"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from kinefract.augment.effects import Filmed, Mixing
 from kinefract.augment.filmed import background, filmed, mix
-from kinefract.augment.recipes import Filmed, Mixing
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = {name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")}

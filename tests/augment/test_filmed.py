@@ -7,8 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from kinefract.augment import homography, paths, rand_augment
+from kinefract.augment.effects import Displacement, Filmed, Mixing, RandAugment, Zoom, grown
 from kinefract.augment.filmed import camera_maps, filmed, perspective_corners, placement
-from kinefract.augment.recipes import Displacement, Filmed, Mixing, RandAugment, Zoom, grown
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = Filmed(**{name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")})

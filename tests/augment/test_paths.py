@@ -3,7 +3,7 @@
 import torch
 
 from kinefract.augment import paths
-from kinefract.augment.recipes import Displacement, Shake, Zoom
+from kinefract.augment.effects import Displacement, Shake, Zoom
 
 
 def generator(seed=1):

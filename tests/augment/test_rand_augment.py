@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from kinefract.augment import homography
+from kinefract.augment.effects import RandAugment
 from kinefract.augment.rand_augment import FUNCTIONS, OPERATIONS, apply, draw, geometry, photometry
-from kinefract.augment.recipes import RandAugment
 
 
 def generator(seed=1):

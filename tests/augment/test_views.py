@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from kinefract.augment.basic import normalise
+from kinefract.augment.effects import Filmed
 from kinefract.augment.filmed import camera_maps, reverse_together
-from kinefract.augment.recipes import Filmed
-from kinefract.augment.views import augmented
-from kinefract.recipes import FinetuneRecipe, PretrainRecipe
+from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
+from kinefract.training.views import augmented
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = {name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")}

@@ -16,9 +16,9 @@ from zlib import crc32
 
 import pytest
 
-from kinefract.benchmarks import archives
-from kinefract.benchmarks.archives import unpack
-from kinefract.errors import UserError
+from kinefract.benchmarks.official import archives
+from kinefract.benchmarks.official.archives import unpack
+from kinefract.common.errors import UserError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile import KINDS, Entry, pack, rar_bytes, tar_bytes, zip_bytes
@@ -37,7 +37,7 @@ UmFyIRoHADvQcwgADQAAAAAAAAArNHSAkCwAXAAAAAAIAAADoua3xbBmzD4dMwoApIEAAHN0ZXN0MS50
 CmTWSzeDwQe8AeCFku77th0ACCAACIjpeAzSDAdhOkF4S7Nun1IK2sonQLrnC2SKYnH7uACRnlAv2FX/+sZY6+vE14h+VJaHH03s2RZ0kJAs
 AA4AAAAACAAAA6Lmt8WwZsw+HTMKAKSBAABzdGVzdDIudHh0AMCxIACIB+vyCmn6/JTe0MQ9ewBABwA="""
 UNPACK = (
-    "import sys; from pathlib import Path; from kinefract.benchmarks.archives import unpack\n"
+    "import sys; from pathlib import Path; from kinefract.benchmarks.official.archives import unpack\n"
     "unpack(Path(sys.argv[1]), Path(sys.argv[2]), 'test')"
 )
 

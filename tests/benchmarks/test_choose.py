@@ -7,7 +7,7 @@ import pytest
 
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.choose import Listed
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 
 def many(seed=0, classes=6, groups=30, clips=600):

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 from trees import FRAMES, built, contents, diving48, pack, write_json
 
-from kinefract.benchmarks.diving48 import Diving48Recipe
-from kinefract.benchmarks.tree import Tree
-from kinefract.errors import UserError
-from kinefract.schema import digest_of
+from kinefract.benchmarks.kinds.diving48 import Diving48Recipe
+from kinefract.benchmarks.official.tree import Tree
+from kinefract.common.errors import UserError
+from kinefract.common.schema import digest_of
 
 BACK, INWARD = "Back/15som/05Twis/FREE", "Inward/25som/NoTwis/PIKE"
 

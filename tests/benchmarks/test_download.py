@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinefract import params, plan
-from kinefract.benchmarks import download as module
-from kinefract.benchmarks.catalog import BENCHMARKS
-from kinefract.benchmarks.download import fetch
-from kinefract.benchmarks.sources import SOURCES, File, Source
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds import BENCHMARKS
+from kinefract.benchmarks.official import download as module
+from kinefract.benchmarks.official.download import fetch
+from kinefract.benchmarks.official.sources import SOURCES, File, Source
+from kinefract.common.errors import UserError
+from kinefract.config import params, plan
 
 PAGES = Path(__file__).parents[2] / "docs/benchmarks"
 DATA = bytes(range(256)) * 12_000  # 3 MB, which arrives in pieces of 1 MB

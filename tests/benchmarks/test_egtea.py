@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from trees import EGTEA, FRAMES, built, contents, egtea, pack, write_lines
 
-from kinefract.benchmarks.egtea import EgteaRecipe
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.egtea import EgteaRecipe
+from kinefract.common.errors import UserError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.choose import Listed
-from kinefract.benchmarks.own import CsvRecipe
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.own import CsvRecipe
+from kinefract.common.errors import UserError
 
 GROUPS = {"ada": 7, "bo": 5, "cy": 4, "di": 3, "eve": 3, "flo": 2}  # videos of each class
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from trees import FRAMES, built, contents, hmdb51, pack, write_lines
 
 from kinefract.benchmarks import choose
-from kinefract.benchmarks.hmdb51 import Hmdb51Recipe
-from kinefract.benchmarks.tree import Tree
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.hmdb51 import Hmdb51Recipe
+from kinefract.benchmarks.official.tree import Tree
+from kinefract.common.errors import UserError
 from kinefract.video import probe
 
 SUFFIX = "_f_cm_np1_le_med_0.avi"

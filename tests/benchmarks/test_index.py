@@ -13,8 +13,8 @@ import pytest
 
 from kinefract import video
 from kinefract.benchmarks import index
-from kinefract.benchmarks.recipes import BenchmarkRecipe, Contents, Entry, Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import BenchmarkRecipe, Contents, Entry, Video
+from kinefract.common.errors import UserError
 
 NASTY = [
     "plain.mp4",
@@ -254,7 +254,7 @@ def test_the_index_is_plain_csv(nasty, tmp_path):
 
 def test_the_catalog_fills_the_registry_without_loading_torch_or_libav():
     program = (
-        "import sys; from kinefract.benchmarks.catalog import BENCHMARKS; "
+        "import sys; from kinefract.benchmarks.kinds import BENCHMARKS; "
         "print(sorted(BENCHMARKS), sorted({'torch', 'av', 'PIL', 'skvideo'} & set(sys.modules)))"
     )
     printed = subprocess.run(

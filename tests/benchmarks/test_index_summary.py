@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kinefract.benchmarks import summary
-from kinefract.benchmarks.recipes import Contents, Video
+from kinefract.benchmarks.base import Contents, Video
 
 
 def video(path, label, frames, split, start=0):

@@ -10,8 +10,8 @@ from trees import built
 
 from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
-from kinefract.benchmarks.tree import Part
-from kinefract.errors import UserError
+from kinefract.benchmarks.official.tree import Part
+from kinefract.common.errors import UserError
 
 NAMES = [
     "two words",

@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from kinefract import video
-from kinefract.benchmarks import motions
-from kinefract.benchmarks.motions import CLASSES, MotionsRecipe
+from kinefract.benchmarks.kinds import motions
+from kinefract.benchmarks.kinds.motions import CLASSES, MotionsRecipe
 
 RECIPE = MotionsRecipe()
 CLIPS = 400

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from kinefract.benchmarks import motions
-from kinefract.benchmarks.motions import CLASSES, MotionsRecipe
+from kinefract.benchmarks.kinds import motions
+from kinefract.benchmarks.kinds.motions import CLASSES, MotionsRecipe
 
 # Eight frames at twice the speed are what a stride of 2 sees of the default clips.
 RECIPE = MotionsRecipe(size=32, frames=8, speed=(0.04, 0.1), period=(6, 10))

@@ -11,9 +11,9 @@ from PIL import Image
 from pydantic import ValidationError
 from trees import FRAMES, built, movie
 
-from kinefract.benchmarks.own import SUFFIXES, CsvRecipe, FolderRecipe
-from kinefract.benchmarks.recipes import BENCHMARKS
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import BENCHMARKS
+from kinefract.benchmarks.kinds.own import SUFFIXES, CsvRecipe, FolderRecipe
+from kinefract.common.errors import UserError
 from kinefract.video import decode
 
 NASTY = [

@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from kinefract.benchmarks.tree import Part, Tree
-from kinefract.errors import UserError
+from kinefract.benchmarks.official.tree import Part, Tree
+from kinefract.common.errors import UserError
 
 
 def tree(root, *parts, top="raw"):

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from kinefract import video
 from kinefract.benchmarks import index
-from kinefract.benchmarks.ucf101 import Ucf101Recipe
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.ucf101 import Ucf101Recipe
+from kinefract.common.errors import UserError
 
 CLIPS = [
     "Archery/v_Archery_g01_c01.avi",

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from trees import FRAMES, built, contents, pack, volleyball, write_lines
 
 from kinefract import video
-from kinefract.benchmarks.tree import Tree
-from kinefract.benchmarks.volleyball import CLASSES, VIDEOS_OF, VolleyballRecipe
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.volleyball import CLASSES, VIDEOS_OF, VolleyballRecipe
+from kinefract.benchmarks.official.tree import Tree
+from kinefract.common.errors import UserError
 
 PLAYERS = "63 39 8 15 moving 61 25 5 20 blocking"
 

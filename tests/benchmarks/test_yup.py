@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 from trees import FRAMES, built, contents, pack, write_lines, yup
 
-from kinefract.benchmarks.tree import Tree
-from kinefract.benchmarks.yup import YupRecipe
-from kinefract.errors import UserError
+from kinefract.benchmarks.kinds.yup import YupRecipe
+from kinefract.benchmarks.official.tree import Tree
+from kinefract.common.errors import UserError
 
 LIST = "10_90_randsplit_1.txt"
 ALL = ["camera_stationary", "camera_moving", LIST]

@@ -13,8 +13,8 @@ from PIL import Image
 
 from kinefract import video
 from kinefract.benchmarks import index
+from kinefract.benchmarks.base import TEST, TRAIN, Contents, Video
 from kinefract.benchmarks.listed import ListedRecipe
-from kinefract.benchmarks.recipes import TEST, TRAIN, Contents, Video
 
 FRAMES, WIDTH, HEIGHT = 5, 32, 24
 

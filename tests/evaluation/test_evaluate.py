@@ -11,10 +11,10 @@ from torch import nn
 
 from kinefract import video
 from kinefract.augment.basic import normalise
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.evaluate import evaluate, scores
-from kinefract.recipes import FinetuneRecipe
 
 RECIPE = FinetuneRecipe(
     size=32, resize=40, stride=2, frames=4, windows=3, epochs=1, warmup_epochs=0, threads=1

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from kinefract import video
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
 from kinefract.evaluation.mistakes import FRAMES, GAP, LINE, MOST, STRIP, TILE, worst, write_mistakes
 
 CLASSES = ["left", "right", "up"]

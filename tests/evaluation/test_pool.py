@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from kinefract import params, plan, runs, video
+from kinefract import video
 from kinefract.benchmarks import index
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config import params, plan
 from kinefract.report import results
-from kinefract.synth.dataset import join, write_shard
+from kinefract.synth.store.dataset import join, write_shard
+from kinefract.training import runs
 from kinefract.training.train import Execution
 
 

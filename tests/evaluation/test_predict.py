@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 
 from kinefract import models, video
 from kinefract.augment.basic import normalise
-from kinefract.benchmarks.motions import MotionsRecipe
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import Video
+from kinefract.benchmarks.kinds.motions import MotionsRecipe
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json
+from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.config.specs import BenchmarkSpec, FinetuneSpec
 from kinefract.evaluation.predict import evaluate_run, json_text, load, predict_videos, text
-from kinefract.files import write_json
 from kinefract.models import weights
-from kinefract.recipes import FinetuneRecipe, NetworkRecipe
-from kinefract.specs import BenchmarkSpec, FinetuneSpec
 
 CLASSES = ["left", "right", "up", "down"]
 SPEC = FinetuneSpec(

@@ -168,7 +168,8 @@ def test_scaled_channels_are_multiples_of_8_and_lose_at_most_a_tenth():
 def test_naming_the_backbones_imports_no_torch():
     """Snakemake reads the recipes at every start."""
     program = (
-        "import sys, kinefract.recipes; print(sorted({'torch', 'numba', 'safetensors'} & set(sys.modules)))"
+        "import sys, kinefract.config.phases; "
+        "print(sorted({'torch', 'numba', 'safetensors'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -179,7 +180,7 @@ def test_a_new_backbone_is_one_file(tmp_path):
     shutil.copytree(package, tmp_path / "kinefract", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "kinefract" / "models" / "backbones" / "mean.py").write_text(NEW, encoding="utf-8")
     program = (
-        "from kinefract.recipes import NetworkRecipe; NetworkRecipe(backbone='mean');"
+        "from kinefract.config.phases import NetworkRecipe; NetworkRecipe(backbone='mean');"
         "import torch; from kinefract import models;"
         "print(tuple(models.build('mean', 64, 8, 5, 0.0)(torch.zeros(2, 8, 3, 4, 4)).shape))"
     )

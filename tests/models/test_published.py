@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from kinefract import models
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.models import weights
 from kinefract.models.published import load_published
 

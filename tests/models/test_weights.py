@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kinefract import models
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.models import weights
 
 

@@ -8,7 +8,7 @@ from networks import Flat, alone, clips
 
 from kinefract import objectives
 from kinefract.objectives.byol import distance, found, momentum_at
-from kinefract.objectives.recipes import ByolRecipe
+from kinefract.objectives.settings import ByolRecipe
 
 
 def byol(momentum=0.9):

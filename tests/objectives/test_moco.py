@@ -7,7 +7,7 @@ from networks import Flat, alone, clips
 
 from kinefract import objectives
 from kinefract.objectives.moco import contrast
-from kinefract.objectives.recipes import MocoRecipe
+from kinefract.objectives.settings import MocoRecipe
 
 RECIPE = MocoRecipe(dim=4, queue=8, momentum=0.9, temperature=0.2)
 

@@ -6,7 +6,7 @@ import torch
 from networks import Flat, alone, clips
 
 from kinefract import objectives
-from kinefract.objectives.recipes import SimclrRecipe
+from kinefract.objectives.settings import SimclrRecipe
 from kinefract.objectives.simclr import nt_xent
 
 

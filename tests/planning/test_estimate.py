@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import cli, params, plan
-from kinefract.errors import UserError
-from kinefract.files import in_bytes
-from kinefract.layout import CACHES
+from kinefract import cli
+from kinefract.common.errors import UserError
+from kinefract.common.files import in_bytes
+from kinefract.common.layout import CACHES
+from kinefract.common.provenance import machine, processor
+from kinefract.config import params, plan
 from kinefract.planning import estimate, inventory
 from kinefract.planning.inventory import Machine, Measurements, Setting
-from kinefract.provenance import machine, processor
 from kinefract.training.caching import cache_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinefract import params, plan
-from kinefract.errors import UserError
-from kinefract.layout import CACHES
+from kinefract.common.errors import UserError
+from kinefract.common.layout import CACHES
+from kinefract.config import params, plan
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.planning import prune
-from kinefract.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 
 STALE = "fractal-0123456789ab"
 PARENTS = [spec.PARENT for spec in (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kinefract import params, plan, video
-from kinefract.files import write_json, write_text
-from kinefract.specs import StudySpec
+from kinefract import video
+from kinefract.common.files import write_json, write_text
+from kinefract.config import params, plan
+from kinefract.config.specs import StudySpec
 
 VIDEOS = 200  # test videos of each benchmark, so that two decimals of a top-1 are a whole number of them
 CLASSES = ("fall", "rise", "spin", "zoom")

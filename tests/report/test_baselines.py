@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from madeup import make_up
 
-from kinefract import params, plan
+from kinefract.config import params, plan
 from kinefract.report import compare, cost, results
 from kinefract.report.results import Cell, Row, Run, baseline_heading, baseline_name, baseline_of, baselines
 from kinefract.report.statistics import holm

@@ -4,7 +4,7 @@ import io
 import pytest
 from madeup import make_up
 
-from kinefract.files import write_json
+from kinefract.common.files import write_json
 from kinefract.report import build, looks, results
 
 VARY = {"dataset.size": [32, 40, 48, 56]}

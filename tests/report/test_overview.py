@@ -8,9 +8,9 @@ import pytest
 from madeup import make_up
 
 from kinefract import report
+from kinefract.config.specs import StudySpec
 from kinefract.report.overview import write_overview
 from kinefract.report.related import RELATED
-from kinefract.specs import StudySpec
 
 
 class Page(HTMLParser):

@@ -15,7 +15,7 @@ from madeup import MadeUp, make_up
 from PIL import Image
 
 from kinefract import report
-from kinefract.files import write_json
+from kinefract.common.files import write_json
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from madeup import make_up
 
+from kinefract.benchmarks.base import Video
 from kinefract.benchmarks.index import told
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.report import results
 
 

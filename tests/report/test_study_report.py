@@ -7,7 +7,7 @@ import pytest
 from madeup import MadeUp, make_up, read_csv, write_run
 
 from kinefract import report, tracking
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 
 def test_all_files_are_there(folder: Path) -> None:

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from kinefract import params, plan
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config import params, plan
 from kinefract.report.summary import CURVES_FILE, METRICS_FILE, summarise
 
 

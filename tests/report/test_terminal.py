@@ -7,7 +7,7 @@ import pytest
 from madeup import MadeUp, make_up, read_csv
 
 from kinefract import report
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.report import terminal
 from kinefract.report.formats import frame_of, to_csv
 from kinefract.report.table import COLUMNS

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from kinefract.synth import ifs, render, window
+from kinefract.synth import ifs
+from kinefract.synth.render import cpu as render
+from kinefract.synth.render import window
 from kinefract.synth.streams import stream
 
 

@@ -11,9 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from kinefract import synth
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.synth import torch_data
-from kinefract.synth.shards import MANIFEST, shard_files
+from kinefract.synth.store.shards import MANIFEST, shard_files
 from kinefract.synth.torch_data import RenderedClips, ShardClips
 
 RECIPE = synth.recipe(

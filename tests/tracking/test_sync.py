@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from kinefract import params, plan, tracking
-from kinefract.errors import UserError
-from kinefract.files import write_json, write_text
-from kinefract.specs import FinetuneSpec, PretrainSpec, StudySpec
+from kinefract import tracking
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json, write_text
+from kinefract.config import params, plan
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import RunExport, store
 from kinefract.tracking.sync import sync
 

@@ -17,9 +17,9 @@ from PIL import Image
 
 from kinefract import video
 from kinefract.augment.crop import resize
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
-from kinefract.recipes import FinetuneRecipe
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.training import cached
 from kinefract.training.cached import CachedVideos, fill
 from kinefract.training.data import TrainingClips, Videos

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinefract.errors import UserError
-from kinefract.recipes import FinetuneRecipe
+from kinefract.common.errors import UserError
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.training.data import (
     EpochBatches,
     EvaluationWindows,

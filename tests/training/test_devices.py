@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation import evaluate
-from kinefract.recipes import FinetuneRecipe
 from kinefract.training import devices
 from kinefract.training.processes import Processes
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from kinefract.recipes import PretrainRecipe
-from kinefract.specs import DatasetSpec, PretrainSpec
+from kinefract.config.phases import PretrainRecipe
+from kinefract.config.specs import DatasetSpec, PretrainSpec
 from kinefract.synth import recipe
-from kinefract.synth.dataset import join, write_shard
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.recipes import Points
-from kinefract.synth.render_batch import draw_clips
-from kinefract.synth.shards import Shards
+from kinefract.synth.render.gpu_clips import draw_clips
+from kinefract.synth.store.dataset import join, write_shard
+from kinefract.synth.store.shards import Shards
 from kinefract.training import caching, devices, feed
 from kinefract.training.data import EpochBatches, TrainingClips, training_loader
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import params, plan
+from kinefract.config import params, plan
 from kinefract.training.train import rate_at
 
 

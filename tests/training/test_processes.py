@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.training.processes import Processes
 
 PROGRAM = """
@@ -44,7 +44,7 @@ for module in objective.modules():  # its statistics are those of a process, on 
     if isinstance(module, torch.nn.BatchNorm1d):
         module.eval().train = lambda mode=True: None
 # Each process draws augmentations of its own, so none is drawn here.
-kinefract.augment.views.reverse_together = lambda views, generator: views
+kinefract.training.views.reverse_together = lambda views, generator: views
 # AdamW makes a whole step of a gradient that is nothing but rounding.
 kinefract.training.train.optimizer_for = lambda module, recipe: torch.optim.SGD(
     [weight for weight in module.parameters() if weight.requires_grad], lr=0.1

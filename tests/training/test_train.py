@@ -15,9 +15,9 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
 from kinefract import models, objectives
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config.phases import PretrainRecipe
 from kinefract.models import weights
-from kinefract.recipes import PretrainRecipe
 from kinefract.training import processes
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training, optimizer_for, rate_at, stream_seed

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from kinefract import video
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.video import pictures
 
 

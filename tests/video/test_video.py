@@ -15,9 +15,9 @@ import pytest
 from damaged import damaged_videos, made_video
 
 from kinefract import video
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.recipes import Points
 from kinefract.video import reading
 
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from kinefract.cli import main
-from kinefract.specs import DatasetSpec
-from kinefract.synth.dataset import join, write_shard
+from kinefract.config.specs import DatasetSpec
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.recipes import Points
+from kinefract.synth.store.dataset import join, write_shard
 from kinefract.viewing import curves
 from kinefract.viewing.preview import RecipeClips, preview
 from kinefract.viewing.sheets import sheet

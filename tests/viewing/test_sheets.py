@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.viewing.sheets import moving_sheet, sheet
 from kinefract.viewing.tiles import DARK, GAP, grid, in_colour, spread, write
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from kinefract import params, plan
+from kinefract.config import params, plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT_FILES = (

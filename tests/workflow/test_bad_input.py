@@ -5,7 +5,7 @@ import resource
 import pytest
 from projects import refused, resolved, run, without_mlflow, write, write_spec
 
-from kinefract.synth.shards import shard_files
+from kinefract.synth.store.shards import shard_files
 
 RESULTS = ("model.safetensors", "result.json", "predictions.csv")
 

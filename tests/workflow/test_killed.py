@@ -19,8 +19,8 @@ from projects import (
     write_spec,
 )
 
-from kinefract.synth.dataset import write_shard
-from kinefract.synth.shards import Shards, shard_files
+from kinefract.synth.store.dataset import write_shard
+from kinefract.synth.store.shards import Shards, shard_files
 
 
 @pytest.fixture

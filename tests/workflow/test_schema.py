@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 from projects import REPOSITORY
 
-from kinefract import config_files, strict_yaml
-from kinefract.layout import PARAMS_FILE
+from kinefract.common import strict_yaml
+from kinefract.common.layout import PARAMS_FILE
+from kinefract.config import files as config_files
 
 MAKE = REPOSITORY / "workflow/schemas/make.py"
 FILE = MAKE.with_name("config.schema.json")

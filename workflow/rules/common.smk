@@ -1,12 +1,13 @@
-# Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.plan.
+# Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.config.plan.
 import os
 import re
 import shutil
 from pathlib import Path
 
-from kinefract import layout, params, plan
-from kinefract.errors import UserError
-from kinefract.specs import PretrainSpec, StudySpec
+from kinefract.common import layout
+from kinefract.config import params, plan
+from kinefract.common.errors import UserError
+from kinefract.config.specs import PretrainSpec, StudySpec
 from kinefract.video import require_ffmpeg
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from kinefract.augment.recipes import EFFECTS
-from kinefract.benchmarks.recipes import BENCHMARKS
+from kinefract.augment.effects import EFFECTS
+from kinefract.benchmarks.base import BENCHMARKS
+from kinefract.config.params import NAME_PATTERN, NamedFinetuning, NamedPretraining, NamedWeights, Study
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES
-from kinefract.params import NAME_PATTERN, NamedFinetuning, NamedPretraining, NamedWeights, Study
-from kinefract.synth.recipes import FAMILIES
+from kinefract.synth.dataset_recipe import FAMILIES
 
 FILE = Path(__file__).with_name("config.schema.json")
 SECTIONS = {

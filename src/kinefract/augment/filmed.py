@@ -13,8 +13,8 @@ import torch
 from torch import Generator, Tensor
 
 from kinefract.augment import homography, paths, rand_augment
+from kinefract.augment.effects import Filmed, Mixing, grown
 from kinefract.augment.paths import chosen, uniform
-from kinefract.augment.recipes import Filmed, Mixing, grown
 
 
 def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator) -> Tensor:

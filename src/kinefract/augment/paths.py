@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from kinefract.augment.recipes import Displacement, Shake, Zoom, grown
+from kinefract.augment.effects import Displacement, Shake, Zoom, grown
 
 LEAST_MOVED = 2  # frames
 

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d
 
 from kinefract.augment import homography
-from kinefract.augment.recipes import RandAugment
+from kinefract.augment.effects import RandAugment
 
 MOST = 30.0  # the scale of magnitudes
 GEOMETRY = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kinefract.benchmarks.recipes import TEST, TRAIN, VALIDATION
-from kinefract.errors import UserError
-from kinefract.schema import digest_of
+from kinefract.benchmarks.base import TEST, TRAIN, VALIDATION
+from kinefract.common.errors import UserError
+from kinefract.common.schema import digest_of
 
 
 class Listed(NamedTuple):

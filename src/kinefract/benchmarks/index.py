@@ -13,13 +13,13 @@ from pathlib import Path
 
 from kinefract import video
 from kinefract.benchmarks import summary
+from kinefract.benchmarks.base import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.probes import probe_all
-from kinefract.benchmarks.recipes import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
-from kinefract.errors import UserError
-from kinefract.files import write_json, write_text, written_whole
-from kinefract.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
-from kinefract.progress import say
-from kinefract.schema import digest_of
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json, write_text, written_whole
+from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
+from kinefract.common.progress import say
+from kinefract.common.schema import digest_of
 
 PROBLEMS_SHOWN = 10
 

@@ -10,10 +10,10 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from kinefract.benchmarks import choose
+from kinefract.benchmarks.base import SPLITS, TEST, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry
 from kinefract.benchmarks.choose import Listed
-from kinefract.benchmarks.recipes import SPLITS, TEST, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry
-from kinefract.benchmarks.tree import Part, Tree
-from kinefract.schema import Section, is_none
+from kinefract.benchmarks.official.tree import Part, Tree
+from kinefract.common.schema import Section, is_none
 
 
 class Listing(NamedTuple):

@@ -12,11 +12,11 @@ from pathlib import Path
 from threading import Lock
 
 from kinefract import video
-from kinefract.benchmarks.recipes import Entry, Video
-from kinefract.errors import UserError
-from kinefract.files import write_text
-from kinefract.progress import progress
-from kinefract.schema import digest_of
+from kinefract.benchmarks.base import Entry, Video
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_text
+from kinefract.common.progress import progress
+from kinefract.common.schema import digest_of
 
 PROBES = "data/cache/probes"
 SECONDS_BETWEEN_SAVES = 30

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinefract.benchmarks.recipes import SPLITS, Contents, Video
-from kinefract.files import sha256
+from kinefract.benchmarks.base import SPLITS, Contents, Video
+from kinefract.common.files import sha256
 
 
 def duplicates(paths: Sequence[Path]) -> list[list[Path]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kinefract.cli import configuration, data, reports, training  # noqa: F401 (importing one adds its commands)
 from kinefract.cli.app import app
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from kinefract import __version__
-from kinefract.layout import CONFIG_DIR
+from kinefract.common.layout import CONFIG_DIR
 
 EXAMPLES = """\
 \b

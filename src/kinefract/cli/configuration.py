@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from kinefract.cli.app import ConfigDir, Json, ParamsFile, app
-from kinefract.layout import PARAMS_FILE
+from kinefract.common.layout import PARAMS_FILE
 
 
 @app.command()
 def check(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) -> None:
     """Check the configuration and list its studies. Prints one line per problem."""
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
 
     resolved = resolve(load(params))
     for study in resolved.studies.values():
@@ -31,8 +31,8 @@ def check(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) 
 @app.command()
 def studies(config_dir: ConfigDir = None) -> None:
     """List the studies of the configuration, and how far each is."""
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
     from kinefract.planning import estimate
 
     read = load()
@@ -53,8 +53,8 @@ def plan(
 
     Hours come from runs that are finished here.
     """
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
     from kinefract.planning import estimate
 
     read = load()
@@ -73,8 +73,8 @@ def prune(
     config_dir: ConfigDir = None,
 ) -> None:
     """Remove data, runs and logs that no study refers to. Shows them and asks first."""
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
     from kinefract.planning import prune
 
     prune.prune(Path.cwd(), resolve(load()), yes, dry_run)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
-from kinefract.errors import UserError
-from kinefract.layout import RAW
+from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 
 @app.command()
@@ -16,8 +16,8 @@ def shard(
     spec: SpecFile, number: Annotated[int, typer.Argument(help="Which shard, counted from 0.")]
 ) -> None:
     """Render and encode one shard of a dataset."""
-    from kinefract.specs import DatasetSpec
-    from kinefract.synth.dataset import write_shard
+    from kinefract.config.specs import DatasetSpec
+    from kinefract.synth.store.dataset import write_shard
 
     recipe = DatasetSpec.read(spec).recipe
     if not 0 <= number < recipe.shards:
@@ -29,8 +29,8 @@ def shard(
 def dataset(spec: SpecFile) -> None:
     """Join a dataset's shards: manifest, preview, data card."""
     from kinefract import video
-    from kinefract.specs import DatasetSpec
-    from kinefract.synth.dataset import join
+    from kinefract.config.specs import DatasetSpec
+    from kinefract.synth.store.dataset import join
 
     video.require_ffmpeg()
     join(DatasetSpec.read(spec).recipe, spec.parent)
@@ -41,7 +41,7 @@ def index(spec: SpecFile) -> None:
     """List a benchmark's videos (a generated one is made first)."""
     from kinefract import video
     from kinefract.benchmarks.index import build
-    from kinefract.specs import BenchmarkSpec, project_root
+    from kinefract.config.specs import BenchmarkSpec, project_root
 
     video.require_ffmpeg()
     build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
@@ -56,8 +56,8 @@ def download(
 
     Fetches what licence and server allow, and goes on where it was stopped.
     """
-    from kinefract.benchmarks.download import fetch
-    from kinefract.params import load
+    from kinefract.benchmarks.official.download import fetch
+    from kinefract.config.params import load
 
     recipe = load().benchmarks.get(benchmark)
     kind = recipe.kind if recipe else benchmark
@@ -113,8 +113,8 @@ def verify(
 
     Names the shards that are damaged, and how to make them again.
     """
-    from kinefract.locate import locate_dataset
-    from kinefract.synth.verify import verify
+    from kinefract.config.locate import locate_dataset
+    from kinefract.synth.store.verify import verify
 
     if everything and sample is not None:
         raise typer.BadParameter("not together with --sample", param_hint="--all")
@@ -133,9 +133,9 @@ def export(
 
     For other trainers. Run again, it goes on where it was stopped.
     """
-    from kinefract.locate import locate_dataset
-    from kinefract.synth.export import export
-    from kinefract.synth.shards import Shards
+    from kinefract.config.locate import locate_dataset
+    from kinefract.synth.store.export import export
+    from kinefract.synth.store.shards import Shards
 
     spec, place = locate_dataset(dataset)
     shards = Shards(place)
@@ -168,7 +168,8 @@ def card(
 
     Takes the figures from the dataset's card.json and measures what that lacks.
     """
-    from kinefract import cards, video
+    from kinefract import video
+    from kinefract.cards import studies as cards
 
     if (dataset is None) == (study is None):
         raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")

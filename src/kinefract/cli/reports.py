@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from kinefract.cli.app import ConfigDir, ParamsFile, SpecFile, app
-from kinefract.errors import UserError
-from kinefract.layout import OVERVIEW, PARAMS_FILE
+from kinefract.common.errors import UserError
+from kinefract.common.layout import OVERVIEW, PARAMS_FILE
 
 
 @app.command()
@@ -20,7 +20,7 @@ def study(
 ) -> None:
     """Gather a study's runs: table, figures, page."""
     from kinefract import report
-    from kinefract.specs import StudySpec, project_root
+    from kinefract.config.specs import StudySpec, project_root
 
     found, root = StudySpec.read(spec), project_root(spec)
     report.build(spec, partial)
@@ -40,8 +40,8 @@ def overview(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = Non
 
 
 def _write_overview(root: Path, params: Path) -> Path:
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
     from kinefract.report import point
     from kinefract.report.overview import PAGE, write_overview
 
@@ -78,8 +78,8 @@ def metrics(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None
 
     They are those of the studies under `run:`.
     """
-    from kinefract.params import load
-    from kinefract.plan import resolve
+    from kinefract.config.params import load
+    from kinefract.config.plan import resolve
     from kinefract.report.summary import summarise
 
     read = load(params)

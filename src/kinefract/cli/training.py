@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kinefract.cli.app import WORKERS, Accelerator, ConfigDir, Json, On, RunName, SpecFile, Workers, app
-from kinefract.layout import EVALUATIONS
+from kinefract.common.layout import EVALUATIONS
 
 if TYPE_CHECKING:
     from kinefract.training.train import Execution
@@ -32,7 +32,7 @@ def pretrain(
     time_limit: TimeLimit = None,
 ) -> None:
     """Pre-train a network on a dataset. Goes on from the last checkpoint where there is one."""
-    from kinefract import runs
+    from kinefract.training import runs
 
     runs.pretrain(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
 
@@ -49,7 +49,7 @@ def finetune(
 
     Goes on from the last checkpoint where there is one.
     """
-    from kinefract import runs
+    from kinefract.training import runs
 
     runs.finetune(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
 
@@ -86,8 +86,8 @@ def evaluate(
     Its classes are those of the run, or some of them. Writes result, predictions, classes,
     confusion and worst mistakes into a folder of its own.
     """
+    from kinefract.config.locate import locate_benchmark
     from kinefract.evaluation.predict import evaluate_run
-    from kinefract.locate import locate_benchmark
 
     folder = locate_benchmark(on)
     out = out or Path(EVALUATIONS, f"{Path(run).name}-on-{Path(on).resolve().name}-{split}")
@@ -126,7 +126,7 @@ def release(
     Writes its weights, matrices in half precision, and what made them.
     """
     from kinefract import released
-    from kinefract.files import in_bytes
+    from kinefract.common.files import in_bytes
 
     folder = folder or released.FOLDER
     facts = released.write(run, name, folder)

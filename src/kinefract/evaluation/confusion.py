@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 
-from kinefract.svg import GRID, INK, MUTED, SERIES, svg
+from kinefract.common.style import GRID, INK, MUTED, SERIES, svg
 
 RIGHT, WRONG = SERIES[:2]
 FAINTEST = 0.15  # opacity of a cell with few of its row's videos; an empty cell is not drawn

@@ -14,15 +14,15 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from kinefract.augment.basic import normalise
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_text, written_whole
+from kinefract.common.layout import CONFUSION, MISTAKES, PER_CLASS
+from kinefract.common.progress import progress
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.confusion import confusion_svg
 from kinefract.evaluation.mistakes import write_mistakes
 from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
-from kinefract.files import write_text, written_whole
-from kinefract.layout import CONFUSION, MISTAKES, PER_CLASS
-from kinefract.progress import progress
-from kinefract.recipes import FinetuneRecipe
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
 from kinefract.training.devices import own_gpu
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from kinefract.benchmarks.recipes import Video
+from kinefract.benchmarks.base import Video
+from kinefract.common.files import written_whole
 from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.scores import best
-from kinefract.files import written_whole
 from kinefract.training.data import Videos
 
 MOST, COLUMNS = 24, 2

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from kinefract.benchmarks import index
-from kinefract.benchmarks.recipes import TRAIN, Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import TRAIN, Video
+from kinefract.common.errors import UserError
+from kinefract.common.files import read_json_lines, write_json, write_text
+from kinefract.common.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.config.specs import FinetuneSpec
 from kinefract.evaluation.evaluate import write_figures, write_rows
-from kinefract.files import read_json_lines, write_json, write_text
-from kinefract.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
-from kinefract.specs import FinetuneSpec
 
 SUMMED = ("seconds", "evaluation_seconds")  # over the folds; other numbers are means
 

@@ -9,21 +9,21 @@ from pathlib import Path
 
 from kinefract import models, video
 from kinefract.benchmarks import index
-from kinefract.benchmarks.own import in_class_folders
-from kinefract.benchmarks.recipes import TEST, Video
-from kinefract.errors import UserError
+from kinefract.benchmarks.base import TEST, Video
+from kinefract.benchmarks.kinds.own import in_class_folders
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json
+from kinefract.common.layout import CLASSES, MODEL, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.common.progress import progress
+from kinefract.common.provenance import made_with
+from kinefract.common.schema import not_one_of
+from kinefract.config.phases import FinetuneRecipe
+from kinefract.config.specs import FinetuneSpec, project_root
 from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.evaluate import evaluate, scores
 from kinefract.evaluation.scores import best
-from kinefract.files import write_json
-from kinefract.layout import CLASSES, MODEL, PREDICTIONS, RESULT, SPEC_FILE
 from kinefract.models import weights
 from kinefract.models.base import Backbone
-from kinefract.progress import progress
-from kinefract.provenance import made_with
-from kinefract.recipes import FinetuneRecipe
-from kinefract.schema import not_one_of
-from kinefract.specs import FinetuneSpec, project_root
 
 PROBLEMS_SHOWN = 10
 BAR = 24  # characters that stand for a probability of 1

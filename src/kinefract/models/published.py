@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import torch
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.tsm import TSM

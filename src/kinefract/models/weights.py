@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from kinefract.errors import UserError
-from kinefract.files import written_whole
+from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
 from kinefract.models.base import Backbone
 
 T = TypeVar("T")

@@ -3,8 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kinefract.objectives.recipes import ByolRecipe, MocoRecipe, SimclrRecipe
-from kinefract.schema import Section
+from kinefract.common.schema import Section
+from kinefract.objectives.settings import ByolRecipe, MocoRecipe, SimclrRecipe
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone

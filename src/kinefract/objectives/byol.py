@@ -21,7 +21,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.recipes import ByolRecipe
+from kinefract.objectives.settings import ByolRecipe
 
 
 class Byol(Objective):

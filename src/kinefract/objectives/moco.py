@@ -20,7 +20,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.recipes import MocoRecipe
+from kinefract.objectives.settings import MocoRecipe
 
 
 class Moco(Objective):

@@ -19,7 +19,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.recipes import SimclrRecipe
+from kinefract.objectives.settings import SimclrRecipe
 
 
 class Simclr(Objective):

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from kinefract.errors import UserError
-from kinefract.files import in_bytes
-from kinefract.params import Params
-from kinefract.plan import Plan
+from kinefract.common.errors import UserError
+from kinefract.common.files import in_bytes
+from kinefract.common.schema import not_one_of
+from kinefract.config.params import Params
+from kinefract.config.plan import Plan
+from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.planning.inventory import (
     COMPUTED,
     MEASURED,
@@ -25,8 +27,6 @@ from kinefract.planning.inventory import (
     clip_keys,
     finished,
 )
-from kinefract.schema import not_one_of
-from kinefract.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.training.caching import cache_bytes, uses_cache
 
 PAGE = "index.html"

@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from kinefract.benchmarks.recipes import TRAIN
-from kinefract.errors import UserError
-from kinefract.layout import CACHES
-from kinefract.plan import Plan
-from kinefract.provenance import processor
-from kinefract.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
-from kinefract.synth.recipes import DatasetRecipe
+from kinefract.benchmarks.base import TRAIN
+from kinefract.common.errors import UserError
+from kinefract.common.layout import CACHES
+from kinefract.common.provenance import processor
+from kinefract.config.plan import Plan
+from kinefract.config.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.synth.dataset_recipe import DatasetRecipe
 
 SHARD_TIMES = "results/benchmarks/shard"
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"

@@ -14,11 +14,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from kinefract.errors import UserError
-from kinefract.files import in_bytes
-from kinefract.layout import CACHES
-from kinefract.plan import Plan
-from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.common.errors import UserError
+from kinefract.common.files import in_bytes
+from kinefract.common.layout import CACHES
+from kinefract.config.plan import Plan
+from kinefract.config.specs import (
+    SPEC_FILE,
+    BenchmarkSpec,
+    DatasetSpec,
+    FinetuneSpec,
+    PretrainSpec,
+    StudySpec,
+)
 
 SPECS = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
 FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)

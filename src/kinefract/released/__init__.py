@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from kinefract.errors import UserError
-from kinefract.files import sha256, write_json
-from kinefract.recipes import NetworkRecipe, WeightsRecipe
-from kinefract.schema import not_one_of, problem_lines
+from kinefract.common.errors import UserError
+from kinefract.common.files import sha256, write_json
+from kinefract.common.schema import not_one_of, problem_lines
+from kinefract.config.phases import NetworkRecipe, WeightsRecipe
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
@@ -121,8 +121,8 @@ def write(run: Path | str, name: str, folder: Path) -> Facts:
             written.
     """
     from kinefract import models
+    from kinefract.config.specs import MODEL, SPEC_FILE, PretrainSpec
     from kinefract.models import weights
-    from kinefract.specs import MODEL, SPEC_FILE, PretrainSpec
 
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r}: wants lower-case words with hyphens, as fractal-tsm-resnet18")

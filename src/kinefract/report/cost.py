@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec
 from kinefract.report.results import Cell, Row
-from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec
 
 
 def counted(root: Path, rows: list[Row]) -> list[Row]:

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.report import cost
 from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
 from kinefract.report.words import seeds_in_words, verdict_in_words
-from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
 WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from kinefract import svg
+from kinefract.common import style as svg
 
 LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is named instead
 THEMED = {

@@ -7,15 +7,15 @@ from typing import Any
 
 from scipy import stats
 
+from kinefract.cards.card import CARD
+from kinefract.cards.measure import FIGURES
+from kinefract.config.specs import DatasetSpec
 from kinefract.report.formats import frame_of, to_csv
 from kinefract.report.html import read_json
 from kinefract.report.results import Row, benchmarks
 from kinefract.report.samples import dataset_of
 from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
-from kinefract.specs import DatasetSpec
-from kinefract.synth.card import CARD
-from kinefract.synth.measure import FIGURES
 
 LEAST = 4  # variants of which a rank correlation says anything
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from kinefract.config.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
 from kinefract.report.samples import pretraining_of
 from kinefract.report.words import percent
-from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
 
 
 def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:

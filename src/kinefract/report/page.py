@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from kinefract.config.specs import StudySpec
 from kinefract.report import confusions, cost, cost_table, figures, looks, making, scaling
 from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
@@ -17,7 +18,6 @@ from kinefract.report.words import (
     seeds_in_words,
     verdict_in_words,
 )
-from kinefract.specs import StudySpec
 
 TEMPLATE = "study.html.jinja"
 PUBLISHED = "; of published weights, of fine-tuning alone"

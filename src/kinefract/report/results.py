@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from kinefract.benchmarks.index import is_as_told
-from kinefract.errors import UserError
-from kinefract.files import read_json_lines
+from kinefract.common.errors import UserError
+from kinefract.common.files import read_json_lines
+from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.report.statistics import Difference, Interval, interval
-from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 
 RESULT_FILE = "result.json"
 METRICS_FILE = "metrics.jsonl"

@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.config.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
 from kinefract.report.html import data_uri, duration, read_json
 from kinefract.report.results import Row
-from kinefract.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
-from kinefract.synth.recipes import DatasetRecipe
+from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.viewing.preview import RecipeClips
 from kinefract.viewing.sheets import MOVING, STILL, write_sheets
 

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.report.figures import WIDTH
 from kinefract.report.results import START, Row, benchmarks
-from kinefract.svg import INK, MUTED, SCRATCH, SERIES, svg
 
 LEAST = 3  # values that make a curve
 WIDE = 4  # times the least value that the largest is, from which the axis is logarithmic

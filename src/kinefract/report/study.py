@@ -5,11 +5,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from kinefract import params, tracking
-from kinefract.errors import UserError
-from kinefract.files import write_json, write_text
-from kinefract.locate import PARAMS_FILE
-from kinefract.specs import StudySpec, project_root
+from kinefract import tracking
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json, write_text
+from kinefract.config import params
+from kinefract.config.locate import PARAMS_FILE
+from kinefract.config.specs import StudySpec, project_root
 
 PARTIAL = "partial"  # folder of the report of a half-finished study
 ANSWER = "answer.json"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinefract.errors import UserError
-from kinefract.files import write_json, write_text
-from kinefract.plan import Plan
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json, write_text
+from kinefract.config.plan import Plan
 from kinefract.report import table
 from kinefract.report.formats import to_csv
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinefract import params, plan
-from kinefract.errors import UserError
-from kinefract.locate import PARAMS_FILE
+from kinefract.common.errors import UserError
+from kinefract.common.schema import not_one_of
+from kinefract.config import params, plan
+from kinefract.config.locate import PARAMS_FILE
+from kinefract.config.specs import SPEC_FILE, StudySpec, project_root
 from kinefract.report import compare, results
 from kinefract.report.formats import frame_of, to_text
 from kinefract.report.results import Comparison, Row
 from kinefract.report.table import COLUMNS, CSV, WORDS, by_variant, top1_and_spread
 from kinefract.report.words import p_in_words, range_in_words
-from kinefract.schema import not_one_of
-from kinefract.specs import SPEC_FILE, StudySpec, project_root
 
 
 def folder_of(study: str) -> Path:

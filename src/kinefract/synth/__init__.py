@@ -14,13 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from kinefract.synth.recipes import DatasetRecipe
+    from kinefract.synth.dataset_recipe import DatasetRecipe
 
 # Imported when they are asked for: Snakemake imports this package at every start, and torch takes seconds.
 _HOMES = {
-    "Shards": "dataset",
-    "join": "dataset",
-    "write_shard": "dataset",
+    "Shards": "store.dataset",
+    "join": "store.dataset",
+    "write_shard": "store.dataset",
     "RenderedClips": "torch_data",
     "ShardClips": "torch_data",
 }
@@ -40,8 +40,8 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     """
     from pydantic import ValidationError
 
-    from kinefract.errors import UserError
-    from kinefract.schema import problem_lines
+    from kinefract.common.errors import UserError
+    from kinefract.common.schema import problem_lines
     from kinefract.synth.families import FAMILIES
 
     try:

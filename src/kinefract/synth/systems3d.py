@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field
 
-from kinefract.schema import Section
+from kinefract.common.schema import Section
 
 FEWEST_MAPS, MOST_MAPS = 3, 8
 HELD_TRANSLATION = 0.2  # probability that the maps of a clip turn and stretch in place

@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from kinefract.augment.crop import resize
-from kinefract.errors import UserError
-from kinefract.synth.recipes import DatasetRecipe
-from kinefract.synth.shards import Shards
+from kinefract.common.errors import UserError
+from kinefract.synth.dataset_recipe import DatasetRecipe
+from kinefract.synth.store.shards import Shards
 from kinefract.synth.streams import stream
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kinefract.files import sha256
-from kinefract.provenance import made_with
-from kinefract.schema import digest_of
-from kinefract.specs import MODEL, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.common.files import sha256
+from kinefract.common.provenance import made_with
+from kinefract.common.schema import digest_of
+from kinefract.config.specs import MODEL, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels
 from kinefract.tracking.labels import RunFiles
 from kinefract.tracking.store import attempt, experiments, log, log_files, log_input, runs, texts

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kinefract.errors import UserError
-from kinefract.files import read_json_lines
-from kinefract.recipes import WeightsRecipe
-from kinefract.schema import digest_of
-from kinefract.specs import MODEL, SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
+from kinefract.common.errors import UserError
+from kinefract.common.files import read_json_lines
+from kinefract.common.schema import digest_of
+from kinefract.config.phases import WeightsRecipe
+from kinefract.config.specs import MODEL, SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 METRICS, RESULT = "metrics.jsonl", "result.json"
 PROGRESS = "progress.jsonl"  # the lines of metrics.jsonl so far, while a job makes the run

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from kinefract.files import locked
-from kinefract.progress import say
+from kinefract.common.files import locked
+from kinefract.common.progress import say
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinefract import tracking
-from kinefract.errors import UserError
-from kinefract.files import locked
-from kinefract.progress import progress
-from kinefract.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.common.errors import UserError
+from kinefract.common.files import locked
+from kinefract.common.progress import progress
+from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels, store
 
 if TYPE_CHECKING:

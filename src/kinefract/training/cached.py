@@ -17,11 +17,11 @@ import numpy as np
 
 from kinefract import video
 from kinefract.augment.crop import resize
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
-from kinefract.files import locked, write_text, written_whole
-from kinefract.progress import progress, say
-from kinefract.schema import digest_of
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
+from kinefract.common.files import locked, write_text, written_whole
+from kinefract.common.progress import progress, say
+from kinefract.common.schema import digest_of
 
 FRAMES, INDEX, LOCK = "frames.bin", "index.json", ".lock"
 MAKES = "is making this cache"  # what a process does that holds the lock

@@ -2,8 +2,8 @@
 
 import os
 
-from kinefract.specs import PretrainSpec
-from kinefract.synth.recipes import DatasetRecipe
+from kinefract.config.specs import PretrainSpec
+from kinefract.synth.dataset_recipe import DatasetRecipe
 
 SHARE_OF_MEMORY = 0.25  # of the machine's memory, so that the pages of a cache can stay there
 

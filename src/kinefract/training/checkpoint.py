@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import torch
 
-from kinefract.errors import UserError
-from kinefract.files import written_whole
+from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
 
 
 def write(path: Path, state: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from kinefract import video
 from kinefract.augment.crop import centre_crop, random_resized_crop, resize
-from kinefract.benchmarks.recipes import Video
-from kinefract.errors import UserError
-from kinefract.recipes import FinetuneRecipe, TrainRecipe
+from kinefract.benchmarks.base import Video
+from kinefract.common.errors import UserError
+from kinefract.config.phases import FinetuneRecipe, TrainRecipe
 
 ORDER, SAMPLE = 1, 2  # purposes that keep random streams of one seed apart
 

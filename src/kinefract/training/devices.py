@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 _held: list[int] = []  # open files, whose locks last as long as the process
 

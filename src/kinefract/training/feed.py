@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kinefract.files import locked
-from kinefract.layout import CACHES
-from kinefract.progress import say
-from kinefract.specs import PretrainSpec
+from kinefract.common.files import locked
+from kinefract.common.layout import CACHES
+from kinefract.common.progress import say
+from kinefract.config.specs import PretrainSpec
+from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.recipes import DatasetRecipe
-from kinefract.synth.render_batch import draw_clips
-from kinefract.synth.shards import Shards
+from kinefract.synth.render.gpu_clips import draw_clips
+from kinefract.synth.store.shards import Shards
 from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
 from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource

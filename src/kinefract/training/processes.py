@@ -7,8 +7,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from kinefract.errors import UserError
-from kinefract.progress import say
+from kinefract.common.errors import UserError
+from kinefract.common.progress import say
 from kinefract.training.devices import own_gpu
 
 T = TypeVar("T")

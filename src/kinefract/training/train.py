@@ -12,19 +12,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from kinefract.augment.views import augmented
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
+from kinefract.common.progress import progress
+from kinefract.common.schema import digest_of
+from kinefract.config.phases import TrainRecipe
 from kinefract.models.dropout import reseed
 from kinefract.objectives.base import Objective
-from kinefract.progress import progress
-from kinefract.recipes import TrainRecipe
-from kinefract.schema import digest_of
 from kinefract.training import checkpoint
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, Workers, training_loader
 from kinefract.training.memory import keep_freed_memory
 from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
+from kinefract.training.views import augmented
 
 REFERENCE_BATCH = 32  # the batch that learning rates in recipes are given for
 LEAST_SCALE = 1.0  # of the loss in 16-mixed: a gradient that overflows at less has diverged

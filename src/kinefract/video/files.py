@@ -14,9 +14,9 @@ from types import ModuleType
 
 import numpy as np
 
-from kinefract.errors import UserError
-from kinefract.files import written_whole
-from kinefract.schema import digest_of
+from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
+from kinefract.common.schema import digest_of
 from kinefract.video import pictures, reading
 from kinefract.video.reading import VideoInfo
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.video.reading import VideoInfo
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 MAX_PIXELS = 8192 * 8192  # of a frame: a damaged header must not claim all memory
 UNCODED_BYTES = 16  # an MPEG-4 packet up to this size may say "as before", which makes no frame

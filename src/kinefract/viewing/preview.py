@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from kinefract.errors import UserError
-from kinefract.locate import locate_dataset
-from kinefract.schema import not_one_of, problem_lines
+from kinefract.common.errors import UserError
+from kinefract.common.schema import not_one_of, problem_lines
+from kinefract.config.locate import locate_dataset
+from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.recipes import DatasetRecipe
-from kinefract.synth.shards import MANIFEST, Shards
+from kinefract.synth.store.shards import MANIFEST, Shards
 from kinefract.viewing import curves
 from kinefract.viewing.sheets import moving_sheet, sheet
 from kinefract.viewing.tiles import in_colour, write

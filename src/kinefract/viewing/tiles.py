@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from kinefract import video
-from kinefract.errors import UserError
-from kinefract.files import written_whole
+from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
 
 SIDE = 128  # pixels of a clip, at most
 GAP = 4  # pixels between cells, and around them

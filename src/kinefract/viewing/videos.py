@@ -11,7 +11,7 @@ from kinefract.viewing.sheets import MOVING, STILL
 from kinefract.viewing.tiles import WHITE, grid, spread, write
 
 if TYPE_CHECKING:
-    from kinefract.benchmarks.recipes import Video
+    from kinefract.benchmarks.base import Video
 
 TILES, COLUMNS = 24, 6
 LONGEST_SIDE = 96

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.dead_leaves import DeadLeavesRecipe, Leaves, class_leaves, paint, vary
-from kinefract.synth.polygons import corners
+from kinefract.synth.render.polygons import corners
 from kinefract.synth.streams import stream
 
 SAME = {"dropped": 0.0, "factor": 0.0, "shift": 0.0}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.shards import frames_digest
+from kinefract.synth.store.shards import frames_digest
 
 SMALL = {"classes": 5, "clips_per_class": 4, "size": 32, "frames": (6, 9)}
 POINTS = {"steps": 300, "discard": 50, "window_steps": 300}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import fractal
 from kinefract.synth.families.fractal import (
     CHECKED_POINTS,
@@ -15,9 +16,8 @@ from kinefract.synth.families.fractal import (
     perturb,
     render_clip,
 )
-from kinefract.synth.recipes import Points
 from kinefract.synth.refuse import is_worth_seeing
-from kinefract.synth.shards import frames_digest
+from kinefract.synth.store.shards import frames_digest
 from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR, METHOD_MIX, VARIATIONS
 

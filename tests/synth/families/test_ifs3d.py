@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 from kinefract.synth import systems3d
+from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import ifs3d
 from kinefract.synth.families.ifs3d import Ifs3dRecipe, Perturbation, class_scene, perturb, render_clip, vary
-from kinefract.synth.recipes import Points
 from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
 

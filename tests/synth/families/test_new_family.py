@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import kinefract.synth.families
-from kinefract import cli, params
-from kinefract.errors import UserError
-from kinefract.specs import DatasetSpec
+from kinefract import cli
+from kinefract.common.errors import UserError
+from kinefract.config import params
+from kinefract.config.specs import DatasetSpec
 from kinefract.synth import RenderedClips, Shards, join
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.verify import verify
+from kinefract.synth.store.verify import verify
 
 MODULE = '''\
 """The stripes family: a stripe that crosses the frame, at a speed that is the class."""

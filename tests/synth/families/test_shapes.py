@@ -16,7 +16,7 @@ from kinefract.synth.families.shapes import (
     transformations,
     vary,
 )
-from kinefract.synth.polygons import corners
+from kinefract.synth.render.polygons import corners
 from kinefract.synth.streams import stream
 
 SQUARE = 32.0 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])

@@ -1,15 +1,12 @@
-"""Every family of clips, one module each: importing this package fills ``recipes.FAMILIES``.
+"""Every family of clips, one module each: importing this package fills ``dataset_recipe.FAMILIES``.
 
-A new family is one file in this package that registers its recipe; it is found by being there. Families
-import heavy libraries (numba, SciPy, Pillow) inside functions, since Snakemake imports them at every start.
+A new family is one file in this package that registers its recipe, or in another that names it under the
+entry point ``kinefract.families``; nothing else names it. Families import heavy libraries (numba, SciPy,
+Pillow) inside functions, since Snakemake imports them at every start.
 """
 
-import importlib
-import pkgutil
-
-from kinefract.synth.recipes import FAMILIES
+from kinefract.synth.dataset_recipe import FAMILIES
 
 __all__ = ["FAMILIES"]
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+FAMILIES.fill(__name__, __path__)

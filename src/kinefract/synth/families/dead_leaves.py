@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field
 
 from kinefract.synth import motion
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 from kinefract.synth.ranges import FloatRange, IntRange, within
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
 SIZE = 256  # at which lengths in pixels are given
@@ -75,7 +75,7 @@ class Leaves(NamedTuple):
 @lru_cache(maxsize=512)
 def class_leaves(recipe: DeadLeavesRecipe, label: int) -> Leaves:
     """Return the shapes and paths of a class, which decides T and N, too."""
-    from kinefract.synth.polygons import corners
+    from kinefract.synth.render.polygons import corners
 
     rng = stream(recipe.seed, "class", label)
     frames = int(rng.integers(*recipe.frames, endpoint=True))
@@ -118,7 +118,7 @@ def paint(leaves: Leaves, size: int) -> np.ndarray:
     Returns:
         uint8 (T, size, size, 3).
     """
-    from kinefract.synth.polygons import fill  # imports numba, which takes long
+    from kinefract.synth.render.polygons import fill
 
     images = np.zeros((len(leaves.paths), size, size, 3), np.uint8)
     for image, centres in zip(images, leaves.paths, strict=True):

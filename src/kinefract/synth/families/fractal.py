@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from kinefract.schema import Section, not_one_of
+from kinefract.common.schema import Section, not_one_of
 from kinefract.synth import ifs, motion
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR, METHOD_MIX, NAMES, VARIATIONS
@@ -191,9 +191,9 @@ def render_clip(
         uint8 (T, size, size), or ``None`` for a system that explodes: a frame has no point where the window
         is looked for, or hardly a point falls into the window.
     """
-    from kinefract.synth.render import render  # imports numba, which takes longer than all else here
-    from kinefract.synth.tone import box_sum, tone
-    from kinefract.synth.window import find_window
+    from kinefract.synth.render.cpu import render
+    from kinefract.synth.render.tone import box_sum, tone
+    from kinefract.synth.render.window import find_window
 
     maps = ifs.on_grid(system.maps if moves else system.maps[:1])
     probabilities = ifs.map_probabilities(maps)

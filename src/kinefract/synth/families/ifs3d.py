@@ -14,11 +14,12 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from kinefract.errors import UserError
-from kinefract.synth import camera, ifs, motion, systems3d
+from kinefract.common.errors import UserError
+from kinefract.synth import ifs, motion, systems3d
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.families import fractal
 from kinefract.synth.ranges import FloatRange, within
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe, Points
+from kinefract.synth.render import camera
 from kinefract.synth.streams import stream
 
 CLASS_ATTEMPTS = 1000
@@ -153,8 +154,8 @@ def render_clip(scene: Scene, size: int, points: Points, rng: np.random.Generato
     Returns:
         uint8 (T, size, size).
     """
-    from kinefract.synth.render3d import play, project  # imports numba, which takes long
-    from kinefract.synth.tone import box_sum, tone
+    from kinefract.synth.render.render3d import play, project
+    from kinefract.synth.render.tone import box_sum, tone
 
     maps, path, distance = ifs.on_grid(scene.maps), scene.path, scene.distance
     probabilities = systems3d.map_probabilities(maps)

@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.synth import motion
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 from kinefract.synth.ranges import FloatRange, IntRange, within
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
 SIZE = 256  # at which lengths in pixels are given
@@ -148,7 +148,7 @@ def _pieces(
     probability: float,
     least_sides: int,
 ) -> list[Piece]:
-    from kinefract.synth.polygons import corners  # imports numba, which takes long
+    from kinefract.synth.render.polygons import corners
 
     if rng.random() >= probability:
         return []
@@ -204,8 +204,8 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint8 (T, size, size, 3).
     """
-    from kinefract.synth import silhouette  # imports SciPy, which takes long
-    from kinefract.synth.polygons import fill
+    from kinefract.synth.render import silhouette
+    from kinefract.synth.render.polygons import fill
 
     unit = size / SIZE
     # A line of this much ink per length, blurred by sigma * unit, is as bright as at 256 px.

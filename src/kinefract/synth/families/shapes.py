@@ -20,9 +20,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 import numpy as np
 from pydantic import Field, model_validator
 
-from kinefract.schema import Section
+from kinefract.common.schema import Section
+from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 from kinefract.synth.ranges import FloatRange, IntRange, within
-from kinefract.synth.recipes import FAMILIES, DatasetRecipe
 from kinefract.synth.streams import stream
 
 SIZE = 256  # height and width at which lengths in pixels are given
@@ -192,7 +192,7 @@ def _radii(rng: np.random.Generator, recipe: ShapesRecipe, count: int) -> np.nda
 
 def _outline(rng: np.random.Generator, kind: Kind, shaped: bool, radius: float, width: float) -> np.ndarray:
     """Draw the corners of a shape, float64 (corners, 2); an outline's run round it outside, then inside."""
-    from kinefract.synth.polygons import corners
+    from kinefract.synth.render.polygons import corners
 
     shifts, turn = rng.uniform(-UNEVEN, UNEVEN, max(CORNERS.values())), rng.random()
     sides = CORNERS[kind] if shaped else 0
@@ -252,7 +252,7 @@ def paint(scene: Scene, size: int) -> np.ndarray:
     Returns:
         uint8 (T, size, size, 3).
     """
-    from kinefract.synth.polygons import fill  # imports numba, which takes long
+    from kinefract.synth.render.polygons import fill
 
     images = np.zeros((scene.frames, size, size, 3), np.uint8)
     places, matrices = centres(scene), transformations(scene)

@@ -1,0 +1,11 @@
+"""Every kind of benchmark, one module each: importing this package fills the registry ``base.BENCHMARKS``.
+
+A new kind is one file in this package, or in another that names it under the entry point
+``kinefract.benchmarks``; nothing else names it.
+"""
+
+from kinefract.benchmarks.base import BENCHMARKS
+
+__all__ = ["BENCHMARKS"]
+
+BENCHMARKS.fill(__name__, __path__)

@@ -1,0 +1,330 @@
+"""Benchmarks of one's own videos: a folder for each class, or a CSV file that names them.
+
+::
+
+    <root>/<class>/*                       kind: folder; a share of each class is for testing
+    <root>/{train,test}/<class>/*          the same, the split given; also validation/<class>/*
+    path,label,split[,group,start,end]     kind: csv; the header of the file
+
+A folder tells nothing of what was recorded together, so every video counts as a recording of its own. Clips
+that were cut from one recording are alike: if some train and others test, results are too good. Name it in
+the ``group`` of a CSV file then.
+"""
+
+import csv
+import os
+from abc import abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from kinefract.benchmarks import choose
+from kinefract.benchmarks.base import BENCHMARKS, SPLITS, TEST, TRAIN, VALIDATION, Contents
+from kinefract.benchmarks.choose import Listed
+from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
+from kinefract.benchmarks.summary import printable
+from kinefract.common.errors import UserError
+from kinefract.common.progress import say
+from kinefract.common.schema import DIGEST_LENGTH, digest_of
+from kinefract.video import pictures
+
+SUFFIXES = (
+    ".avi",
+    ".mp4",
+    ".mkv",
+    ".mov",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".m4v",
+    ".wmv",
+    ".flv",
+    ".gif",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".3gp",
+    ".ogv",
+    ".asf",
+    ".vob",
+)
+NEEDED, OPTIONAL = ("path", "label", "split"), ("group", "start", "end")
+
+
+class OwnRecipe(ChosenRecipe):
+    """Settings of one's own videos, whichever way they are listed."""
+
+    TITLE: ClassVar[str] = "your videos"
+
+    # Official benchmarks do not take "given", so this is wider than what they share.
+    validation: Share | Literal["given"] | TrainingFolds = Field(  # type: ignore[assignment]
+        default=0.0,
+        description="share of the training videos, by whole groups, to evaluate on in place of the test "
+        "videos; or `given`: those given for validation; or `{folds: 4}`: each quarter of them in turn",
+    )
+    mirror: bool = Field(
+        default=True, description="whether a mirrored video keeps its label; if so, training flips clips"
+    )
+
+    @property
+    def mirror_keeps_label(self) -> bool:
+        return self.mirror
+
+    @abstractmethod
+    def listed(self, place: Path) -> list[Listed]:
+        """List all videos; paths start from the folder that holds them.
+
+        Args:
+            place: What the recipe names, the folder or the CSV file.
+
+        Raises:
+            UserError: something makes no sense; the message names where.
+        """
+
+    def _contents(self, given: str, root: Path, folder: Path) -> Contents:
+        root = Path(root)
+        place = root / given
+        videos = self.listed(place)
+        classes = sorted({video.class_name for video in videos})
+        if len(classes) < 2:
+            raise UserError(f"{place}: a benchmark needs videos of two classes, this has {_named(classes)}")
+        _say_shared(videos, place)
+        top = place if place.is_dir() else place.parent
+        base = top if Path(given).is_absolute() else leading_to(top, root, folder)
+        return self.chosen(
+            Listing(classes, videos, "."), base, lambda path: path if (top / path).exists() else None
+        )
+
+    def _held_out(self, videos: list[Listed]) -> list[Listed]:
+        given = {video.split for video in videos}
+        if self.validation != "given":
+            if not self.validation and VALIDATION in given and TEST not in given:
+                raise UserError(
+                    "no video is for testing: `validation: given` evaluates on those for validation"
+                )
+            return super()._held_out(choose.official_validation(videos, False))
+        if VALIDATION not in given:
+            raise UserError("validation: given, but none of your videos are given for validation")
+        return choose.official_validation(videos, True)
+
+
+@BENCHMARKS.register
+class FolderRecipe(OwnRecipe):
+    """Settings of videos in a folder for each class; a folder of pictures among them is a video."""
+
+    kind: Literal["folder"] = "folder"
+    root: str = Field(
+        min_length=1, description="folder of `<class>/*`, or of `train/<class>/*` and `test/<class>/*`"
+    )
+    test_share: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="share of each class that is for testing where the split is not given, drawn by `seed`",
+    )
+
+    def contents(self, root: Path, folder: Path) -> Contents:
+        """List the videos. Hidden files are passed over; how many others are no videos is said.
+
+        Raises:
+            UserError: the folder is missing, or its layout is neither of the two; a class is unknown or its
+                folder holds no video.
+        """
+        return self._contents(self.root, root, folder)
+
+    def listed(self, place: Path) -> list[Listed]:
+        videos, empty = in_class_folders(place)
+        empty = [name for name in empty if name in (self.classes or empty)]
+        if empty and not self.allow_missing:
+            raise UserError(
+                f"{place}: folders of classes that hold no video: {_named(empty)}; "
+                "bring the videos, name the classes wanted in `classes:`, or set `allow_missing: true`"
+            )
+        return videos if all(video.split for video in videos) else self._drawn(videos, place)
+
+    def _drawn(self, videos: list[Listed], place: Path) -> list[Listed]:
+        """Draw the test videos: each video by its own name, so that one more moves no other.
+
+        The first of a class is for testing whatever its draw, and the last for training.
+        """
+        by_class: dict[str, list[tuple[float, Listed]]] = defaultdict(list)
+        for video in videos:
+            draw = int(digest_of([self.seed, video.path]), 16) / 16**DIGEST_LENGTH
+            by_class[video.class_name].append((draw, video))
+        if single := sorted(name for name, own in by_class.items() if len(own) < 2):
+            raise UserError(
+                f"{place}: a class needs two videos, one to train and one to test: {_named(single)}"
+            )
+        tested: set[Listed] = set()
+        for own in by_class.values():
+            own.sort()
+            drawn = sum(draw < self.test_share for draw, _ in own)
+            tested.update(video for _, video in own[: min(max(drawn, 1), len(own) - 1)])
+        return [video._replace(split=TEST if video in tested else TRAIN) for video in videos]
+
+
+@BENCHMARKS.register
+class CsvRecipe(OwnRecipe):
+    """Settings of videos that a CSV file names, or clips of them."""
+
+    kind: Literal["csv"] = "csv"
+    file: str = Field(
+        min_length=1, description="CSV file of `path,label,split` and perhaps `group,start,end`; UTF-8"
+    )
+
+    def contents(self, root: Path, folder: Path) -> Contents:
+        """List the videos.
+
+        Raises:
+            UserError: the file is missing or a line makes no sense; a class is unknown.
+        """
+        return self._contents(self.file, root, folder)
+
+    def listed(self, place: Path) -> list[Listed]:
+        lines: dict[tuple[str, int, int | None], str] = {}
+        videos = []
+        for row, where in _rows(place):
+            video = _parse(row, where)
+            clip = os.path.normpath(video.path), video.start, video.end
+            if (before := lines.setdefault(clip, where)) != where:
+                raise UserError(f"{where}: {printable(video.path)} is listed already, in {before}")
+            videos.append(video)
+        return videos
+
+
+def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
+    """List the videos of ``<class>/*``, their split an empty text, or of ``<split>/<class>/*``.
+
+    Hidden files are passed over; how many others are no videos is said.
+
+    Returns:
+        The videos, and the classes whose folders hold none.
+
+    Raises:
+        UserError: the folder is missing, or its layout is neither of the two.
+    """
+    others: Counter[str] = Counter()
+    found = [path.name for path in _visible(place) if path.is_dir()]
+    given = [split for split in SPLITS if split in found and _has_folders(place / split)]
+    if given and (strange := sorted(set(found) - set(SPLITS))):
+        raise UserError(
+            f"{place}: beside {', '.join(SPLITS)} there are folders that are no split: "
+            f"{_named(strange)}; rename or move them"
+        )
+    flat = sorted(split for split in set(found) - set(given) if _visible(place / split))
+    if flat and set(found) <= set(SPLITS):
+        raise UserError(f"{place}: holds no folders of classes in {', '.join(flat)}")
+    videos: list[Listed] = []
+    classes = set()
+    for split in given or [""]:
+        for name, own in _in_classes(place / split, others):
+            classes.add(name)
+            paths = [path.relative_to(place).as_posix() for path in own]
+            videos += [Listed(path, name, split, path) for path in paths]
+    if others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
+        say(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
+    return videos, sorted(classes - {video.class_name for video in videos})
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror or error}") from None
+
+
+def _has_folders(folder: Path) -> bool:
+    """Tell whether a folder holds folders that are not videos, as that of a split does."""
+    return any(path.is_dir() and not _is_video(path) for path in _visible(folder))
+
+
+def _is_video(path: Path) -> bool:
+    """Tell whether a path is a file of a video, or a folder of pictures that holds no video itself."""
+    if path.is_dir():
+        inside = _visible(path)
+        others = [entry for entry in inside if entry.suffix.lower() not in pictures.SUFFIXES]
+        return len(others) < len(inside) and not any(map(_is_video, others))
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _in_classes(top: Path, others: Counter[str]) -> Iterator[tuple[str, list[Path]]]:
+    """Yield the name of every class folder and its videos; count what is none by its suffix."""
+    for folder in _visible(top):
+        if not folder.is_dir():
+            others[_kind(folder)] += 1
+            continue
+        inside = [(path, _is_video(path)) for path in _visible(folder)]
+        others.update(_kind(path) for path, is_video in inside if not is_video)
+        yield printable(folder.name), [path for path, is_video in inside if is_video]
+
+
+def _kind(path: Path) -> str:
+    return "folders" if path.is_dir() else printable(path.suffix) or "without suffix"
+
+
+def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the lines of a CSV file by the names of its header, each with where it stands."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            unknown = set(header) - set(NEEDED) - set(OPTIONAL)
+            if unknown or not set(NEEDED) <= set(header) or len(set(header)) < len(header):
+                raise UserError(
+                    f"{path}, line 1: wants the names {','.join(NEEDED)} and perhaps {','.join(OPTIONAL)}, "
+                    f"got {printable(','.join(header))!r:.100}"
+                )
+            line = reader.line_num + 1  # where the next row begins; a name may go over several lines
+            for row in reader:
+                where, line = f"{path}, line {line}", reader.line_num + 1
+                if len(row) not in (0, len(header)):
+                    raise UserError(f"{where}: has {len(row)} fields, the first line names {len(header)}")
+                if row:
+                    yield dict(zip(header, row, strict=True)), where
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def _parse(row: dict[str, str], where: str) -> Listed:
+    # Of a path, blanks are part.
+    path, label, split = row["path"], row["label"].strip(), row["split"].strip()
+    if not path.strip() or "\0" in path:
+        raise UserError(f"{where}: wants a path, got {path!r}")
+    if not label or not label.isprintable():
+        raise UserError(f"{where}: wants a label, got {label!r}")
+    if split not in SPLITS:
+        raise UserError(f"{where}: split is one of {', '.join(SPLITS)}, got {split!r}")
+    start, end = (_frame(row.get(name, ""), name, where) for name in ("start", "end"))
+    if end is not None and end <= (start or 0):
+        raise UserError(f"{where}: the clip ends at frame {end}, before it starts")
+    return Listed(path, label, split, row.get("group", "").strip() or path, start or 0, end)
+
+
+def _frame(text: str, name: str, where: str) -> int | None:
+    text = text.strip()
+    if text and not (text.isascii() and text.isdecimal()):
+        raise UserError(f"{where}: {name} is a frame number, counted from 0, or empty; got {text!r}")
+    return int(text) if text else None
+
+
+def _say_shared(videos: list[Listed], place: Path) -> None:
+    """Say which groups are on more than one side of the split, if any."""
+    sides: dict[str, set[str]] = defaultdict(set)
+    for video in videos:
+        sides[video.group].add(video.split)
+    if shared := sorted(group for group, splits in sides.items() if len(splits) > 1):
+        say(
+            f"{place}: {len(shared)} groups are in more than one split, which makes results too good: "
+            f"{_named(shared)}"
+        )
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:10])
+    return (shown or "none") + (", ..." if len(names) > 10 else "")

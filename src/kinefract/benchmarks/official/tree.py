@@ -1,0 +1,118 @@
+"""Where the official files of a benchmark are: in folders, or in the archives they are handed out in."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from kinefract.benchmarks.official.archives import unpack
+from kinefract.common.errors import UserError
+from kinefract.common.schema import digest_of
+
+UNPACKED = "data/unpacked"
+
+
+class Part(NamedTuple):
+    """A folder or file of a benchmark's official tree.
+
+    Attributes:
+        name: What it is called, from the benchmark's folder, e.g. ``UCF-101``.
+        archives: Patterns of the archive that holds it, e.g. ``UCF101.rar``. The first match is taken.
+        holds: What a user sees in it, e.g. ``<Class>/*.avi``.
+    """
+
+    name: str
+    archives: tuple[str, ...] = ()
+    holds: str = ""
+
+
+class Tree:
+    """A benchmark's official tree, its archives unpacked where the folders are not there themselves.
+
+    Archives are unpacked once, into ``data/unpacked`` of the project; what the user put there stays as it is.
+    """
+
+    def __init__(self, what: str, home: str, top: Path, root: Path, parts: tuple[Part, ...]) -> None:
+        """Find the parts.
+
+        Args:
+            what: The benchmark, for messages.
+            home: The address of its home page.
+            top: The folder where the user put the files.
+            root: The project's.
+            parts: All that is needed.
+
+        Raises:
+            UserError: parts are there neither as they are nor in an archive (all in one message), or an
+                archive is refused.
+        """
+        self.what, self.top, self._root = what, top, root
+        archives = {part: self._archive(part) for part in parts if not (top / part.name).exists()}
+        missing = [part for part, archive in archives.items() if archive is None]
+        if missing:
+            lines = [
+                f"  {top / part.name}{f'/{part.holds}' if part.holds else ''}"
+                + (f" (or {' or '.join(part.archives)} as it is)" if part.archives else "")
+                for part in missing
+            ]
+            raise UserError(
+                f"{what} is not complete in {top}. Put there, from {home}:\n"
+                + "\n".join(lines)
+                + "\nor set the benchmark's `root` to the folder that holds them"
+            )
+        self._found = {part.name: top / part.name for part in parts}
+        self._found |= {part.name: self._unpacked(part, archive) for part, archive in archives.items()}
+
+    def __getitem__(self, name: str) -> Path:
+        """Return where a part is, by its name."""
+        return self._found[name]
+
+    def text(self, part: str, file: str = "") -> str:
+        """Return the text of a part, or of a file in it; bytes that are no UTF-8 pass through as surrogates.
+
+        Raises:
+            UserError: it is not there; the message names it.
+        """
+        path = self[part] / file if file else self[part]
+        try:
+            return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        except OSError as error:
+            raise UserError(f"{self.what}: cannot read {path}: {error.strerror or error}") from None
+
+    def lines(self, part: str, file: str = "") -> list[tuple[str, str]]:
+        """Return the lines that are not blank, each with where it stands: ``(line, "<path>, line 3")``."""
+        place = self[part] / file if file else self[part]
+        numbered = enumerate(self.text(part, file).split("\n"), start=1)
+        return [(line.strip(), f"{place}, line {number}") for number, line in numbered if line.strip()]
+
+    def files(self, part: str) -> dict[str, str]:
+        """Return every path below a part as spelt on disk, with ``/``, by itself and by its caseless form.
+
+        Folders count too, since a folder of pictures is a video. Links are followed.
+        """
+        found: dict[str, str] = {}
+        top = self[part]
+        for folder, folders, names in os.walk(top, followlinks=True):
+            base = Path(folder).relative_to(top)
+            folders.sort()
+            for name in (*folders, *names):
+                path = (base / name).as_posix()
+                found[path] = path
+                found.setdefault(path.casefold(), path)
+        return found
+
+    def _archive(self, part: Part) -> Path | None:
+        return min((path for pattern in part.archives for path in self.top.glob(pattern)), default=None)
+
+    def _unpacked(self, part: Part, archive: Path) -> Path:
+        facts = [[os.fsencode(archive).hex(), archive.stat().st_size, archive.stat().st_mtime_ns]]
+        # Parts of the same archive share a folder, which is unpacked once.
+        folder = self._root / UNPACKED / f"{archive.name.partition('.')[0]}-{digest_of(facts)}"
+        unpack(archive, folder, self.what)
+        # Some archives hold the folder, some what is in it.
+        name = Path(part.name).name
+        for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+            if (place / name).exists():
+                return place / name
+        if Path(name).suffix:
+            raise UserError(f"{self.what}: there is no {name} in {archive}")
+        return folder

@@ -1,0 +1,221 @@
+"""Cards to look at: one dataset, or several beside each other and beside benchmarks, as a page or as text."""
+
+import base64
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from kinefract.cards.measure import FIGURES
+
+LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is left out
+MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
+
+
+class Column(NamedTuple):
+    """A dataset or a benchmark: its name, the folder with its previews, and its card.
+
+    A dataset's card is the content of ``card.json``; a benchmark's has the same keys as far as they apply and
+    no ``recipe``.
+    """
+
+    name: str
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def made(self) -> bool:
+        """Whether it is a dataset, made from a recipe."""
+        return "recipe" in self.card
+
+
+class Cell(NamedTuple):
+    """What a table shows in one place: a value, its spread, and how far it is from the benchmark's."""
+
+    value: str = ""
+    spread: str = ""
+    difference: str = ""
+
+
+class Row(NamedTuple):
+    """A line of the table: what it is called, what that says, and a cell for each column."""
+
+    title: str
+    says: str
+    cells: list[Cell]
+
+
+def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = "Data card") -> str:
+    """Return a page that holds everything it shows and refers to nothing outside itself.
+
+    Args:
+        columns: What to show, datasets first; differences are to the first benchmark.
+        title: The heading; of the first column's contents if empty.
+        lead: A sentence below it; the same.
+        eyebrow: The line above it.
+    """
+    environment = Environment(
+        loader=PackageLoader("kinefract", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    first, reference = columns[0], _reference(columns)
+    return environment.get_template("card.html.jinja").render(
+        eyebrow=eyebrow,
+        title=title or f"{first.name}: {first.card['clips']:,} clips of {first.card['classes']:,} classes",
+        lead=lead or _lead(first.card),
+        columns=[
+            {
+                "name": column.name,
+                "id": column.card["id"],
+                "made": column.made,
+                "video": _embedded(column.folder / "preview.mp4", "video/mp4"),
+                "still": _embedded(column.folder / "preview.png", "image/png"),
+                "recipe": yaml.safe_dump(column.card["recipe"], sort_keys=False) if column.made else "",
+                "made_with": column.card.get("made_with", {}),
+                "measured": column.card["measured"],
+            }
+            for column in columns
+        ],
+        reference=reference.name if reference else "",
+        groups=groups(columns),
+    )
+
+
+def text(columns: list[Column]) -> str:
+    """Return the same figures as a table for the terminal; of one dataset also the differences."""
+    reference = _reference(columns)
+    differing = reference if sum(column.made for column in columns) == 1 else None
+    lines = [["", *(column.name for column in columns), *([f"to {differing.name}"] if differing else [])]]
+    for title, rows in groups(columns).items():
+        lines.append([title])
+        for row in rows:
+            shown = [" ".join(part for part in cell[:2] if part) for cell in row.cells]
+            lines.append([f"  {row.title}", *shown, *([row.cells[0].difference] if differing else [])])
+    widths = [max(len(line[place]) for line in lines if len(line) > 1) for place in range(len(lines[0]))]
+    padded = [
+        "  ".join(
+            part.rjust(width) if place else part.ljust(width)
+            for place, (part, width) in enumerate(zip(line, widths, strict=False))
+        )
+        for line in lines
+    ]
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def groups(columns: list[Column]) -> dict[str, list[Row]]:
+    """Return the rows of the table by heading; rows that are empty in every column are left out."""
+    cards, reference = [column.card for column in columns], _reference(columns)
+    found = {
+        "Contents and cost": [
+            Row("Clips", "", [Cell(f"{card['clips']:,}") for card in cards]),
+            Row("Classes", "", [Cell(f"{card['classes']:,}") for card in cards]),
+            Row("Video", "length of all clips", [Cell(_duration(card["seconds"])) for card in cards]),
+            Row("Frames", "of all clips", [Cell(f"{card['frames']:,}") for card in cards]),
+            Row("Frames per second", "", [Cell(f"{card['fps']:g}") for card in cards]),
+            Row("Picture", "height in pixels", [Cell(f"{card['size']}") for card in cards]),
+            Row("Size", "of the files", [Cell(_bytes(card["bytes"])) for card in cards]),
+            Row("Shards", "", [Cell(f"{card['shards']:,}" if "shards" in card else "") for card in cards]),
+            Row("Drawn again", "clips of which a draw showed nothing", [_redrawn(card) for card in cards]),
+            Row(
+                "CPU time",
+                "of the shard jobs, as Snakemake noted it",
+                [_cost(card) for card in cards],
+            ),
+            Row("CPU time per clip", "", [_cost_per_clip(card) for card in cards]),
+        ],
+        "How close to filmed video": [
+            *(
+                Row(figure.title, figure.says, [_figure(column, name, reference) for column in columns])
+                for name, figure in FIGURES.items()
+            ),
+            Row(
+                "Colour distance",
+                "between the mean colours, CIELAB",
+                [_colour_distance(column, reference) for column in columns],
+            ),
+        ],
+    }
+    return {
+        title: [row for row in rows if any(cell.value for cell in row.cells)] for title, rows in found.items()
+    }
+
+
+def _reference(columns: list[Column]) -> Column | None:
+    return next((column for column in columns if not column.made), None)
+
+
+def _lead(card: dict[str, Any]) -> str:
+    sentence = f"{_duration(card['seconds'])} of video in {_bytes(card['bytes'])}, made from formulas"
+    seconds = card["cost"]["cpu_seconds"]
+    return sentence + (f" in {_duration(seconds)} of one processor core's time." if seconds else ".")
+
+
+def _figure(column: Column, name: str, reference: Column | None) -> Cell:
+    figure, digits = column.card["figures"][name], FIGURES[name].digits
+    if figure["mean"] is None:
+        return Cell("none", f"({figure['why']})")
+    spread = "" if figure["std"] is None else f"± {figure['std']:.{digits}f}"
+    if figure["clips"] < column.card["measured"]["clips"]:
+        spread += f" ({figure['clips']} clips)"
+    there = reference.card["figures"][name]["mean"] if reference and column.made else None
+    difference = "" if there is None else f"{figure['mean'] - there:+.{digits}f}"
+    return Cell(f"{figure['mean']:.{digits}f}", spread, difference)
+
+
+def _colour_distance(column: Column, reference: Column | None) -> Cell:
+    if reference is None or not column.made:
+        return Cell()
+    own, there = (
+        [card["figures"][name]["mean"] for name in MEAN_COLOUR] for card in (column.card, reference.card)
+    )
+    return Cell(f"{math.dist(own, there):.1f}")
+
+
+def _redrawn(card: dict[str, Any]) -> Cell:
+    return Cell(f"{100 * card['redrawn_share']:.1f} %") if "redrawn_share" in card else Cell()
+
+
+def _cost(card: dict[str, Any]) -> Cell:
+    if "cost" not in card:
+        return Cell()
+    seconds, jobs = card["cost"]["cpu_seconds"], card["cost"]["jobs"]
+    if seconds is None:
+        return Cell("not known")
+    return Cell(_duration(seconds), "" if jobs == card["shards"] else f"{jobs} of {card['shards']} jobs")
+
+
+def _cost_per_clip(card: dict[str, Any]) -> Cell:
+    if "cost" not in card or card["cost"]["jobs"] != card["shards"]:
+        return Cell()
+    return Cell(f"{1000 * card['cost']['cpu_seconds'] / card['clips']:,.0f} ms")
+
+
+def _embedded(path: Path, kind: str) -> str | None:
+    """Return a file as ``data:``, or None where it is missing or too large for a page."""
+    if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
+        return None
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _duration(seconds: float) -> str:
+    """Return ``4.2 s``, ``42 s``, ``3 min 20 s`` or ``5 h 12 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"

@@ -1,0 +1,117 @@
+"""Files that are whole or absent: everything is written beside its place and renamed into it. And locks."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kinefract.common.errors import UserError
+from kinefract.common.progress import say
+
+
+@contextmanager
+def written_whole(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it into place when the block ends without an exception.
+
+    The temporary file keeps the suffix of ``path``, since encoders choose their container by it. After an
+    exception it is removed and ``path`` is as it was.
+
+    Raises:
+        UserError: the file cannot be written (disk full, read-only folder, file too large).
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path | str, does: str = "") -> Iterator[None]:
+    """Hold a lock while the block runs; wait first for another process that holds it.
+
+    The lock is on an empty file, which is removed afterwards. It ends with the process: what a killed one
+    left keeps nobody out.
+
+    Args:
+        path: The file; its folder is made where absent.
+        does: What another process that holds it does, to say what is waited for; empty to wait in silence.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = _open_locked(path, does)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with stream:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _open_locked(path: Path, does: str) -> BinaryIO:
+    while True:
+        with ExitStack() as on_failure:
+            stream = on_failure.enter_context(path.open("wb"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if does:
+                    say(f"{path.parent}: another process {does}, waiting for it")
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Who held it has removed the file; a third process may hold one that was made since.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                    on_failure.pop_all()
+                    return stream
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all."""
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json_lines(path: Path | str) -> list[dict]:
+    """Return the objects of a JSON-lines file, one a line; ``[]`` where there is no file."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def in_bytes(count: float) -> str:
+    """Return a number of bytes as people read it: ``512 B``, ``3.4 MB``, ``12.1 GB``."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count:.0f} B"

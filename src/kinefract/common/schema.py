@@ -1,0 +1,174 @@
+"""The base of everything that comes from a YAML file: strict, frozen, and hashed to a digest."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from kinefract.common.errors import UserError
+
+DIGEST_LENGTH = 12
+ONE_VALUE = {"string_type", "int_type", "float_type", "bool_type", "literal_error"}  # problems to pydantic
+R = TypeVar("R", bound="Section")
+
+
+class Section(BaseModel):
+    """A mapping with known keys: unknown keys and wrong types are rejected, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+def is_none(value: Any) -> bool:
+    """Return whether a setting is not given; as ``exclude_if`` it keeps digests as they were."""
+    return value is None
+
+
+def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with some replaced; a mapping among the changes changes the parts that it names."""
+    result = dict(settings)
+    for key, value in changes.items():
+        part = result.get(key)
+        result[key] = merged(part, value) if isinstance(part, dict) and isinstance(value, dict) else value
+    return result
+
+
+def digest_of(value: Any) -> str:
+    """Return 12 hexadecimal digits that name a JSON-like value, whatever the order of its keys."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> list[str]:
+    """Turn pydantic's report into one line per problem: key path, what is wrong, the value found.
+
+    Args:
+        error: The report.
+        at: The path of what was read.
+        vary: Whether a study may vary it, which is then said of a list in place of one value.
+    """
+    lines = []
+    for problem in error.errors():
+        path = ".".join(str(part) for part in (*([at] if at else []), *problem["loc"]))
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown key"
+        elif problem["type"] == "missing":
+            lines.append(f"{path}: missing")
+            continue
+        elif problem["type"] == "float_type" and _is_number(problem["input"]):
+            message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
+        elif problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], bool):
+            message = "wants a number; yes, no, on and off are true or false to YAML"
+        # What is wrong with a document as a whole has no path, and the document is no value to show.
+        line = f"{path}: {message}, got {_short(problem['input'])}" if path else message
+        several = vary and problem["type"] in ONE_VALUE and isinstance(problem["input"], list)
+        lines.append(line + "; several are compared by a study's `vary`" * several)
+    return lines
+
+
+def not_one_of(value: Any, allowed: Iterable[str]) -> str:
+    """Return ``'x' is not one of: a, b`` with a suggestion where a name is close."""
+    names = sorted(map(str, allowed))
+    if isinstance(value, list | dict):
+        return f"{_short(value)} is not one of: {', '.join(names)} (one name is wanted)"
+    close = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"{str(value)!r} is not one of: {', '.join(names)}{hint}"
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def load_plugins(group: str) -> dict[str, Any]:
+    """Return what other installed packages offer under an entry point's group, by name.
+
+    Raises:
+        UserError: one of them cannot be imported.
+    """
+    found = {}
+    for point in entry_points(group=group):
+        try:
+            found[point.name] = point.load()
+        except Exception as error:
+            raise UserError(f"the plug-in {point.name} = {point.value} cannot be used: {error}") from error
+    return found
+
+
+class Registry(dict[str, type[Section]]):
+    """Recipe classes by the value of the key that tells them apart (``family``, ``kind``).
+
+    A module adds its recipe with the decorator ``register``; the class declares the key as a one-value
+    ``Literal``. ``parse`` turns a mapping from YAML into the recipe it names.
+
+    Other packages add theirs through an entry point of the registry's ``group``: it names a module, which is
+    imported and registers them.
+    """
+
+    def __init__(self, key: str, group: str) -> None:
+        super().__init__()
+        self.key, self.group = key, group
+
+    def fill(self, package: str, path: Iterable[str]) -> None:
+        """Import all modules of a package, then those that other packages name.
+
+        Args:
+            package: Its name.
+            path: Its ``__path__``.
+
+        Raises:
+            UserError: a module that another package names cannot be imported.
+        """
+        for module in iter_modules(path):
+            import_module(f"{package}.{module.name}")
+        load_plugins(self.group)
+
+    def register(self, recipe: type[R]) -> type[R]:
+        """Add a recipe class under its literal; returns it, so that it serves as a decorator."""
+        (name,) = get_args(recipe.model_fields[self.key].annotation)
+        self[name] = recipe
+        return recipe
+
+    def parse(self, value: Any) -> Section:
+        """Return the recipe a mapping describes.
+
+        Raises:
+            ValueError: ``value`` is not a mapping, or names no known recipe.
+            pydantic.ValidationError: (a ValueError) the recipe does not accept its settings.
+        """
+        if isinstance(value, Section):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"not a mapping of settings: {_short(value)}")
+        name = value.get(self.key)
+        if not isinstance(name, str) or name not in self:
+            raise ValueError(f"{self.key}: {not_one_of(name, self)}")
+        return self[name].model_validate(value)
+
+    def validator(self) -> BeforeValidator:
+        """Return the pydantic validator for a field that holds one of these recipes."""
+
+        def validate(value: Any) -> Section:
+            try:
+                return self.parse(value)
+            except ValidationError as error:
+                raise ValueError("; ".join(problem_lines(error))) from error
+
+        return BeforeValidator(validate)

@@ -1,0 +1,126 @@
+"""The files of the configuration: params.yaml, what lies in config/ beside it, and a folder of the user's.
+
+Every file may hold any section, and a name stands in one file only. ``run`` stands in a ``params.yaml``.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kinefract.common import strict_yaml
+from kinefract.common.errors import UserError
+from kinefract.common.layout import CONFIG, CONFIG_DIR, PARAMS_FILE
+from kinefract.common.schema import not_one_of
+
+RUN = "run"
+SUFFIXES = {".yaml", ".yml"}
+
+
+@dataclass
+class Configuration:
+    """What all files hold together, unchecked but for what stands where.
+
+    Attributes:
+        run: What stands under ``run``; None without.
+        sections: Section -> name -> recipe.
+        files: Section and name, as ``"datasets.fractal"`` -> the file; ``"run"`` too.
+        problems: A line for each thing that stands in the wrong place or twice, beginning with its file.
+    """
+
+    run: Any = None
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def line(self, key: str, problem: str) -> str:
+        """Return ``<file>: <key>: <problem>``, the file found by the first parts of the key."""
+        section, _, rest = key.partition(".")
+        name = rest.partition(".")[0]
+        file = self.files.get(f"{section}.{name}") or self.files.get(section.partition("[")[0], PARAMS_FILE)
+        return f"{file}: {key}: {problem}"
+
+
+def find(path: Path | str = PARAMS_FILE, folder: Path | str | None = None) -> list[Path]:
+    """Return the files of a configuration, in the order in which they are read.
+
+    Args:
+        path: A ``params.yaml``; the files of the folder ``config`` beside it belong to it.
+        folder: A folder whose files are read as well; None for the one that the environment variable
+            ``KINEFRACT_CONFIG_DIR`` names, if it names one.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    path = Path(path)
+    files = [path, *_files_in(path.parent / CONFIG)]
+    folder = folder or os.environ.get(CONFIG_DIR)
+    if folder:
+        if not Path(folder).is_dir():
+            raise UserError(f"{folder}: no such folder; the folder of a configuration is wanted")
+        known = {file.resolve() for file in files}
+        files += [file for file in _files_in(Path(folder)) if file.resolve() not in known]
+    return files
+
+
+def read(files: Sequence[Path]) -> dict[str, Any]:
+    """Return the content of each file.
+
+    Raises:
+        UserError: A file is missing or no YAML, or a key stands twice in one mapping.
+    """
+    try:
+        return {str(file): strict_yaml.read(file) for file in files}
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: no such file; run this from the project's folder") from None
+
+
+def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuration:
+    """Join the content of files, the main one first.
+
+    Args:
+        contents: File -> content.
+        sections: The sections that there are.
+    """
+    whole = Configuration(sections={section: {} for section in sections})
+    for number, (file, content) in enumerate(contents.items()):
+        if content is None and number:  # a file of comments
+            continue
+        if not isinstance(content, dict):
+            whole.problems.append(f"{file}: holds no settings")
+            continue
+        for key, value in content.items():
+            if key == RUN:
+                if number and Path(file).name != PARAMS_FILE:
+                    whole.problems.append(f"{file}: {RUN}: stands in {PARAMS_FILE} alone, move it there")
+                    continue
+                whole.run, whole.files[RUN] = value, file  # a folder of the user's goes before the project
+            elif key not in sections:
+                whole.problems.append(f"{file}: {key}: unknown key, {not_one_of(key, [RUN, *sections])}")
+            elif isinstance(value, dict):
+                _add(whole, key, value, file)
+            elif value is not None:  # an empty section
+                whole.problems.append(f"{file}: {key}: not a mapping of names")
+    return whole
+
+
+def _add(whole: Configuration, section: str, recipes: dict, file: str) -> None:
+    for name, recipe in recipes.items():
+        if (first := whole.files.setdefault(f"{section}.{name}", file)) != file:
+            whole.problems.append(
+                f"{file}: {section}.{name}: the name stands in {first} too; give one of them another"
+            )
+            continue
+        whole.sections[section][name] = recipe
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the YAML files in a folder and the folders in it, those behind links included, sorted."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(place, name) for name in names if Path(name).suffix in SUFFIXES and not name.startswith(".")
+        ]
+    return sorted(found)

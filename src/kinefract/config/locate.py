@@ -1,0 +1,76 @@
+"""From what a person types to a dataset or a benchmark: a folder, its spec.yaml, or its configured name."""
+
+from pathlib import Path
+
+from kinefract.common.errors import UserError
+from kinefract.common.layout import PARAMS_FILE, SPEC_FILE
+from kinefract.common.schema import not_one_of
+from kinefract.config import params
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec
+
+
+def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec, Path]:
+    """Find a dataset. What is there as a file or folder goes before a name.
+
+    Args:
+        text: A folder ``data/synthetic/<id>``, the ``spec.yaml`` in it, or a name under ``datasets:``.
+        root: The project's folder, where relative paths and ``params.yaml`` are looked for.
+
+    Returns:
+        The spec, and the folder of the dataset; for a name, whether or not it has been made.
+
+    Raises:
+        UserError: no such dataset, with the names there are; or its spec or ``params.yaml`` is in disorder.
+    """
+    root, path = Path(root), Path(root, text)
+    if path.is_file():
+        return DatasetSpec.read(path), path.parent
+    if (path / SPEC_FILE).is_file():
+        return DatasetSpec.read(path / SPEC_FILE), path
+    if len(Path(text).parts) != 1 or path.suffix == Path(SPEC_FILE).suffix:
+        raise UserError(_no_such_path(path))
+    if not (root / PARAMS_FILE).exists():
+        raise UserError(
+            f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it; "
+            "run this from the project's folder"
+        )
+    recipes = params.load(root / PARAMS_FILE).datasets
+    if text not in recipes:
+        there = "its folder holds no spec.yaml" if path.is_dir() else "no such folder"
+        raise UserError(f"{text}: {there}, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}")
+    spec = DatasetSpec(recipe=recipes[text])
+    return spec, root / spec.folder
+
+
+def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
+    """Return the index folder of a benchmark, whether or not it has been indexed.
+
+    Args:
+        text: The folder, or a name under ``benchmarks:``. What is there as a folder goes before a name.
+        root: The project's folder.
+
+    Raises:
+        UserError: no such benchmark, with the names there are.
+    """
+    root, folder = Path(root), Path(root, text)
+    if folder.is_dir() or len(Path(text).parts) != 1:
+        return folder
+    if not (root / PARAMS_FILE).exists():
+        raise UserError(f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it")
+    recipes = params.load(root / PARAMS_FILE).benchmarks
+    if text not in recipes:
+        raise UserError(
+            f"{text}: no such folder, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}"
+        )
+    return root / BenchmarkSpec(recipe=recipes[str(text)]).folder
+
+
+def _no_such_path(path: Path) -> str:
+    """Say what is missing at ``path``, and which datasets lie where it was looked for."""
+    folder = path.parent if path.suffix == Path(SPEC_FILE).suffix else path
+    if folder.is_dir():
+        return f"{folder}: holds no {SPEC_FILE}, so it is no dataset's folder"
+    datasets = [spec.parent.name for spec in folder.parent.glob(f"*/{SPEC_FILE}")]
+    if not datasets:
+        return f"{path}: no such dataset; `snakemake datasets` makes those of the studies under `run:`"
+    return f"{path}: no such dataset, {not_one_of(folder.name, datasets)}"

@@ -1,0 +1,181 @@
+"""Recipes of the two training phases, as they stand in params.yaml and in every run's spec."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kinefract.augment.effects import Filmed, RandAugment
+from kinefract.common.schema import Section, is_none, not_one_of
+from kinefract.models import BACKBONES
+from kinefract.objectives import OBJECTIVES
+from kinefract.objectives.settings import ByolRecipe, MocoRecipe, SimclrRecipe
+
+Pair = Annotated[tuple[float, float], Field(strict=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainRecipe(Section):
+    """What pre-training and fine-tuning have in common; the defaults are the paper's (method, section 5)."""
+
+    # clip
+    frames: int = Field(default=8, ge=1, description="frames the network sees")
+    stride: int = Field(ge=1, description="a window takes every stride-th frame of the video")
+    size: int = Field(default=112, ge=32, description="height and width the network sees, in pixels")
+
+    # augmentation
+    crop_area: Pair = Field(description="share of the frame's area a random crop keeps, [least, most]")
+    crop_aspect: Pair = Field(default=(3 / 4, 4 / 3), description="width over height of a random crop")
+    resizing: Literal["bicubic", "area"] = Field(
+        default="bicubic", description="of crops, antialiased; area is the mean over what a pixel covers"
+    )
+    flip: Probability = Field(default=0.5, description="mirror a clip left to right")
+    blur: Probability = Field(default=0.5, description="blur a clip with a 3 x 3 Gaussian")
+
+    # optimisation
+    epochs: int = Field(ge=1, description="how often every clip is seen")
+    warmup_epochs: float = Field(ge=0, description="in which the rate rises from warmup_lr to lr")
+    batch_size: int = Field(default=32, ge=1, description="clips in a step, of all processes together")
+    lr: float = Field(default=8e-4, gt=0, description="peak rate for a batch of 32; scales with the batch")
+    warmup_lr: float = Field(default=1e-6, ge=0, description="rate of the first step; scales with the batch")
+    min_lr: float = Field(default=1e-5, ge=0, description="rate of the last step; scales with the batch")
+    weight_decay: float = Field(default=0.01, ge=0, description="not applied to biases and norms")
+    betas: Pair = Field(default=(0.9, 0.999), description="of AdamW: decay of the two running means")
+    clip_norm: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
+    dropout: float = Field(default=0.8, ge=0, lt=1, description="before the last layer")
+
+    # machine
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="32-true", description="of the numbers that the network computes with"
+    )
+    compile: bool = Field(default=False, description="compile the network with torch.compile")
+    threads: int = Field(default=2, ge=1, description="CPU threads; part of the recipe, sums depend on it")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        for key in ("crop_area", "crop_aspect"):
+            low, high = getattr(self, key)
+            if not 0 < low <= high or (key == "crop_area" and high > 1):
+                raise ValueError(
+                    f"{key}: wants [least, most], above 0{' and at most 1' * (key == 'crop_area')}"
+                )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError("betas: both must be at least 0 and below 1")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: {self.warmup_epochs} leaves nothing of {self.epochs} epochs")
+        return self
+
+
+class NetworkRecipe(Section):
+    """The network that is trained."""
+
+    backbone: str = Field(default="tsm_resnet50", description="the network, by its name in `models`")
+    width: int = Field(
+        default=64,
+        ge=8,
+        multiple_of=8,
+        description="channels of a ResNet's first stage; 64 is the published form of every network",
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone: {not_one_of(self.backbone, BACKBONES)}")
+        return self
+
+
+class WeightsRecipe(NetworkRecipe):
+    """Weights that others published, in a file that the user has: a start of fine-tuning."""
+
+    file: str = Field(min_length=1, description="from the project's folder: a torch or safetensors file")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="of the file; a run says what it is where it is not given"
+    )
+
+
+class PretrainRecipe(TrainRecipe, NetworkRecipe):
+    """Pre-training on a dataset of formula-made clips."""
+
+    objective: str = Field(default="supervised", description="what the network is trained to do")
+    filmed: Filmed | None = Field(default=None, description="what makes clips look filmed, if anything")
+    source: Literal["auto", "shards", "cache", "online"] = Field(
+        default="auto",
+        description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
+    )
+    snapshots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="epochs after which the weights are kept, for fine-tunings by `init_epoch`",
+    )
+    moco: MocoRecipe | None = Field(default=None, description="its settings, where it is the objective")
+    simclr: SimclrRecipe | None = Field(default=None, description="likewise")
+    byol: ByolRecipe | None = Field(default=None, description="likewise")
+    stride: int = Field(default=2, ge=1)
+    crop_area: Pair = (0.9, 1.0)
+    epochs: int = Field(default=25, ge=1)
+    warmup_epochs: float = Field(default=3, ge=0)
+    seed: int = Field(default=1, ge=0, description="of first weights, order and augmentation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_objective(cls, data: Any) -> Any:
+        """Give the objective its default settings, so that they stand in the spec."""
+        if not isinstance(data, dict):
+            return data
+        objective = data.get("objective")
+        if not (isinstance(objective, str) and OBJECTIVES.get(objective)):
+            return data
+        return data | {objective: data.get(objective) or {}}
+
+    @model_validator(mode="after")
+    def _known_objective(self) -> Self:
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
+        if self.objective == "moco" and self.moco and self.moco.queue % self.batch_size:
+            raise ValueError(f"moco.queue: {self.moco.queue} is no multiple of batch_size {self.batch_size}")
+        if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
+            raise ValueError(f"snapshots: {late[0]} is not before the last of {self.epochs} epochs")
+        return self
+
+    @property
+    def stored(self) -> bool:
+        """Whether clips are read from disk, where `online` renders them as training goes."""
+        return self.source != "online"
+
+    @property
+    def objective_settings(self) -> Section | None:
+        """The settings of the objective; None where it has none."""
+        return getattr(self, self.objective) if OBJECTIVES[self.objective] else None
+
+    def without_other_objectives(self) -> Self:
+        """Drop the settings of objectives other than its own, which decide nothing."""
+        others = [name for name, settings in OBJECTIVES.items() if settings and name != self.objective]
+        return self.model_copy(update=dict.fromkeys(others))
+
+
+class FinetuneRecipe(TrainRecipe):
+    """Fine-tuning on a benchmark, then evaluation by the papers' protocol (method, section 5)."""
+
+    stride: int = Field(default=6, ge=1)
+    crop_area: Pair = (0.2, 1.0)
+    epochs: int = Field(default=100, ge=1)
+    warmup_epochs: float = Field(default=10, ge=0)
+    method: Literal["full", "linear_probe"] = Field(
+        default="full", description="train all of the network, or its classifier alone on features that stay"
+    )
+    rand_augment: RandAugment | None = Field(
+        default=RandAugment(), description="operations of RandAugment, drawn per clip, if any"
+    )
+    source: Literal["files", "cache"] = Field(
+        default="files", description="videos as they are, or decoded once into a cache at `resize` px"
+    )
+    evaluation: Literal["centre_crop", "whole_frame"] = Field(
+        default="centre_crop", description="of test videos: the centre, or all of the frame made square"
+    )
+    resize: int = Field(default=128, ge=32, description="short side of a test video before the centre crop")
+    windows: int = Field(default=10, ge=1, description="most windows a test video's scores are averaged over")
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.resize < self.size:
+            raise ValueError(f"resize: {self.resize} px leaves no room for a {self.size} px crop")
+        return self

@@ -1,0 +1,278 @@
+"""From studies to specs: every dataset, benchmark and run that the studies of a configuration need."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from typing import Any
+
+from pydantic import ValidationError
+
+from kinefract.common.schema import Section, not_one_of, problem_lines
+from kinefract.config.params import Params, Study, refuse
+from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.config.specs import (
+    BenchmarkSpec,
+    DatasetSpec,
+    FinetuneSpec,
+    PretrainSpec,
+    Spec,
+    StudySpec,
+    Variant,
+)
+
+SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
+INIT_EPOCH = "init_epoch"
+SEED = "pretraining.seed"
+NETWORK = ("pretraining.backbone", "pretraining.width")
+VARIED = ("pretraining", "finetuning", "dataset")
+
+
+@dataclass
+class Plan:
+    """Specs by id, each thing once however many studies share it."""
+
+    datasets: dict[str, DatasetSpec] = field(default_factory=dict)
+    benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
+    pretrains: dict[str, PretrainSpec] = field(default_factory=dict)
+    finetunes: dict[str, FinetuneSpec] = field(default_factory=dict)
+    studies: dict[str, StudySpec] = field(default_factory=dict)
+
+    def add(self, spec: Spec) -> str:
+        """Take in a spec and those it builds on; return its id."""
+        match spec:
+            case DatasetSpec():
+                shelf = self.datasets
+            case BenchmarkSpec():
+                shelf = self.benchmarks
+            case PretrainSpec():
+                shelf = self.pretrains
+                self.add(spec.dataset)
+            case FinetuneSpec():
+                shelf = self.finetunes
+                self.add(spec.benchmark)
+                for fold in spec.folds:
+                    self.add(fold)
+                if isinstance(spec.init, PretrainSpec):
+                    self.add(spec.init)
+            case StudySpec():
+                shelf = self.studies
+        spec_id = spec.id
+        shelf[spec_id] = spec
+        return spec_id
+
+    def find(self, spec_id: str) -> Spec:
+        """Return the spec with this id.
+
+        Raises:
+            KeyError: no study makes such a thing.
+        """
+        for shelf in (self.datasets, self.benchmarks, self.pretrains, self.finetunes, self.studies):
+            if spec_id in shelf:
+                return shelf[spec_id]
+        raise KeyError(spec_id)
+
+    def study(self, name: str) -> StudySpec:
+        """Return the spec of a study by its name under ``studies``."""
+        return next(spec for spec in self.studies.values() if spec.study == name)
+
+    def stored(self, study: StudySpec) -> list[str]:
+        """Return the ids of a study's datasets that must lie on disk for one of its runs."""
+        runs = (self.pretrains[run] for run in study.pretrains)
+        wanted = {spec.dataset.id for spec in runs if spec.recipe.stored}
+        return [dataset for dataset in study.datasets if dataset in wanted]
+
+
+def resolve(params: Params) -> Plan:
+    """Resolve every study.
+
+    Raises:
+        UserError: a study varies a key that does not exist or gives it an impossible value; one line each.
+    """
+    plan, problems = Plan(), []
+    for name, study in params.studies.items():
+        try:
+            _resolve_study(params, name, study, plan)
+        except ValueError as error:
+            at = f"studies.{name}.{'variants' if study.variants else 'vary'}"
+            lines = problem_lines(error, at) if isinstance(error, ValidationError) else [f"{at}: {error}"]
+            problems += [f"{params.files[f'studies.{name}']}: {line}" for line in lines]
+    refuse(problems)
+    return plan
+
+
+def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
+    variants: list[Variant] = []
+    datasets: dict[str, None] = {}
+    benchmarks = {key: BenchmarkSpec(recipe=params.benchmarks[key]) for key in study.benchmarks}
+    listed = study.variants or {
+        _label(values, study.vary): values for values in _combinations(params, study.vary)
+    }
+    same: dict[str, str] = {}
+    for label, values in listed.items():
+        if study.seeds_of == "both" and SEED in values:
+            raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
+        init, network, finetuning = _resolve_variant(params, study, values)
+        epoch = _snapshot(values.get(INIT_EPOCH), init)
+        starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
+        runs: dict[str, dict[int, str]] = {}
+        for key, benchmark in benchmarks.items():
+            recipe = finetuning(benchmark.recipe.kind)
+            if not benchmark.recipe.mirror_keeps_label:
+                recipe = recipe.model_copy(update={"flip": 0.0})
+            runs[key] = {
+                seed: plan.add(
+                    FinetuneSpec(
+                        recipe=recipe,
+                        network=network,
+                        benchmark=benchmark,
+                        init=start,
+                        init_epoch=epoch,
+                        seed=seed,
+                    )
+                )
+                for seed, start in starts.items()
+            }
+        if (other := same.setdefault(str(runs), label)) != label:
+            raise ValueError(f"{other!r} and {label!r} are the same runs: what is varied makes no difference")
+        variants.append(
+            Variant(
+                label=label,
+                values=values,
+                pretrains={
+                    seed: start.id for seed, start in starts.items() if isinstance(start, PretrainSpec)
+                },
+                weights=init.file if isinstance(init, WeightsRecipe) else None,
+                runs=runs,
+            )
+        )
+        if isinstance(init, PretrainSpec):
+            datasets[init.dataset.id] = None
+    plan.add(
+        StudySpec(
+            study=name,
+            question=study.question,
+            variants=variants,
+            benchmarks={key: plan.add(benchmark) for key, benchmark in benchmarks.items()},
+            datasets=list(datasets),
+        )
+    )
+
+
+def _reseeded(init: PretrainSpec | WeightsRecipe | None, seed: int) -> PretrainSpec | WeightsRecipe | None:
+    """Return what a fine-tuning of this seed starts from, where each seed has its own pre-training."""
+    if not isinstance(init, PretrainSpec):
+        return init
+    return init.model_copy(update={"recipe": init.recipe.model_copy(update={"seed": seed})})
+
+
+def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | None:
+    """Return the epoch whose weights a fine-tuning starts from; None where they are those of the end."""
+    if epoch is None or not isinstance(init, PretrainSpec):
+        return None
+    kept = [*(init.recipe.snapshots or ()), init.recipe.epochs]
+    if epoch not in kept:
+        raise ValueError(f"{INIT_EPOCH}: {not_one_of(epoch, map(str, kept))} (pretraining.snapshots, epochs)")
+    return None if epoch == init.recipe.epochs else epoch
+
+
+def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:
+    """Return every combination of the varied values; without a pre-training only what still matters."""
+    combinations = []
+    for values in product(*vary.values()):
+        combination = dict(zip(vary, values, strict=True))
+        if SCRATCH in (combination.get(INIT), combination.get(OBJECTIVE)):
+            combination = {
+                key: value
+                for key, value in combination.items()
+                if value == SCRATCH or key in NETWORK or key.startswith("finetuning.")
+            }
+        elif combination.get(INIT) in list(params.weights):  # a value may be no name
+            combination = {
+                key: value for key, value in combination.items() if key.startswith(("init", "finetuning."))
+            }
+        if combination not in combinations:
+            combinations.append(combination)
+    return combinations
+
+
+def _resolve_variant(
+    params: Params, study: Study, values: dict[str, Any]
+) -> tuple[PretrainSpec | WeightsRecipe | None, NetworkRecipe, Callable[[str], FinetuneRecipe]]:
+    """Return what a variant starts from, its network, and its fine-tuning on each kind of benchmark."""
+    changes: dict[str, dict[str, Any]] = {section: {} for section in VARIED}
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        if path not in (INIT, INIT_EPOCH) and (section not in VARIED or not key):
+            wanted = ", ".join([INIT, INIT_EPOCH, *(f"{section}.<key>" for section in VARIED)])
+            raise ValueError(f"{path}: a varied key is one of {wanted}")
+        if key:
+            changes[section][key] = value
+    start = values.get(INIT, study.pretraining)
+    if start not in (known := [SCRATCH, *params.pretraining, *params.weights]):
+        raise ValueError(f"{INIT}: {not_one_of(start, known)}")
+
+    def finetuning(kind: str, name: str = study.finetuning) -> FinetuneRecipe:
+        return _changed(params.finetuning[name].recipe(kind), changes["finetuning"], "finetuning")
+
+    if start in params.weights:
+        _refuse_idle(values, (), f"beside {INIT}: {start}")
+        weights = params.weights[start]
+        network = NetworkRecipe(backbone=weights.backbone, width=weights.width)
+        return weights.recipe, network, partial(finetuning, name=weights.finetuning or study.finetuning)
+    scratch = SCRATCH in (start, changes["pretraining"].get("objective"))
+    if scratch:
+        said = (OBJECTIVE,) if values.get(OBJECTIVE) == SCRATCH else ()
+        _refuse_idle(values, NETWORK + said, "from scratch")
+        changes["pretraining"].pop("objective", None)
+        start = study.pretraining if start == SCRATCH else start
+    pretraining = _changed(params.pretraining[start], changes["pretraining"], "pretraining")
+    network = NetworkRecipe(backbone=pretraining.backbone, width=pretraining.width)
+    if scratch:
+        return None, network, finetuning
+    if pretraining.dataset not in params.datasets:
+        raise ValueError(f"pretraining.dataset: {not_one_of(pretraining.dataset, params.datasets)}")
+    dataset = _changed(params.datasets[pretraining.dataset], changes["dataset"], "dataset")
+    recipe = PretrainRecipe.model_validate(pretraining.model_dump(exclude={"dataset"}))
+    recipe = recipe.without_other_objectives()
+    return PretrainSpec(recipe=recipe, dataset=DatasetSpec(recipe=dataset)), network, finetuning
+
+
+def _refuse_idle(values: dict[str, Any], more: tuple[str, ...], where: str) -> None:
+    """Refuse keys of pre-training, but some, where there is none: ``vary`` has dropped them by now."""
+    for path in values:
+        if path != INIT and path not in more and not path.startswith("finetuning."):
+            raise ValueError(f"{path}: decides nothing {where}, leave it out")
+
+
+def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
+    """Return a recipe with some settings replaced (``points.steps`` reaches into a part), checked anew."""
+    settings = recipe.model_dump()
+    for path, value in changes.items():
+        *parts, key = path.split(".")
+        place = settings
+        for part in parts:
+            place = place.get(part)
+            if not isinstance(place, dict):
+                raise ValueError(f"{section}.{path}: unknown key, {part!r} has no parts")
+        place[key] = value
+    try:
+        return type(recipe).model_validate(settings)
+    except ValidationError as error:
+        raise ValueError("; ".join(problem_lines(error, section))) from error
+
+
+def _label(values: dict[str, Any], varied: Iterable[str]) -> str:
+    """Name a variant: by its value where one key varies, else ``key value`` pairs.
+
+    A key goes without its section, unless it is varied in two.
+    """
+    if len(values) == 1:
+        return str(next(iter(values.values())))
+    short = {key: key.partition(".")[2] for key in varied}
+    named = Counter(short.values())
+    return ", ".join(
+        str(value) if key in (INIT, OBJECTIVE) else f"{key if named[short[key]] > 1 else short[key]} {value}"
+        for key, value in values.items()
+    )

@@ -1,0 +1,244 @@
+"""Specs: the resolved recipe of everything that is made, and the folder its digest names.
+
+A digest covers the whole spec, those it builds on included, and the version of the code that gives the
+result its meaning. So a folder's name says what made what lies in it, and nothing stale is taken for new.
+"""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+import kinefract.benchmarks.kinds
+import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
+from kinefract.benchmarks.base import AnyBenchmark
+from kinefract.common import layout, strict_yaml
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_text
+from kinefract.common.layout import MODEL, SPEC_FILE
+from kinefract.common.schema import Section, digest_of, is_none, problem_lines
+from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.synth.dataset_recipe import AnyDataset
+
+
+class Spec(Section):
+    """One thing to be made. ``VERSION`` is raised by hand when the code's results change their meaning."""
+
+    PARENT: ClassVar[str]
+    VERSION: ClassVar[int]
+
+    version: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_version(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        found = data.get("version", cls.VERSION)
+        if found != cls.VERSION:
+            raise ValueError(
+                f"made by version {found} of its code, this is version {cls.VERSION}; snakemake makes it anew"
+            )
+        return data | {"version": found}
+
+    @property
+    def name(self) -> str:
+        """What it is in a few words, the readable part of the folder's name."""
+        raise NotImplementedError
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits of everything that decides the result."""
+        return digest_of([self.PARENT, self.model_dump(mode="json")])
+
+    @property
+    def id(self) -> str:
+        """The folder's name, ``<name>-<digest>``."""
+        return f"{self.name}-{self.digest}"
+
+    @property
+    def folder(self) -> str:
+        """The folder, relative to the project."""
+        return f"{self.PARENT}/{self.id}"
+
+    def to_yaml(self) -> str:
+        """Return the text of ``spec.yaml``: the folder's name, then everything that made it."""
+        return strict_yaml.dump({"id": self.id, **self.model_dump(mode="json")})
+
+    def write(self, root: Path) -> Path:
+        """Write ``spec.yaml`` into the spec's folder below ``root`` and return the file's path."""
+        path = root / self.folder / SPEC_FILE
+        write_text(path, self.to_yaml())
+        return path
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Read a ``spec.yaml`` back.
+
+        Raises:
+            UserError: no such file, not a spec of this kind or version, or changed since its folder was
+                named.
+        """
+        path = Path(path)
+        try:
+            data = strict_yaml.read(path)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
+        if not isinstance(data, dict) or "id" not in data:
+            raise UserError(f"{path}: not a spec (a mapping that begins with its id)")
+        stated = data.pop("id")
+        try:
+            spec = cls.model_validate(data)
+        except ValidationError as error:
+            lines = "\n".join(f"  {line}" for line in problem_lines(error))
+            raise UserError(
+                f"{path}: not a {cls.__name__} this version of kinefract can use:\n{lines}"
+            ) from error
+        if stated != spec.id:
+            raise UserError(
+                f"{path}: its id is {stated}, but its settings make {spec.id}; change the configuration "
+                f"rather than a spec, or put the changed spec into {spec.folder}/ under that id"
+            )
+        return spec
+
+
+def project_root(spec_path: Path | str) -> Path:
+    """Return the project's folder, from the place of a spec: ``<root>/<a>/<b>/<id>/spec.yaml``."""
+    return Path(spec_path).resolve().parents[3]
+
+
+def snapshot_file(epoch: int) -> str:
+    """Return the name of the weights that a pre-training keeps after an epoch, in its folder."""
+    return f"model-epoch{epoch:04d}.safetensors"
+
+
+class DatasetSpec(Spec):
+    """A dataset of formula-made clips."""
+
+    PARENT: ClassVar[str] = layout.DATASETS
+    VERSION: ClassVar[int] = 3
+
+    recipe: AnyDataset
+
+    @property
+    def name(self) -> str:
+        return self.recipe.family
+
+
+class BenchmarkSpec(Spec):
+    """The index of one split of a benchmark."""
+
+    PARENT: ClassVar[str] = layout.BENCHMARKS
+    VERSION: ClassVar[int] = 2
+
+    recipe: AnyBenchmark
+
+    @property
+    def name(self) -> str:
+        return self.recipe.kind
+
+    def of_fold(self, fold: int) -> "BenchmarkSpec":
+        """Return the benchmark of one fold, counted from 1."""
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"fold": fold})})
+
+
+class PretrainSpec(Spec):
+    """One pre-training run."""
+
+    PARENT: ClassVar[str] = layout.PRETRAIN
+    VERSION: ClassVar[int] = 1
+
+    recipe: PretrainRecipe
+    dataset: DatasetSpec
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset.name}-{self.recipe.objective}-{self.recipe.backbone}"
+
+
+class FinetuneSpec(Spec):
+    """One fine-tuning run and its evaluation.
+
+    ``init`` is the pre-training that it starts from, or published weights; ``None`` from scratch.
+    """
+
+    PARENT: ClassVar[str] = layout.FINETUNE
+    VERSION: ClassVar[int] = 1
+
+    recipe: FinetuneRecipe
+    network: NetworkRecipe
+    benchmark: BenchmarkSpec
+    init: PretrainSpec | WeightsRecipe | None
+    init_epoch: int | None = Field(
+        default=None, ge=1, exclude_if=is_none, description="start from the snapshot of this epoch"
+    )
+    seed: int = Field(ge=0)
+
+    @property
+    def start(self) -> str | None:
+        """The file of our own weights that it starts from, relative to the project; None without one."""
+        if not isinstance(self.init, PretrainSpec):
+            return None
+        return f"{self.init.folder}/{snapshot_file(self.init_epoch) if self.init_epoch else MODEL}"
+
+    @property
+    def folds(self) -> list["FinetuneSpec"]:
+        """The runs that this one pools, one for each fold of its benchmark; none where it trains itself."""
+        folds = range(1, self.benchmark.recipe.folds_to_pool + 1)
+        return [self.model_copy(update={"benchmark": self.benchmark.of_fold(fold)}) for fold in folds]
+
+    @property
+    def name(self) -> str:
+        match self.init:
+            case PretrainSpec():
+                start = f"{self.init.dataset.name}-{self.init.recipe.objective}"
+            case WeightsRecipe():
+                start = "published"
+            case None:
+                start = "scratch"
+        fold = getattr(self.benchmark.recipe, "fold", None)
+        part = f"-fold{fold}" if fold else "-folds" if self.folds else ""
+        return f"{self.benchmark.name}-{start}-s{self.seed}{part}"
+
+
+class Variant(Section):
+    """One row of a study: the varied settings and the fine-tuning runs, by benchmark and seed."""
+
+    label: str
+    values: dict[str, str | int | float | bool | list | dict | None]
+    pretrains: dict[Annotated[int, Field(strict=False)], str] = Field(
+        description="seed -> id of the pre-training run that its fine-tunings start from; empty without one"
+    )
+    weights: str | None = Field(default=None, description="file of the published weights; None without")
+    runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
+        description="benchmark name -> seed -> id of the run"
+    )
+
+
+class StudySpec(Spec):
+    """A study: a question and the variants that answer it."""
+
+    PARENT: ClassVar[str] = layout.STUDIES
+    VERSION: ClassVar[int] = 2
+
+    kind: Literal["study"] = "study"
+    study: str
+    question: str
+    variants: list[Variant]
+    benchmarks: dict[str, str] = Field(description="benchmark name -> id of its index")
+    datasets: list[str] = Field(description="ids of the datasets the study's runs were pre-trained on")
+
+    @property
+    def name(self) -> str:
+        return self.study
+
+    @property
+    def pretrains(self) -> list[str]:
+        """The ids of its pre-training runs, each once, in the order of the variants."""
+        return list(dict.fromkeys(run for variant in self.variants for run in variant.pretrains.values()))
+
+    @property
+    def runs(self) -> list[str]:
+        """The ids of its fine-tuning runs, in the order of variants, benchmarks and seeds."""
+        by_benchmark = (runs for variant in self.variants for runs in variant.runs.values())
+        return [run for runs in by_benchmark for run in runs.values()]

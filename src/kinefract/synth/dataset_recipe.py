@@ -1,0 +1,120 @@
+"""What every family's dataset recipe has in common, and the registry of families."""
+
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, SerializeAsAny, model_validator
+
+from kinefract.common.errors import UserError
+from kinefract.common.schema import Registry, Section
+from kinefract.synth.refuse import is_worth_seeing
+
+FAMILIES = Registry("family", "kinefract.families")
+ATTEMPTS = 100  # draws of a clip until one of them is worth seeing
+
+
+class Points(Section):
+    """Points of a chaos game (method, section 2)."""
+
+    chains: int = Field(default=128, ge=16, le=4096, multiple_of=16, description="points that move at once")
+    steps: int = Field(default=7500, ge=2, le=1_000_000, description="steps of every chain, per frame")
+    discard: int = Field(default=200, ge=0, description="first steps, which are not drawn")
+    window_steps: int = Field(default=3000, ge=2, description="steps of the search for the window")
+
+    @model_validator(mode="after")
+    def _some_drawn(self) -> Self:
+        if self.discard >= min(self.steps, self.window_steps):
+            raise ValueError("discard: wants fewer steps than steps and window_steps")
+        return self
+
+
+class DatasetRecipe(Section):
+    """Settings of a dataset of formula-made clips; a family adds its own.
+
+    Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``. ``EXAMPLES``
+    are settings worth a look, by their caption in the gallery. ``CHANNELS`` is 1 where all clips are grey; it
+    tells how much memory their frames take before any is rendered.
+    """
+
+    EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {"As it is by default.": {}}
+    CHANNELS: ClassVar[int] = 3
+
+    family: str
+    classes: int = Field(ge=1, description="stored parameter sets, which are the labels")
+    clips_per_class: int = Field(ge=1, description="instances of each class")
+    size: int = Field(default=256, ge=16, le=1024, multiple_of=2, description="height and width in pixels")
+    frames: Annotated[tuple[int, int], Field(strict=False)] = Field(
+        default=(18, 20), description="fewest and most frames of a clip, drawn uniformly"
+    )
+    fps: int = Field(default=12, ge=1, description="frames per second written into the files")
+    crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
+    clips_per_shard: int = Field(default=500, ge=1, description="clips in one tar file, made by one job")
+    seed: int = Field(default=1, ge=0, description="of all that is drawn; another one is another dataset")
+
+    @model_validator(mode="after")
+    def _frame_range(self) -> Self:
+        low, high = self.frames
+        if not 2 <= low <= high <= 1000:
+            raise ValueError("frames: wants [fewest, most] with 2 <= fewest <= most <= 1000")
+        return self
+
+    @property
+    def clips(self) -> int:
+        """Number of clips in the dataset."""
+        return self.classes * self.clips_per_class
+
+    @property
+    def shards(self) -> int:
+        """Number of shards, the last of which may be smaller."""
+        return -(-self.clips // self.clips_per_shard)
+
+    def label(self, index: int) -> int:
+        """Return the class of clip ``index``."""
+        return index % self.classes
+
+    @property
+    def moves(self) -> bool:
+        """Whether clips are meant to move, and are refused where nothing changes."""
+        return True
+
+    def clip(self, index: int) -> np.ndarray:
+        """Render clip ``index``, a function of the recipe and the index alone.
+
+        Args:
+            index: At least 0; those from ``clips`` on are further instances, which the dataset does not hold.
+
+        Returns:
+            uint8 frames, (T, size, size) if grey or (T, size, size, 3) if coloured.
+        """
+        return self.draw(index)[0]
+
+    def draw(self, index: int) -> tuple[np.ndarray, int]:
+        """Render clip ``index`` and return how many draws of it were refused before.
+
+        Raises:
+            UserError: none of 100 draws is worth seeing; the recipe's ranges leave nothing.
+        """
+        for attempt in range(ATTEMPTS):
+            frames = self.render(index, attempt)
+            if frames is not None and is_worth_seeing(frames, self.moves):
+                return frames, attempt
+        raise UserError(
+            f"clip {index} of family {self.family}: nothing to see in {ATTEMPTS} draws; widen the ranges of "
+            "its recipe, or choose another seed"
+        )
+
+    @abstractmethod
+    def render(self, index: int, attempt: int) -> np.ndarray | None:
+        """Render one draw of a clip, a function of the recipe, the index and the attempt alone.
+
+        Args:
+            index: At least 0.
+            attempt: 0, then one more each time a draw was refused.
+
+        Returns:
+            Frames as of ``clip``, or ``None`` where this draw cannot be rendered.
+        """
+
+
+AnyDataset = Annotated[SerializeAsAny[DatasetRecipe], FAMILIES.validator()]

@@ -1,0 +1,1 @@
+"""Datasets on disk: shards, how they are made, checked and unpacked."""

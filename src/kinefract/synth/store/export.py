@@ -1,0 +1,102 @@
+"""A dataset as class folders of mp4 files, which other trainers read."""
+
+import csv
+import json
+import re
+from pathlib import Path, PurePosixPath
+
+from kinefract.common.errors import UserError
+from kinefract.common.files import write_json, written_whole
+from kinefract.common.progress import progress
+from kinefract.synth.store.shards import Shards, member_name
+
+LABELS, EXPORT = "labels.csv", "export.json"
+COLUMNS = ("path", "label", "frames")
+UNFINISHED = re.compile(r"\.(\d{9}|labels|export)\.\d+\.partial\.(mp4|csv|json)")  # by ``written_whole``
+
+
+def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
+    """Write ``<label>/<clip>.mp4`` of every clip, ``labels.csv`` and, last, ``export.json``.
+
+    Labels are filled up with zeros to equal width. Goes on where an export was stopped: files that hold the
+    right bytes stay as they are.
+
+    Args:
+        dataset_id: The dataset's id, by which the folder is known again.
+        shards: Its clips.
+        folder: Where to; made if it is not there. Nothing outside it is written.
+
+    Returns:
+        The number of clips written, without those that were there.
+
+    Raises:
+        UserError: the folder holds something else, a shard is damaged, or a file cannot be written.
+    """
+    folder = Path(folder)
+    paths = clip_paths(shards)
+    _check_target(folder, dataset_id, paths)
+    written = 0
+    for index, path in enumerate(progress(paths, "export", unit="clips")):
+        encoded = shards.encoded(index)
+        if not _holds(folder / path, encoded):
+            with written_whole(folder / path) as partial:
+                partial.write_bytes(encoded)
+            written += 1
+    with written_whole(folder / LABELS) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        rows.writerows(zip(paths, shards.labels.tolist(), shards.frames.tolist(), strict=True))
+    for found in folder.rglob("*"):  # of an export that was killed
+        if UNFINISHED.fullmatch(found.name):
+            found.unlink()
+    about = {"dataset": dataset_id, "clips": len(shards), "classes": int(shards.labels.max()) + 1}
+    write_json(folder / EXPORT, about)
+    return written
+
+
+def clip_paths(shards: Shards) -> list[PurePosixPath]:
+    """Return the file of each clip, relative to the folder of an export."""
+    width = len(str(int(shards.labels.max())))
+    return [
+        PurePosixPath(f"{label:0{width}d}", member_name(index)) for index, label in enumerate(shards.labels)
+    ]
+
+
+def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> None:
+    """Refuse a folder that holds anything but an export of this dataset, finished or not."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: not a folder; name one that is empty or does not exist")
+    for name in {path.parent for path in paths}:
+        if (folder / name).is_symlink():
+            raise UserError(
+                f"{folder / name}: a link, through which clips would be written elsewhere; remove it"
+            )
+    earlier = _earlier(folder)
+    if earlier == dataset_id:
+        return
+    if earlier is not None:
+        raise UserError(f"{folder}: holds an export of {earlier}, not of {dataset_id}; name another folder")
+    own = {folder / path for path in paths} | {folder / LABELS}
+    for path in folder.rglob("*"):
+        ours = path in own or UNFINISHED.fullmatch(path.name)
+        if not ours and (path.is_symlink() or not path.is_dir()):
+            raise UserError(
+                f"{folder}: holds something else ({path.relative_to(folder)}); "
+                "name a folder that is empty or does not exist"
+            )
+
+
+def _earlier(folder: Path) -> str | None:
+    """Return the dataset of which the folder holds an export, ``None`` if of none."""
+    try:
+        about = json.loads((folder / EXPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(about["dataset"]) if isinstance(about, dict) and "dataset" in about else None
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Tell whether a file, and not a link to one, holds just this."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content):
+        return False
+    return path.read_bytes() == content

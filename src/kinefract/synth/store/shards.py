@@ -1,0 +1,224 @@
+"""Shards of encoded clips on disk, the manifest that joins them, and random access to both.
+
+A shard is a tar file in the layout of WebDataset: ``000000123.mp4`` holds clip 123, ``000000123.cls`` its
+class as text. The CSV file beside it says where each clip begins, the CRC-32 of its bytes and the SHA-256 of
+the frames they were encoded from.
+"""
+
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kinefract import video
+from kinefract.common.errors import UserError
+from kinefract.synth.dataset_recipe import DatasetRecipe
+
+COLUMNS = (
+    "index", "label", "frames", "channels", "shard", "offset", "size", "crc32", "redrawn", "frames_sha256",
+)  # fmt: skip
+NUMBERS = COLUMNS[:-1]
+
+MANIFEST = "manifest.csv"
+
+
+def shard_files(folder: Path | str, shard: int) -> tuple[Path, Path]:
+    """Return the tar and the CSV file of a shard."""
+    stem = Path(folder) / "shards" / f"{shard:05d}"
+    return stem.with_suffix(".tar"), stem.with_suffix(".csv")
+
+
+def shard_clips(recipe: DatasetRecipe, shard: int) -> range:
+    """Return the indices of the clips of a shard."""
+    start = shard * recipe.clips_per_shard
+    return range(start, min(start + recipe.clips_per_shard, recipe.clips))
+
+
+def member_name(index: int) -> str:
+    """Return the name of a clip in its tar file."""
+    return f"{index:09d}.mp4"
+
+
+def label_name(index: int) -> str:
+    """Return the name of the text beside a clip that tells its class."""
+    return f"{index:09d}.cls"
+
+
+def add_clip(tar: tarfile.TarFile, index: int, label: int, encoded: bytes) -> int:
+    """Add a clip and its label to a shard, without owner or time, so that equal clips make equal files.
+
+    Returns:
+        Where the bytes of the clip begin.
+    """
+    offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's header
+    for name, content in ((member_name(index), encoded), (label_name(index), str(label).encode())):
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        tar.addfile(info, io.BytesIO(content))
+    return offset
+
+
+def padded(size: int | np.ndarray) -> int | np.ndarray:
+    """Return a size in bytes, or each of several, rounded up to the whole blocks that a tar file gives it."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def tar_size(end: int) -> int:
+    """Return the size of a tar file whose members end at ``end``: two empty blocks more, in whole records."""
+    return -(-(end + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+
+
+def frames_digest(frames: np.ndarray) -> str:
+    """Return the SHA-256 of uint8 frames and their shape: equal for equal clips on every machine."""
+    return hashlib.sha256(repr(frames.shape).encode() + np.ascontiguousarray(frames).tobytes()).hexdigest()
+
+
+class Shards:
+    """The clips of a dataset folder, in any order. Holds no open file, so it may be copied or forked freely.
+
+    Attributes:
+        labels: int64 (N,), the class of each clip.
+        frames: int64 (N,), its number of frames.
+        redrawn: int64 (N,), how many draws were refused before it.
+        sizes: int64 (N,), its bytes, encoded.
+        channels: int64 (N,), 1 where it was rendered in grey, else 3.
+        fresh: False: the clips are the same in every epoch.
+    """
+
+    def __init__(self, folder: Path | str, manifest: Path | None = None) -> None:
+        """Open the dataset in ``folder`` (by another manifest while the folder's is being written).
+
+        Raises:
+            UserError: the manifest is missing or damaged, or a shard is missing or truncated.
+        """
+        self.folder = Path(folder)
+        self.manifest = manifest or self.folder / MANIFEST
+        columns = read_table(self.manifest)
+        self.labels, self.frames = columns["label"], columns["frames"]
+        self.redrawn, self.sizes, self.fresh = columns["redrawn"], columns["size"], False
+        self.channels, self._shard = columns["channels"], columns["shard"]
+        self._offset, self._crc32 = columns["offset"], columns["crc32"]
+        if not np.array_equal(columns["index"], np.arange(len(self))):
+            raise UserError(f"{self.manifest}: clips are missing or out of order; {mend(self.manifest)}")
+        check_places(self.folder, self.manifest, columns)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def encoded(self, index: int) -> bytes:
+        """Return a clip as it is stored, the content of an mp4 file.
+
+        Args:
+            index: 0 to ``len(self) - 1``.
+
+        Raises:
+            UserError: the shard cannot be read, or holds other bytes than it was given.
+        """
+        tar_path, _ = shard_files(self.folder, int(self._shard[index]))
+        start, size = int(self._offset[index]), int(self.sizes[index])
+        try:
+            with tar_path.open("rb") as tar:
+                tar.seek(start - tarfile.BLOCKSIZE)
+                header, encoded = tar.read(tarfile.BLOCKSIZE), tar.read(size)
+        except OSError as error:
+            raise UserError(f"{tar_path}: {error.strerror}; {mend(tar_path)}") from error
+        if header.split(b"\0", 1)[0] != member_name(index).encode() or len(encoded) != size:
+            raise UserError(f"{tar_path}: clip {index} is not where {self.manifest} says; {mend(tar_path)}")
+        if zlib.crc32(encoded) != self._crc32[index]:
+            raise UserError(
+                f"{tar_path}: clip {index} is damaged, other bytes than were written; {mend(tar_path)}"
+            )
+        return encoded
+
+    def read(self, index: int, frames: Sequence[int] | None = None, grey: bool | None = None) -> np.ndarray:
+        """Decode frames of a clip.
+
+        Args:
+            index: 0 to ``len(self) - 1``.
+            frames: Numbers of the frames wanted, in any order; all if ``None``.
+            grey: Return one channel; ``None``: if the clip was rendered so.
+
+        Returns:
+            uint8 (T, H, W) if grey, else (T, H, W, 3).
+
+        Raises:
+            UserError: the shard cannot be read, or holds other bytes or frames than it was given.
+        """
+        encoded = self.encoded(index)
+        try:
+            decoded = video.decode(encoded, frames, self.channels[index] == 1 if grey is None else grey)
+            if frames is None and len(decoded) != self.frames[index]:
+                raise UserError(f"{len(decoded)} frames where {self.manifest} says {self.frames[index]}")
+        except UserError as error:
+            tar_path, _ = shard_files(self.folder, int(self._shard[index]))
+            raise UserError(f"{tar_path}, clip {index}: {error}") from error
+        return decoded
+
+
+def mend(path: Path) -> str:
+    """Return what to do about a damaged file of a dataset, for messages."""
+    folder = path.parents[1] if path.parent.name == "shards" else path.parent
+    return f"delete {folder} and run snakemake, which makes it again"
+
+
+def read_table(path: Path) -> dict[str, np.ndarray]:
+    """Return the numeric columns of a shard's CSV file or of a manifest by name: int64 (N,) each.
+
+    Raises:
+        UserError: it is missing, or does not hold such columns of numbers in range.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            header = stream.readline().strip().split(",")
+            if tuple(header) != COLUMNS:
+                raise UserError(f"{path}: its columns are {header}, not {list(COLUMNS)}; {mend(path)}")
+            body = stream.readlines()
+        if not body:
+            raise UserError(f"{path}: holds no clips; {mend(path)}")
+        table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; make it first") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; {mend(path)}") from error
+    columns = dict(zip(NUMBERS, table.T, strict=True))
+    least = {"frames": 1, "channels": 1, "size": 1}
+    for name, values in columns.items():
+        if (values < least.get(name, 0)).any() or values.max() >= 2**48:
+            raise UserError(f"{path}: a number of the column {name} is out of range; {mend(path)}")
+    return columns
+
+
+def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> None:
+    """Check that clips lie end to end in shards of just that size, by a table of whole shards.
+
+    Args:
+        folder: The dataset's folder.
+        table: Where the columns were read from, for messages.
+        columns: As of ``read_table``.
+
+    Raises:
+        UserError: a clip lies elsewhere, or a shard is missing or of another size.
+    """
+    first = np.flatnonzero(np.diff(columns["shard"], prepend=-1))
+    header, label = tarfile.BLOCKSIZE, 2 * tarfile.BLOCKSIZE  # the text of a label takes one block
+    ends = columns["offset"] + padded(columns["size"]) + label
+    starts = np.append(0, ends[:-1])
+    starts[first] = 0
+    for index in np.flatnonzero(columns["offset"] != starts + header)[:1]:
+        tar_path, _ = shard_files(folder, int(columns["shard"][index]))
+        clip = columns["index"][index]
+        raise UserError(f"{tar_path}: clip {clip} is not where {table} says; {mend(tar_path)}")
+    for last in np.append(first[1:], len(ends)) - 1:
+        shard, expected = int(columns["shard"][last]), tar_size(int(ends[last]))
+        tar_path, _ = shard_files(folder, shard)
+        if not tar_path.exists():
+            raise UserError(f"{tar_path}: no such file; make shard {shard} again")
+        found = tar_path.stat().st_size
+        if found != expected:
+            raise UserError(
+                f"{tar_path}: truncated or changed, {found} of {expected} bytes; {mend(tar_path)}"
+            )

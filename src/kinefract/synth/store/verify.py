@@ -1,0 +1,200 @@
+"""Whether a dataset is what its recipe says: the bytes of every shard, and a sample of clips rendered again.
+
+The rows of a shard hold the CRC-32 of each clip's bytes. With these clips the shard is packed again, and its
+SHA-256 must be that of the file. The rows also hold the SHA-256 of each clip's frames before encoding: a clip
+rendered again must have it, and what is stored must decode to nearly the same frames.
+"""
+
+import hashlib
+import tarfile
+import time
+import zlib
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kinefract import video
+from kinefract.common.errors import UserError
+from kinefract.common.files import sha256
+from kinefract.common.progress import progress
+from kinefract.synth.dataset_recipe import DatasetRecipe
+from kinefract.synth.store.shards import (
+    COLUMNS,
+    MANIFEST,
+    NUMBERS,
+    add_clip,
+    frames_digest,
+    read_table,
+    shard_clips,
+    shard_files,
+)
+
+SAMPLE = 20  # clips rendered again
+SHOWN = 20  # damaged shards, and clips of each
+# What another build of the encoder may differ by in its distance from the frames: a factor, and grey levels.
+OTHER_ENCODER = 1.5, 0.5
+
+
+class Row(NamedTuple):
+    """A row of the manifest: its numbers, and the whole line."""
+
+    index: int
+    label: int
+    frames: int
+    channels: int
+    shard: int
+    offset: int
+    size: int
+    crc32: int
+    redrawn: int
+    line: str
+
+    @property
+    def frames_sha256(self) -> str:
+        return self.line.rpartition(",")[2]
+
+
+class _Digest:
+    """A file that keeps nothing but the SHA-256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+
+def verify(recipe: DatasetRecipe, folder: Path | str, sample: int | None = SAMPLE, jobs: int = 1) -> str:
+    """Check a dataset against its manifest and its recipe.
+
+    Args:
+        recipe: The dataset.
+        folder: Where it lies.
+        sample: How many clips, evenly spread, are decoded and rendered again; ``None``: all.
+        jobs: Threads.
+
+    Returns:
+        What was checked, in a line.
+
+    Raises:
+        UserError: the manifest is missing or damaged, or shards are: all of them, and how to make them again.
+    """
+    folder, start = Path(folder), time.monotonic()
+    rows = _read_rows(recipe, folder / MANIFEST)
+    wanted = recipe.clips if sample is None else min(sample, recipe.clips)
+    chosen = [rows[i] for i in np.linspace(0, recipe.clips - 1, wanted).round().astype(int).tolist()]
+    shards = [[rows[index] for index in shard_clips(recipe, shard)] for shard in range(recipe.shards)]
+    damage: dict[int, list[str]] = defaultdict(list)
+    with ThreadPoolExecutor(jobs) as pool:
+        found = pool.map(partial(_shard_damage, recipe, folder), shards)
+        for shard, text in enumerate(progress(found, "check shards", len(shards), "shards")):
+            damage[shard] += [text] if text else []
+        chosen = [row for row in chosen if not damage[row.shard]]
+        found = pool.map(partial(_clip_damage, recipe, folder), chosen)
+        for row, text in zip(chosen, progress(found, "render again", len(chosen), "clips"), strict=True):
+            damage[row.shard] += [f"clip {row.index} {text}"] if text else []
+    if damaged := {shard: texts for shard, texts in damage.items() if texts}:
+        raise UserError(_summary(folder, recipe.shards, damaged))
+    size, seconds = sum(row.size for row in rows), time.monotonic() - start
+    return (
+        f"{len(rows)} clips in {recipe.shards} shards checked, {size / 1e6:.1f} MB; {len(chosen)} of them "
+        f"decoded and rendered again; {seconds:.1f} s"
+    )
+
+
+def _read_rows(recipe: DatasetRecipe, manifest: Path) -> list[Row]:
+    """Return the rows of the manifest, one for each clip.
+
+    Raises:
+        UserError: there is no manifest, or its rows are not those of the recipe's clips.
+    """
+    columns = read_table(manifest)
+    lines = manifest.read_text(encoding="utf-8").splitlines()[1:]
+    clips = np.arange(recipe.clips)
+    expected = {"index": clips, "label": clips % recipe.classes, "shard": clips // recipe.clips_per_shard}
+    wrong = [name for name, values in expected.items() if not np.array_equal(columns[name], values)]
+    if wrong or len(lines) != recipe.clips:
+        raise UserError(
+            f"{manifest}: its rows are not those of the recipe's {recipe.clips} clips"
+            f"{f' (column {wrong[0]})' if wrong else ''}; delete it and run `snakemake {manifest}`"
+        )
+    numbers = np.stack([columns[name] for name in NUMBERS], axis=1).tolist()
+    return [Row(*row, line) for row, line in zip(numbers, lines, strict=True)]
+
+
+def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
+    """Return what is wrong with the two files of a shard, given the manifest's rows of its clips."""
+    tar_path, csv_path = shard_files(folder, rows[0].shard)
+    packed, damaged = _Digest(), []
+    try:
+        if csv_path.read_text(encoding="utf-8").splitlines() != [",".join(COLUMNS), *(r.line for r in rows)]:
+            return f"its rows are not those of {MANIFEST}"
+        with tarfile.open(fileobj=packed, mode="w|", format=tarfile.USTAR_FORMAT) as again:
+            for row in rows:
+                encoded = _stored(tar_path, row)
+                add_clip(again, row.index, recipe.label(row.index), encoded)
+                damaged += [str(row.index)] if zlib.crc32(encoded) != row.crc32 else []
+        if damaged:
+            more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+            return f"other bytes than were written, of clips {', '.join(damaged[:SHOWN])}{more}"
+        if packed.sha256.hexdigest() != sha256(tar_path):
+            return "other bytes than were written, beside its clips"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def _clip_damage(recipe: DatasetRecipe, folder: Path, row: Row) -> str:
+    """Render a clip again, decode what is stored, and return what is wrong with either."""
+    try:
+        frames, redrawn = recipe.draw(row.index)
+        channels = 1 if frames.ndim == 3 else frames.shape[3]
+        facts = (len(frames), channels, redrawn, frames_digest(frames))
+        if facts != (row.frames, row.channels, row.redrawn, row.frames_sha256):
+            return f"rendered again is another than the one in {MANIFEST}"
+        encoded = _stored(shard_files(folder, row.shard)[0], row)
+        stored = video.decode(encoded, grey=channels == 1)
+    except UserError as error:
+        return f"cannot be made or read: {error}"
+    if stored.shape != frames.shape or not _same_clip(recipe, encoded, stored, frames):
+        return "as it is stored shows other frames than the recipe makes"
+    return ""
+
+
+def _stored(tar_path: Path, row: Row) -> bytes:
+    """Return the bytes where a clip lies, as many as there are."""
+    with tar_path.open("rb") as tar:
+        tar.seek(row.offset)
+        return tar.read(min(row.size, tar_path.stat().st_size))
+
+
+def _same_clip(recipe: DatasetRecipe, encoded: bytes, stored: np.ndarray, frames: np.ndarray) -> bool:
+    """Return whether a clip is stored as it would be now, or by another build of the encoder but as near."""
+    again = video.encode(frames, recipe.fps, recipe.crf)
+    if again == encoded:
+        return True
+    nearest = _distance(video.decode(again, grey=frames.ndim == 3), frames)
+    factor, levels = OTHER_ENCODER
+    return _distance(stored, frames) <= factor * nearest + levels
+
+
+def _distance(clip: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(clip.astype(np.int16) - other).mean())
+
+
+def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
+    """Return which shards are damaged and what makes them again."""
+    names = {shard: shard_files(folder, shard)[0].relative_to(folder) for shard in sorted(damaged)}
+    lines = [f"{names[shard]}: {'; '.join(damaged[shard][:SHOWN])}" for shard in names]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    files = [str(folder / name.with_suffix(".*")) for name in names.values()]
+    files = files if len(files) <= SHOWN else [f"-r {folder / 'shards'}"]
+    manifest = folder / MANIFEST
+    remedy = f"to make them again: rm {' '.join(files)} {manifest} && snakemake {manifest}"
+    head = f"{folder}: {len(damaged)} of {shards} shards {'are' if len(damaged) > 1 else 'is'} damaged"
+    return "\n  ".join([head, *lines[:SHOWN], *more, remedy])

@@ -1,0 +1,248 @@
+"""The two kinds of run, from a spec file to a finished folder: pre-training, and fine-tuning with evaluation.
+
+A run's folder is finished when its last file, ``model.safetensors``, is there. Until then ``progress.jsonl``
+has a line for each epoch. A run that is killed leaves ``checkpoint.pt``, from which the next one goes on.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kinefract import models, objectives, released
+from kinefract.benchmarks import index
+from kinefract.benchmarks.base import TRAIN, Video
+from kinefract.common.errors import UserError
+from kinefract.common.files import sha256, write_json, write_text
+from kinefract.common.layout import (
+    CACHES,
+    CHECKPOINT,
+    CLASSES,
+    EPOCHS,
+    FIRST_BATCH,
+    MODEL,
+    PREDICTIONS,
+    PROGRESS,
+    RESULT,
+)
+from kinefract.common.progress import say
+from kinefract.common.provenance import made_with
+from kinefract.config.phases import WeightsRecipe
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root, snapshot_file
+from kinefract.evaluation.evaluate import evaluate
+from kinefract.evaluation.pool import pool
+from kinefract.models import weights
+from kinefract.models.base import Backbone
+from kinefract.models.published import load_published
+from kinefract.objectives.base import Objective
+from kinefract.objectives.probe import LinearProbe
+from kinefract.tracking import RunExport
+from kinefract.training.cached import CachedVideos
+from kinefract.training.data import ClipSource, Videos
+from kinefract.training.feed import open_source
+from kinefract.training.train import Execution, Training
+
+SHOWN_CLIPS = 8  # of the first batch
+
+
+def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
+    """Pre-train as a spec says; write weights, metrics and ``result.json`` beside it.
+
+    Args:
+        spec_path: ``results/pretrain/<id>/spec.yaml``.
+        execution: Workers, device, checkpoints and time limit, on which the result does not depend.
+
+    Returns:
+        The content of ``result.json``; of several processes all but the first return nothing.
+
+    Raises:
+        UserError: the spec, the dataset or a checkpoint cannot be used.
+        Stopped: (a UserError) it was stopped before its end and can be run again to go on.
+    """
+    spec = PretrainSpec.read(spec_path)
+    root = project_root(spec_path)
+    clips = open_source(spec, root, execution.accelerator)
+    recipe = spec.recipe
+    model = weights.seeded(
+        recipe.seed,
+        models.build,
+        recipe.backbone,
+        recipe.width,
+        recipe.frames,
+        spec.dataset.recipe.classes,
+        recipe.dropout,
+    )
+    objective = weights.seeded(
+        recipe.seed, objectives.build, recipe.objective, model, recipe.objective_settings
+    )
+    return _run(spec, Path(spec_path).parent, root, recipe.seed, objective, clips, execution)
+
+
+def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
+    """Fine-tune and evaluate as a spec says; as for ``pretrain``, with ``predictions.csv`` besides.
+
+    On a benchmark with folds, each of which is a run of its own, their results are pooled.
+
+    Arguments, result and errors as for ``pretrain``.
+    """
+    spec = FinetuneSpec.read(spec_path)
+    root = project_root(spec_path)
+    if spec.folds:
+        return pool(spec, root)
+    videos = index.read(root / spec.benchmark.folder)
+    read_from = index.told(root / spec.benchmark.folder, root)
+    recipe, network = spec.recipe, spec.network
+    names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
+    model = weights.seeded(
+        spec.seed, models.build, network.backbone, network.width, recipe.frames, len(names), recipe.dropout
+    )
+    _start(spec, model, root)
+    train, tested = _sources(spec, videos, root)
+    test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part in its place
+    folder = Path(spec_path).parent
+
+    def finish() -> dict[str, Any]:
+        write_json(folder / CLASSES, names)
+        workers, accelerator = execution.workers, execution.accelerator
+        out = folder / PREDICTIONS
+        figures = evaluate(model, test, recipe, out, root, workers, names, accelerator, tested)
+        return {**figures, "index": read_from}
+
+    objective = (
+        LinearProbe(model) if recipe.method == "linear_probe" else objectives.build("supervised", model)
+    )
+    return _run(spec, folder, root, spec.seed, objective, train, execution, finish)
+
+
+def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
+    """Return the training videos and those to evaluate on, as files or from a cache."""
+    train = [place for place, entry in enumerate(videos) if entry.split == TRAIN]
+    test = [place for place, entry in enumerate(videos) if entry.split != TRAIN]
+    if not train or not test:
+        raise UserError(
+            f"{spec.benchmark.folder}: lists no videos to {'evaluate' if train else 'train'} on; bring them, "
+            "or name the benchmark's `classes:` that have some"
+        )
+    if spec.recipe.source == "cache":
+        cached = CachedVideos(videos, root / CACHES / spec.benchmark.id, spec.recipe.resize)
+        return cached.only(train), cached.only(test)
+    return Videos([videos[place] for place in train]), Videos([videos[place] for place in test])
+
+
+def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
+    """Put the weights that a run starts from into the network.
+
+    Raises:
+        UserError: they are missing, not those that the recipe means, or do not fit the network.
+    """
+    match spec.init:
+        case PretrainSpec():
+            weights.load_backbone(model, root / str(spec.start))
+        case WeightsRecipe():
+            path = released.file_of(spec.init, root)
+            if not path.is_file():
+                raise UserError(
+                    f"{path}: no such file; weights that others published are yours to bring, "
+                    "kinefract's own come with its installation"
+                )
+            found = sha256(path)
+            if spec.init.sha256 is None:
+                raise UserError(
+                    f"{path}: the configuration does not say which weights these are to be, so nobody could "
+                    f"repeat the run; if they are the right ones, add `sha256: {found}` beside `file`"
+                )
+            if spec.init.sha256 != found:
+                raise UserError(f"{path}: its SHA-256 is {found}, the configuration wants {spec.init.sha256}")
+            load_published(model, path)
+
+
+def _run(
+    spec: PretrainSpec | FinetuneSpec,
+    folder: Path,
+    root: Path,
+    seed: int,
+    objective: Objective,
+    clips: ClipSource,
+    execution: Execution,
+    finish: Callable[[], dict[str, Any]] = dict,
+) -> dict[str, Any]:
+    """Train, then ``finish()`` (which may evaluate), then put the results in place, the weights last."""
+    model = objective.network
+    place = folder / CHECKPOINT
+    training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
+    state = training.resume()
+    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+        training.fit(state)
+        return {}
+    if state:
+        say(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
+    _write_lines(folder / PROGRESS, training.history)
+    export = RunExport(root, spec)
+    export.update()
+
+    def on_epoch(metrics: dict[str, Any]) -> None:
+        _write_lines(folder / PROGRESS, training.history)
+        export.update()
+        say(
+            f"{spec.name}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
+            f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
+        )
+
+    def on_first_batch(views: torch.Tensor) -> None:
+        _show(views, folder / FIRST_BATCH)
+
+    training.on_epoch = on_epoch
+    training.on_first_batch = on_first_batch
+    training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot_file(epoch), spec.id)
+    try:
+        training.fit(state)
+        figures = finish()
+        history = training.history
+        seconds = sum(metrics["seconds"] for metrics in history)
+        result = {
+            "id": spec.id,
+            "phase": Path(spec.PARENT).name,
+            "epochs": len(history),
+            "loss": history[-1]["loss"],
+            "top1": history[-1]["top1"],
+            **figures,
+            "seconds": round(seconds, 3),
+            "clips_per_second": round(_clips_seen(history) / seconds, 2),
+            "parameters": weights.parameters(model),
+            "made_with": made_with(root),
+        }
+        _write_lines(folder / EPOCHS, history)
+        write_json(folder / RESULT, result)
+        (folder / PROGRESS).unlink()
+        weights.save(model, folder / MODEL, spec.id)
+    except BaseException:
+        export.fail()
+        raise
+    export.update()
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return result
+
+
+def _show(views: torch.Tensor, path: Path) -> None:
+    """Write what the network sees first: a row per clip and view (views, B, T, 3, H, W), its frames in it."""
+    from kinefract.augment.basic import pixels
+    from kinefract.viewing import tiles
+
+    rows = [
+        pixels(view[clip]).cpu().numpy() for clip in range(min(SHOWN_CLIPS, views.shape[1])) for view in views
+    ]
+    pictures = [picture for frames in rows for picture in np.moveaxis(frames, 1, -1)]
+    tiles.write(path, tiles.grid(pictures, views.shape[2]), fps=1)
+
+
+def _write_lines(path: Path, history: list[dict[str, Any]]) -> None:
+    """Write the metrics of epochs as JSON, one line each."""
+    write_text(path, "".join(json.dumps(metrics) + "\n" for metrics in history))
+
+
+def _clips_seen(history: list[dict[str, Any]]) -> float:
+    return sum(metrics["clips_per_second"] * metrics["seconds"] for metrics in history)

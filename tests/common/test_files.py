@@ -1,0 +1,114 @@
+"""Files are whole or absent."""
+
+import fcntl
+import resource
+import threading
+import time
+
+import pytest
+
+from kinefract.common.errors import UserError
+from kinefract.common.files import locked, read_json_lines, sha256, write_text, written_whole
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), written_whole(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_partial_file_keeps_the_suffix_and_folders_are_made(tmp_path):
+    path = tmp_path / "deep" / "down" / "clip.mp4"
+    with written_whole(path) as partial:
+        assert partial.suffix == ".mp4"
+        assert partial.parent == path.parent
+        partial.write_bytes(b"x")
+    assert path.read_bytes() == b"x"
+
+
+def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path):
+    """A limit on the size of files stands in for a full disk: the same failing write, without root."""
+    path = tmp_path / "big.bin"
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with (
+            pytest.raises(UserError, match=r"cannot write .*big\.bin: File too large"),
+            written_whole(path) as partial,
+        ):
+            partial.write_bytes(b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_lines_and_hashes(tmp_path):
+    path = tmp_path / "m.jsonl"
+    assert read_json_lines(path) == []
+    write_text(path, '{"a": 1}\n{"a": 2}\n')
+    assert read_json_lines(path) == [{"a": 1}, {"a": 2}]
+    write_text(path, "abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+
+
+def test_one_at_a_time_holds_a_lock_and_nothing_is_left(tmp_path):
+    path, inside, most = tmp_path / "deep" / ".lock", [], []
+
+    def work():
+        for _ in range(40):
+            with locked(path):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert most == [1] * 240
+    assert list(path.parent.iterdir()) == []
+
+
+def test_who_waits_for_a_lock_says_so(tmp_path, capsys):
+    path, done = tmp_path / ".lock", []
+
+    def work():
+        with locked(path, "counts"):
+            done.append(1)
+
+    waiter = threading.Thread(target=work)
+    with locked(path, "is never seen"):
+        waiter.start()
+        while "another process counts, waiting for it" not in capsys.readouterr().err:
+            assert waiter.is_alive()
+            time.sleep(0.005)
+        assert not done
+    waiter.join(timeout=60)
+    assert done
+
+
+def test_what_a_killed_process_left_keeps_nobody_out(tmp_path, capsys):
+    path = tmp_path / ".lock"
+    path.touch()
+    with locked(path, "works"), path.open("rb") as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert capsys.readouterr().err == "" and not path.exists()
+
+
+def test_a_block_that_fails_gives_its_lock_back(tmp_path):
+    with pytest.raises(RuntimeError), locked(tmp_path / ".lock"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path):
+    place = tmp_path / ".lock"
+    place.mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*\.lock: Is a directory"), locked(place):
+        pass

@@ -1,0 +1,60 @@
+"""YAML is read safely, and a key that stands twice is refused with its lines."""
+
+import pytest
+import yaml
+
+from kinefract.common import strict_yaml
+from kinefract.common.errors import UserError
+
+
+@pytest.fixture(params=["libyaml", "python"], autouse=True)
+def loader(request, monkeypatch):
+    """Read with either loader: libyaml is not everywhere."""
+    if request.param == "python":
+        monkeypatch.setattr(strict_yaml, "LOADER", yaml.SafeLoader)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("run: [a]\nstudies: {}\nrun: [b]\n", "run: the key stands twice, in lines 1 and 3"),
+        ("studies:\n  a: {}\n  b: {}\n  a:\n    seeds: [1]\n", "a: the key stands twice, in lines 2 and 4"),
+        ("studies:\n  a: {seeds: [1], seeds: [2]}\n", "seeds: the key stands twice, in lines 2 and 2"),
+        ("- b\n- [{c: 1, c: 2}]\n", "c: the key stands twice, in lines 2 and 2"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path, text, told):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        strict_yaml.read(path)
+    assert str(caught.value) == f"{path}: {told}; make them one"
+
+
+def test_a_merged_mapping_may_be_overridden():
+    read = strict_yaml.parse("a: &a {x: 1}\nb: {c: &c {<<: *a, x: 2}}\nd: {<<: *c, x: 3}\n")
+    assert read == {"a": {"x": 1}, "b": {"c": {"x": 2}}, "d": {"x": 3}}
+
+
+def test_a_mapping_that_holds_itself_ends():
+    read = strict_yaml.parse("a: &a {b: *a}\n")
+    assert read["a"]["b"] is read["a"]
+
+
+def test_yaml_that_would_build_objects_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("run: !!python/object/apply:os.system ['touch " + str(tmp_path / "made") + "']\n")
+    with pytest.raises(UserError, match="cannot be read"):
+        strict_yaml.read(path)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
+def test_an_empty_document_is_none(text):
+    assert strict_yaml.parse(text) is None
+
+
+def test_what_is_dumped_comes_back_in_its_order():
+    value = {"b": [1, 2.5, None, "ä: x"], "a": {"yes": True, "text": "1e-4"}}
+    assert list(strict_yaml.parse(strict_yaml.dump(value))) == ["b", "a"]
+    assert strict_yaml.parse(strict_yaml.dump(value)) == value

@@ -1,0 +1,264 @@
+"""A configuration is checked whole, before any job, with a line per problem."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kinefract.benchmarks.base import BENCHMARKS
+from kinefract.common.errors import UserError
+from kinefract.common.schema import Section
+from kinefract.config import params
+from kinefract.synth.dataset_recipe import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+VARY = "; several are compared by a study's `vary`"
+
+
+def problems(content) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        params.parse(content)
+    count, *lines = str(caught.value).splitlines()
+    assert count == f"the configuration has {len(lines)} problem{'s' * (len(lines) > 1)}"
+    assert all(line.startswith("  params.yaml: ") for line in lines)
+    return [line.removeprefix("  params.yaml: ") for line in lines]
+
+
+def test_the_projects_own_configuration_is_in_order():
+    own = params.load(ROOT / "params.yaml")
+    assert set(own.run) <= own.studies.keys()
+    if "fractal" in own.datasets:
+        assert own.datasets["fractal"].clips == 100_000  # the paper's supervised set (method, section 3)
+
+
+def test_paper_defaults_are_the_papers(tiny):
+    tiny["pretraining"]["paper"] = {"dataset": "fractal"}
+    tiny["finetuning"]["paper"] = {}
+    read = params.parse(tiny)
+    pre, fine = read.pretraining["paper"], read.finetuning["paper"]
+    assert (pre.epochs, pre.warmup_epochs, pre.frames, pre.stride, pre.size) == (25, 3, 8, 2, 112)
+    assert (fine.epochs, fine.warmup_epochs, fine.stride, fine.windows, fine.resize) == (100, 10, 6, 10, 128)
+    assert (pre.lr, pre.weight_decay, pre.betas, pre.clip_norm) == (8e-4, 0.01, (0.9, 0.999), 5.0)
+    assert (pre.crop_area, fine.crop_area) == ((0.9, 1.0), (0.2, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "key", "value", "line"),
+    [
+        ("pretraining", "small", "epoch", 3, "pretraining.small.epoch: unknown key, got 3"),
+        (
+            "pretraining",
+            "small",
+            "epochs",
+            "3",
+            "pretraining.small.epochs: Input should be a valid integer, got '3'",
+        ),
+        (
+            "pretraining",
+            "small",
+            "lr",
+            "1e-3",
+            "pretraining.small.lr: text to YAML, since its exponent lacks a point",
+        ),
+        (
+            "pretraining",
+            "small",
+            "objective",
+            "mocco",
+            "not one of: byol, moco, simclr, supervised (did you mean 'moco'?)",
+        ),
+        ("pretraining", "small", "backbone", "tsm_resnet19", "(did you mean 'tsm_resnet18'?)"),
+        (
+            "pretraining",
+            "small",
+            "dataset",
+            "fractl",
+            "'fractl' is not one of: fractal (did you mean 'fractal'?)",
+        ),
+        (
+            "finetuning",
+            "small",
+            "flip",
+            False,
+            "finetuning.small.flip: wants a number; yes, no, on and off are true or false to YAML, got False",
+        ),
+        (
+            "pretraining",
+            "small",
+            "epochs",
+            [5, 10],
+            f"epochs: Input should be a valid integer, got [5, 10]{VARY}",
+        ),
+        ("pretraining", "small", "warmup_epochs", 2, "warmup_epochs: 2.0 leaves nothing of 2 epochs"),
+        ("finetuning", "small", "resize", 31, "finetuning.small.resize"),
+        ("finetuning", "small", "crop_area", [0.5, 0.2], "crop_area: wants [least, most]"),
+        (
+            "finetuning",
+            "small",
+            "flip",
+            1.5,
+            "finetuning.small.flip: Input should be less than or equal to 1",
+        ),
+        ("datasets", "fractal", "family", "fractall", "(did you mean 'fractal'?)"),
+        ("datasets", "fractal", "size", 49, "datasets.fractal.size: Input should be a multiple of 2, got 49"),
+        ("datasets", "fractal", "frames", [20, 18], "frames: wants [fewest, most]"),
+        (
+            "datasets",
+            "fractal",
+            "classes",
+            0,
+            "datasets.fractal.classes: Input should be greater than or equal to 1",
+        ),
+        ("benchmarks", "motions", "kind", "motion", "(did you mean 'motions'?)"),
+        ("studies", "tiny", "benchmarks", ["hmdb"], "studies.tiny.benchmarks: 'hmdb' is not one of: motions"),
+        ("studies", "tiny", "vary", {}, "studies.tiny.vary"),
+        ("studies", "tiny", "seeds", [], "studies.tiny.seeds"),
+    ],
+)
+def test_a_problem_is_one_line_with_path_value_and_what_is_allowed(tiny, section, name, key, value, line):
+    tiny[section][name][key] = value
+    found = problems(tiny)
+    assert len(found) == 1
+    assert line in found[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "line"),
+    [
+        ("pretraining", "objective", "supervised", "objective: Input should be a valid string, got %r"),
+        ("pretraining", "backbone", "x3d_m", "backbone: Input should be a valid string, got %r"),
+        ("pretraining", "dataset", "fractal", "dataset: Input should be a valid string, got %r"),
+        (
+            "pretraining",
+            "source",
+            "shards",
+            "source: Input should be 'auto', 'shards', 'cache' or 'online', got %r",
+        ),
+        ("pretraining", "like", "small", "like: %r is not one of: "),
+        ("finetuning", "method", "full", "method: Input should be 'full' or 'linear_probe', got %r"),
+        ("finetuning", "like", "small", "like: %r is not one of: "),
+        ("datasets", "family", "fractal", "family: %r is not one of: dead_leaves, "),
+        ("benchmarks", "kind", "motions", "kind: %r is not one of: csv, "),
+        ("studies", "pretraining", "small", "pretraining: Input should be a valid string, got %r"),
+        ("studies", "finetuning", "small", "finetuning: Input should be a valid string, got %r"),
+        ("studies", "like", "tiny", "like: %r is not one of: "),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda name: [name], lambda name: {name: 1}], ids=["list", "mapping"])
+def test_where_one_name_is_wanted_a_list_or_a_mapping_is_one_line(tiny, section, key, value, line, wrap):
+    ((name, recipe),) = tiny[section].items()
+    recipe[key] = wrap(value)
+    (found,) = problems(tiny)
+    assert found.startswith(f"{section}.{name}")
+    assert line % (wrap(value),) in found
+    # Of a list, where a study could vary it, several were meant to be compared.
+    several = section in params.COMPARED and "Input should be" in line and isinstance(wrap(value), list)
+    assert found.endswith(VARY) == several
+
+
+def test_all_problems_are_told_at_once(tiny):
+    tiny["runs"] = ["tiny"]
+    tiny["run"] = ["tinny"]
+    tiny["datasets"]["fractal"]["sise"] = 3
+    del tiny["studies"]["tiny"]["question"]
+    assert len(problems(tiny)) == 4
+
+
+def test_a_missing_section_and_a_missing_key(tiny):
+    del tiny["finetuning"]
+    del tiny["pretraining"]["small"]["dataset"]
+    found = problems(tiny)
+    assert "studies.tiny.finetuning: 'small', but `finetuning:` has no names" in found
+    assert "pretraining.small.dataset: missing" in found
+
+
+@pytest.mark.parametrize("name", params.RULES)
+def test_a_study_may_not_take_the_name_of_a_rule(tiny, name):
+    tiny["studies"][name] = tiny["studies"]["tiny"]
+    assert problems(tiny) == [f"studies.{name}: the name of a rule of the workflow, choose another"]
+
+
+def test_the_names_of_rules_are_those_of_the_workflow():
+    files = [ROOT / "Snakefile", ROOT / "workflow/Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    named = re.findall(r"^ *(?:rule|checkpoint) +(\w+) *:", text, re.MULTILINE)
+    assert len(named) > 10
+    assert sorted(named) == sorted(params.RULES)
+
+
+@pytest.mark.parametrize("content", [None, [], "run", {"run": "tiny"}, {"datasets": 3}])
+def test_what_is_no_mapping_of_sections_is_refused(content):
+    with pytest.raises(UserError):
+        params.parse(content)
+
+
+def test_missing_and_broken_files(tmp_path, tiny, write_params):
+    with pytest.raises(UserError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    path = write_params(tmp_path, tiny)
+    path.write_text("run: [tiny\n", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot be read"):
+        params.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"exceptions": {"motion": {"lr": 1.0e-3}}}, "exceptions: 'motion' is not one of"),
+        ({"exceptions": {"motions": {"lrr": 1.0e-3}}}, "exceptions.motions.lrr: unknown key"),
+        ({"exceptions": {"motions": {"epochs": 1}}}, "warmup_epochs: 1"),
+    ],
+)
+def test_exceptions_are_checked_like_settings(tiny, change, told):
+    tiny["finetuning"]["small"] |= change
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    assert told in str(error.value)
+
+
+def test_published_weights_have_a_name_of_their_own(tiny):
+    tiny["weights"] = {"small": {"file": "a.pth"}}
+    with pytest.raises(UserError, match="a pre-training is called that too"):
+        params.parse(tiny)
+    tiny["weights"] = {"mine": {"file": "a.pth", "sha256": "abc", "finetuning": "none"}}
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    assert "weights.mine.sha256" in str(error.value)
+
+
+def test_a_recipe_is_like_another_in_what_it_does_not_say(tiny):
+    tiny["pretraining"]["moco"] = {"like": "small", "objective": "moco", "moco": {"queue": 8}}
+    tiny["studies"]["more"] = {"like": "tiny", "vary": {"pretraining.epochs": [2, 3]}, "seeds": [5]}
+    tiny["studies"]["most"] = {"like": "more", "question": "And most?"}
+    read = params.parse(tiny)
+    assert read.pretraining["moco"].width == 8
+    assert read.pretraining["moco"].objective == "moco"
+    assert read.studies["more"].vary == {"pretraining.epochs": [2, 3]}  # replaced, not merged
+    assert read.studies["most"].seeds == [5]
+    assert read.studies["most"].question == "And most?"
+
+
+@pytest.mark.parametrize("chain", [{"a": "nobody"}, {"a": "a"}, {"a": "b", "b": "a"}])
+def test_likeness_ends_somewhere(tiny, chain):
+    for name, parent in chain.items():
+        tiny["finetuning"][name] = {"like": parent}
+    with pytest.raises(UserError, match=r"finetuning\.a\.like: '\w+' is not one of"):
+        params.parse(tiny)
+
+
+def test_a_study_has_one_way_of_saying_what_differs(tiny):
+    tiny["studies"]["tiny"]["variants"] = {"one": {}}
+    with pytest.raises(UserError, match="wants either `vary` or `variants`"):
+        params.parse(tiny)
+    tiny["studies"]["tiny"]["seeds"] = [1, 1]
+    del tiny["studies"]["tiny"]["variants"]
+    with pytest.raises(UserError, match="seeds: one is named twice"):
+        params.parse(tiny)
+
+
+@pytest.mark.parametrize(
+    "section", [*FAMILIES.values(), *BENCHMARKS.values(), params.NamedPretraining, params.NamedFinetuning]
+)
+def test_a_part_of_which_some_keys_are_given_keeps_the_defaults_of_the_others(section):
+    parts = [field.default for field in section.model_fields.values() if isinstance(field.default, Section)]
+    assert parts == [type(part)() for part in parts]

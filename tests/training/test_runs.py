@@ -1,0 +1,85 @@
+"""Fine-tuning from what others published, of the classifier alone, and on a validation part."""
+
+import json
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kinefract import models
+from kinefract.benchmarks import index
+from kinefract.common.errors import UserError
+from kinefract.common.files import sha256
+from kinefract.config import params, plan
+from kinefract.training import runs
+from kinefract.training.train import Execution
+
+
+@pytest.fixture
+def project(tiny, tmp_path, monkeypatch):
+    """Return a function that fine-tunes one variant of the tiny study, and the folder of the project."""
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    torch.manual_seed(7)
+    published = models.build("tsm_resnet18", 8, 8, 400, 0.5)
+    (tmp_path / "data/weights").mkdir(parents=True)
+    torch.save({"state_dict": published.state_dict()}, tmp_path / "data/weights/tsm.pth")
+    weights = {"file": "data/weights/tsm.pth", "backbone": "tsm_resnet18", "width": 8}
+    tiny["weights"] = {"kinetics": {**weights, "sha256": sha256(tmp_path / "data/weights/tsm.pth")}}
+
+    def finetune(variant, **changes):
+        tiny["finetuning"]["small"] |= changes
+        tiny["studies"]["tiny"] |= {"vary": {"init": [variant]}, "seeds": [1]}
+        (spec,) = plan.resolve(params.parse(tiny)).finetunes.values()
+        spec.write(tmp_path)
+        index_folder = tmp_path / spec.benchmark.folder
+        if not (index_folder / "index.csv").exists():
+            index.build(spec.benchmark.recipe, tmp_path, index_folder)
+        runs.finetune(tmp_path / spec.folder / "spec.yaml", Execution(accelerator="cpu"))
+        return tmp_path / spec.folder
+
+    finetune.params, finetune.published = tiny, published
+    return finetune
+
+
+def test_a_linear_probe_of_published_weights_keeps_all_but_the_classifier(project):
+    folder = project("kinetics", method="linear_probe")
+    trained = load_file(folder / "model.safetensors")
+    for name, value in project.published.state_dict().items():
+        if name.startswith("new_fc"):
+            assert trained[name].shape != value.shape
+        else:
+            assert torch.equal(trained[name], value), name
+    names = json.loads((folder / "classes.json").read_text())
+    assert len(names) == 12 and names[0] == "right"
+    for made in ("predictions.csv", "per_class.csv", "confusion.svg", "mistakes.png", "result.json"):
+        assert (folder / made).stat().st_size > 0
+    assert 0 <= json.loads((folder / "result.json").read_text())["mean_class_accuracy"] <= 1
+
+
+def test_full_fine_tuning_starts_from_the_published_weights(project):
+    folder = project("kinetics", lr=1e-12, warmup_lr=0.0, min_lr=0.0, weight_decay=0.0)
+    trained = load_file(folder / "model.safetensors")
+    name = "base_model.layer1.0.conv2.weight"
+    assert torch.allclose(trained[name], project.published.state_dict()[name], atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [(None, "add `sha256: "), ("0" * 64, "the configuration wants 000"), ("gone", "no such file")],
+)
+def test_published_weights_are_those_that_are_meant(project, tmp_path, stated, told):
+    if stated == "gone":
+        (tmp_path / "data/weights/tsm.pth").unlink()
+    else:
+        project.params["weights"]["kinetics"]["sha256"] = stated
+    with pytest.raises(UserError, match=told):
+        project("kinetics")
+
+
+def test_a_cache_of_the_same_size_gives_the_same_run(project):
+    scores = [
+        (project("kinetics", source=source, epochs=2) / "predictions.csv").read_text()
+        for source in ("files", "cache")
+    ]
+    assert scores[0] == scores[1]  # the videos of `motions` are 32 px, as `resize` wants
