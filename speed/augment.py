@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from kinefract.augment.show import CAPTIONS, alone
 
 from kinefract.augment.basic import augment
-from kinefract.augment.effects import Filmed
+from kinefract.augment.effects import EFFECTS, Filmed
 from kinefract.augment.filmed import filmed
 from kinefract.common.provenance import made_with
 
@@ -49,7 +48,8 @@ def measure(device: str, clock: Callable[[], float], repeats: int) -> dict[str, 
     def everything() -> torch.Tensor:
         return augment(look_filmed(Filmed()), 0.5, 0.5, generator)
 
-    recipes = {name: alone(name) for name in CAPTIONS} | {"all": Filmed()}
+    recipes = {name: Filmed.model_validate({"only": [name], name: {"p": 1.0}}) for name in EFFECTS}
+    recipes["all"] = Filmed()
     actions = {name: partial(look_filmed, recipe) for name, recipe in recipes.items()}
     actions["all, mirror, blur, normalise"] = everything
     return {name: milliseconds(action, clock, repeats) for name, action in actions.items()}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from kinefract.augment.effects import Filmed
+from kinefract.augment.effects import EFFECTS
 from kinefract.common.schema import Section, merged
 from kinefract.config import params
 from kinefract.synth.dataset_recipe import Points
@@ -156,14 +156,7 @@ def test_every_augmentation_has_its_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(augmentations_page, "CLIPS", 2)
     augmentations_page.write_page(tmp_path)
     text = (tmp_path / "augmentations.md").read_text()
-    effects = {name for name, value in Filmed() if hasattr(value, "p")}
-    assert set(augmentations_page.CAPTIONS) == effects
-    for name in (*effects, "all"):
+    assert set(augmentations_page.CAPTIONS) == set(EFFECTS)
+    for name in (*EFFECTS, "all"):
         assert f"augmentations/{name}.webp" in text
         assert (tmp_path / "augmentations" / f"{name}.webp").stat().st_size > 500
-
-
-def test_an_augmentation_alone_is_always_on_and_the_others_never():
-    recipe = augmentations_page.alone("zoom")
-    assert recipe.zoom.p == 1 and recipe.zoom.speed == Filmed().zoom.speed
-    assert all(value.p == 0 for name, value in recipe if hasattr(value, "p") and name != "zoom")

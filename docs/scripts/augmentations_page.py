@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kinefract.augment.effects import Filmed, Mixing
+from kinefract.augment.effects import Filmed
 from kinefract.augment.filmed import filmed
 from kinefract.common.files import write_text
 from kinefract.common.progress import progress
@@ -42,7 +42,10 @@ def write_page(folder: Path | str) -> None:
         "at full strength: above the clips, below what becomes of them. "
         "`make pages` draws this page anew.",
     ]
-    pages = [(name, caption, alone(name)) for name, caption in CAPTIONS.items()]
+    pages = [
+        (name, caption, Filmed.model_validate({"only": [name], name: {"p": 1.0}}))
+        for name, caption in CAPTIONS.items()
+    ]
     pages.append(("all", "All of them, each as often as it is by default", Filmed()))
     for name, caption, recipe in progress(pages, "augmentations", unit="pictures"):
         made = filmed(clips, recipe, 1.0, torch.Generator().manual_seed(1))
@@ -50,14 +53,6 @@ def write_page(folder: Path | str) -> None:
         write(folder / "augmentations" / f"{name}.webp", side_by_side(shown, CLIPS), FPS)
         text.append(f"## {caption}\n\n![{name}](augmentations/{name}.webp)")
     write_text(folder / "augmentations.md", "\n\n".join(text) + "\n")
-
-
-def alone(name: str) -> Filmed:
-    """Return settings with one effect always on, as it is by default but for that, and all others off."""
-    effects = {key: value for key, value in Filmed() if hasattr(value, "p")}
-    off = {key: value.model_copy(update={"p": 0.0}) for key, value in effects.items()}
-    on = effects[name].model_copy(update={"p": 1.0})
-    return Filmed(**(off | {name: on}), mixing=Mixing())
 
 
 def _clips() -> torch.Tensor:

@@ -121,7 +121,7 @@ def test_relative_paths_lead_from_the_index_folder_and_move_with_it(nasty, tmp_p
 @needs_ffmpeg
 def test_an_index_that_is_not_made_anew_to_its_end_is_gone(nasty, tmp_path, monkeypatch):
     index.build(nasty, tmp_path, tmp_path / "index")
-    monkeypatch.setattr(index, "write_sheet", lambda *_: 1 / 0)
+    monkeypatch.setattr("kinefract.viewing.videos.write_sheet", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         index.build(nasty, tmp_path, tmp_path / "index")
     with pytest.raises(UserError, match="has not been indexed"):

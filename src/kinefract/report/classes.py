@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kinefract.report.compare import predictions
 from kinefract.report.formats import frame_of, to_csv, to_latex
@@ -11,6 +12,7 @@ from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
 
 SHOWN = 5  # largest gains, and as many losses
+COLUMNS = ("benchmark", "variant", "baseline", "class", "videos", "before", "after", "change")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,23 @@ def changes(rows: list[Row]) -> list[Changes]:
 
 def classes_csv(found: list[Changes]) -> str:
     """Return every class of every variant as CSV, shares from 0 to 1."""
-    lines = [
+    return to_csv(_frame([(entry, change) for entry in found for change in entry.classes]))
+
+
+def classes_tex(found: list[Changes]) -> str:
+    """Return the largest gains and losses of every variant for LaTeX with booktabs, in percent."""
+    frame = _frame([(entry, change) for entry in found for change in [*entry.gains, *entry.losses]])
+    for column, written in (("videos", str), ("before", percent), ("after", percent)):
+        frame[column] = frame[column].map(written)
+    frame["change"] = frame["change"].map(lambda points: f"{100 * points:+.1f}")
+    note = (
+        f"The {SHOWN} largest gains and losses in top-1, seeds averaged, in %. Single classes are not tested."
+    )
+    return to_latex(frame[["class", "variant", "benchmark", "videos", "before", "after", "change"]], note)
+
+
+def _frame(lines: list[tuple[Changes, Change]]) -> pd.DataFrame:
+    values = [
         {
             "benchmark": entry.benchmark,
             "variant": entry.label,
@@ -80,33 +98,9 @@ def classes_csv(found: list[Changes]) -> str:
             "after": round(change.after, DIGITS),
             "change": change.points,
         }
-        for entry in found
-        for change in entry.classes
+        for entry, change in lines
     ]
-    columns = ["benchmark", "variant", "baseline", "class", "videos", "before", "after", "change"]
-    return to_csv(frame_of(lines, columns))
-
-
-def classes_tex(found: list[Changes]) -> str:
-    """Return the largest gains and losses of every variant for LaTeX with booktabs, in percent."""
-    lines = [
-        {
-            "class": change.name,
-            "variant": entry.label,
-            "benchmark": entry.benchmark,
-            "videos": str(change.videos),
-            "before": percent(change.before),
-            "after": percent(change.after),
-            "change": f"{100 * change.points:+.1f}",
-        }
-        for entry in found
-        for change in [*entry.gains, *entry.losses]
-    ]
-    note = (
-        f"The {SHOWN} largest gains and losses in top-1, seeds averaged, in %. Single classes are not tested."
-    )
-    columns = ["class", "variant", "benchmark", "videos", "before", "after", "change"]
-    return to_latex(frame_of(lines, columns), note)
+    return frame_of(values, COLUMNS)
 
 
 def _by_class(cell: Cell) -> dict[str, tuple[int, float]]:
