@@ -1,13 +1,14 @@
 # Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.config.plan.
+import itertools
 import os
 import re
 import shutil
 from pathlib import Path
 
 from kinefract.common import layout
-from kinefract.config import params, plan
 from kinefract.common.errors import UserError
-from kinefract.config.specs import PretrainSpec, StudySpec
+from kinefract.config import params, plan
+from kinefract.config.specs import PretrainSpec
 from kinefract.video import require_ffmpeg
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
@@ -29,6 +30,8 @@ except UserError as error:
 
 RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
 POOLED = re.compile(r"-folds-[0-9a-f]{12}$")
+# What the job `links` writes: a file that is not there yet, so that the job runs whenever it is asked for.
+LINKED = next(path for n in itertools.count() if not Path(path := f"{layout.LOGS}/links/{n}.txt").exists())
 GPU = 1 if shutil.which("nvidia-smi") else 0
 
 
@@ -51,29 +54,30 @@ def spec_of(wildcards):
 def shard_files(wildcards, suffix):
     dataset = spec_of(wildcards)
     folder, shards = dataset.folder, dataset.recipe.shards
-    return [f"{folder}/shards/{shard:05d}.{suffix}" for shard in range(shards)]
+    return [f"{folder}/{layout.SHARDS}/{shard:05d}.{suffix}" for shard in range(shards)]
 
 
 def run_files(study, phase, name):
     """Return one file of every run of a phase that a study needs."""
     ids = study.pretrains if phase == "pretrain" else study.runs
-    return [f"results/{phase}/{run}/{name}" for run in sorted(set(ids))]
+    parent = layout.PRETRAIN if phase == "pretrain" else layout.FINETUNE
+    return [f"{parent}/{run}/{name}" for run in sorted(set(ids))]
 
 
 def finished(study, phase):
     """Return the last file of every run of a phase; of folds that are pooled there are no weights."""
     return [
-        f"{Path(model).parent}/result.json" if POOLED.search(Path(model).parent.name) else model
-        for model in run_files(study, phase, "model.safetensors")
+        f"{Path(model).parent}/{layout.RESULT}" if POOLED.search(Path(model).parent.name) else model
+        for model in run_files(study, phase, layout.MODEL)
     ]
 
 
 def folds_of(wildcards):
-    return ancient([f"{fold.folder}/model.safetensors" for fold in spec_of(wildcards).folds])
+    return ancient([f"{fold.folder}/{layout.MODEL}" for fold in spec_of(wildcards).folds])
 
 
 def study_page(name):
-    return f"{PLAN.study(name).folder}/index.html"
+    return f"{PLAN.study(name).folder}/{layout.PAGE}"
 
 
 def study_pages(names):
@@ -81,29 +85,26 @@ def study_pages(names):
     pages = [study_page(name) for name in names]
     made = [name for name, page in zip(names, pages) if Path(page).exists()]
     right = all(
-        os.path.realpath(study_link(name)) == os.path.realpath(PLAN.study(name).folder) for name in made
+        os.path.realpath(f"{layout.STUDIES}/{name}") == os.path.realpath(PLAN.study(name).folder)
+        for name in made
     )
-    return pages if right else [*pages, *rules.links.output]
-
-
-def study_link(name):
-    return f"{StudySpec.PARENT}/{name}"
+    return pages if right else [*pages, LINKED]
 
 
 def stored_clips(wildcards):
     """Return the manifest of the clips that a pre-training reads; none where it renders them itself."""
     run = spec_of(wildcards)
-    return ancient(f"{run.dataset.folder}/manifest.csv") if run.recipe.stored else []
+    return ancient(f"{run.dataset.folder}/{layout.MANIFEST}") if run.recipe.stored else []
 
 
 def starting_weights(wildcards):
     init = spec_of(wildcards).init
-    return ancient(f"{init.folder}/model.safetensors") if isinstance(init, PretrainSpec) else []
+    return ancient(f"{init.folder}/{layout.MODEL}") if isinstance(init, PretrainSpec) else []
 
 
 def store_before(run):
     """Only a run still to be made waits for MLflow's store: a clone has none, and would repeat finished runs."""
-    return [] if Path(run, "model.safetensors").exists() else ancient(rules.tracking.output)
+    return [] if Path(run, layout.MODEL).exists() else ancient(rules.tracking.output)
 
 
 def study_inputs(wildcards, phase):

@@ -57,14 +57,14 @@ rule study:
 # after an edit was taken back, and in a clone.
 rule links:
     output:
-        temp("results/links"),
+        LINKED,
     log:
         "results/logs/links.log",
     localrule: True
     conda:
         "../envs/ffmpeg.yaml"
     shell:
-        "kinefract overview > {log:q} 2>&1 && touch {output:q}"
+        "kinefract overview > {output:q} 2> {log:q}"
 
 
 for name in PARAMS.studies:
