@@ -1,8 +1,5 @@
 """Every backbone: found by being there, and the same to the rest of the project."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -135,13 +132,3 @@ def test_scaled_channels_are_multiples_of_8_and_lose_at_most_a_tenth():
         32,
         48,
     ]
-
-
-def test_naming_the_backbones_imports_no_torch():
-    """Snakemake reads the recipes at every start."""
-    program = (
-        "import sys, kinefract.config.phases; "
-        "print(sorted({'torch', 'numba', 'safetensors'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
