@@ -171,14 +171,14 @@ def card(
     from kinefract import video
     from kinefract.cards import studies as cards
 
-    if (dataset is None) == (study is None):
-        raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")
     video.require_ffmpeg()
-    if study:
+    if study is not None and dataset is None:
         if against:
             raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")
         page = cards.of_study(study, sample)
-    else:
+    elif dataset is not None and study is None:
         page = cards.of_dataset(dataset, against, sample)
+    else:
+        raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")
     print(page.text)
     print(page.write(out))

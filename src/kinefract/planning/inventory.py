@@ -9,15 +9,17 @@ from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHES, MANIFEST
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
 from kinefract.config.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.synth.dataset_recipe import DatasetRecipe
+
+S = TypeVar("S", bound=Spec)
 
 SHARD_TIMES = "results/benchmarks/shard"
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
@@ -69,11 +71,11 @@ class Setting(NamedTuple):
     @classmethod
     def of(cls, spec: PretrainSpec | FinetuneSpec) -> "Setting":
         """Return the setting of a run."""
-        recipe = spec.recipe
+        recipe, network = spec.recipe, spec.recipe if isinstance(spec, PretrainSpec) else spec.network
         if isinstance(spec, PretrainSpec):
-            network, method, clips = recipe, recipe.objective, spec.dataset.name
+            method, clips = spec.recipe.objective, spec.dataset.name
         else:
-            network, method, clips = spec.network, recipe.method, spec.benchmark.name
+            method, clips = spec.recipe.method, spec.benchmark.name
         view = (recipe.size, recipe.frames, recipe.precision, recipe.compile, recipe.threads)
         return cls(method, network.backbone, network.width, *view, f"{clips} ({recipe.source})")
 
@@ -152,9 +154,11 @@ class Inventory:
         self.weights_bytes = Measurements("no run with this network was finished yet")
         self.clips_left = {key: spec.recipe.clips for key, spec in plan.datasets.items()}
         self._read_datasets(root, plan)
-        for kind, specs in ((PretrainSpec, plan.pretrains), (FinetuneSpec, plan.finetunes)):
-            for spec in _made(root, kind, specs):
-                self._read_run(root / spec.folder, spec, machine)
+        pretrains = _made(root, PretrainSpec, plan.pretrains)
+        finetunes = _made(root, FinetuneSpec, plan.finetunes)
+        runs: list[PretrainSpec | FinetuneSpec] = [*pretrains, *finetunes]
+        for run in runs:
+            self._read_run(root / run.folder, run, machine)
 
     def _read_datasets(self, root: Path, plan: Plan) -> None:
         times = defaultdict(list)
@@ -166,9 +170,9 @@ class Inventory:
             shards = _names(folder / "shards")
             if spec.id in plan.datasets:
                 rows = [int(name[:5]) for name in shards if name[:5].isdecimal() and name.endswith(".csv")]
-                whole = (folder / "manifest.csv").exists()
-                self.clips_left[spec.id] -= sum(_clips_of(spec.recipe, n) for n in rows)
-                self.clips_left[spec.id] *= not whole
+                whole = (folder / MANIFEST).exists()
+                made = spec.recipe.clips if whole else sum(_clips_of(spec.recipe, n) for n in rows)
+                self.clips_left[spec.id] -= made
             if {"00000.tar", "00000.csv"} <= shards:
                 size = (folder / "shards/00000.tar").stat().st_size
                 self.clip_bytes.add(size / _clips_of(spec.recipe, 0), spec.id, *keys)
@@ -204,7 +208,7 @@ def finished(root: Path, plan: Plan) -> set[str]:
     return found
 
 
-def _made(root: Path, kind: type[Spec], planned: dict[str, Spec]) -> Iterator[Spec]:
+def _made(root: Path, kind: type[S], planned: dict[str, S]) -> Iterator[S]:
     """Yield the specs of a kind that have a folder: those of a plan, then the newest others."""
     there = _names(root / kind.PARENT)
     yield from (spec for key, spec in planned.items() if key in there)

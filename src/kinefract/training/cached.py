@@ -140,7 +140,7 @@ def fill(
             def write(item: int) -> None:
                 at = int(starts[item])
                 for piece in pieces(item):
-                    data = memoryview(np.ascontiguousarray(piece)).cast("B")
+                    data = np.ascontiguousarray(piece).data.cast("B")
                     while data:
                         written = os.pwrite(stream.fileno(), data, at)
                         at, data = at + written, data[written:]

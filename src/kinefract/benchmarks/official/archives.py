@@ -10,8 +10,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
+from io import BytesIO
 from pathlib import Path, PureWindowsPath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 from zlib import crc32
 
 import rarfile
@@ -179,8 +180,8 @@ def _members(path: Path, name: Path, stack: ExitStack) -> Iterator[_Member]:
         return _zip(path, stack) if file.read(2) == b"PK" else _tar(path, name, stack)
 
 
-def _chunks(open_member: Callable[[Any], IO[bytes]], info: Any) -> Iterator[bytes]:
-    with open_member(info) as file:
+def _chunks(open_member: Callable[[Any], IO[bytes] | None], info: Any) -> Iterator[bytes]:
+    with open_member(info) or BytesIO() as file:  # tarfile opens files alone
         while chunk := file.read(CHUNK):
             yield chunk
 
@@ -199,12 +200,12 @@ class _Header(tarfile.TarInfo):
     """A header of a tar file. Damage raises an error here, where ``tarfile`` would take it for the end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             info = super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:
-            raise  # the true end
         except tarfile.HeaderError as error:
+            if buf.count(tarfile.NUL) == tarfile.BLOCKSIZE:  # the true end
+                raise
             raise tarfile.ReadError(f"damaged header: {error}") from error
         if info.type not in tarfile.REGULAR_TYPES and info.size > LARGEST_HEADER:
             raise tarfile.ReadError(f"a header claims {info.size} bytes")
@@ -274,6 +275,7 @@ def _output(command: tuple[str, ...], path: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(
         [*command, str(path.resolve())], stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, bufsize=0
     ) as process:
+        assert process.stdout is not None  # it is a pipe
         try:
             yield process.stdout
         finally:
