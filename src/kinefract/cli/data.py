@@ -8,7 +8,7 @@ import typer
 
 from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
 from kinefract.common.errors import UserError
-from kinefract.common.layout import RAW
+from kinefract.common.layout import MOVING, RAW
 
 
 @app.command()
@@ -81,7 +81,7 @@ def preview(
     ] = None,
     out: Annotated[
         str, typer.Option(help="Ending in .png (moments) or .mp4, .webp, .gif (moving).")
-    ] = "preview.mp4",
+    ] = MOVING,
     config_dir: ConfigDir = None,
 ) -> None:
     """Draw a dataset, a class, a variation or a time curve.

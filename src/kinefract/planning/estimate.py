@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
+from kinefract.common.layout import PAGE
 from kinefract.common.schema import not_one_of
 from kinefract.config.params import Params
 from kinefract.config.plan import Plan
@@ -29,7 +30,6 @@ from kinefract.planning.inventory import (
 )
 from kinefract.training.caching import cache_bytes, uses_cache
 
-PAGE = "index.html"
 # What is estimated, by its key in the figures and its name in the text.
 BYTES = {"datasets": "clips", "caches": "caches", "weights": "weights"}
 HOURS = {

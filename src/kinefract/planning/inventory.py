@@ -13,15 +13,15 @@ from typing import Any, NamedTuple, TypeVar
 
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CACHES, MANIFEST
+from kinefract.common.layout import CACHES, MANIFEST, MODEL, RESULT, SHARD_TIMES, SHARDS, SPEC_FILE, SUMMARY
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
-from kinefract.config.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.synth.dataset_recipe import DatasetRecipe
+from kinefract.synth.store.shards import shard_files
 
 S = TypeVar("S", bound=Spec)
 
-SHARD_TIMES = "results/benchmarks/shard"
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
 SHARDS_TIMED = 5  # of a dataset
 OTHERS = 10  # of each kind, the newest that params.yaml no longer makes; they are measurements too
@@ -167,14 +167,15 @@ class Inventory:
             times[dataset].append((number, root / SHARD_TIMES / name))
         for spec in _made(root, DatasetSpec, plan.datasets):
             folder, keys = root / spec.folder, clip_keys(spec)
-            shards = _names(folder / "shards")
+            shards = _names(folder / SHARDS)
             if spec.id in plan.datasets:
                 rows = [int(name[:5]) for name in shards if name[:5].isdecimal() and name.endswith(".csv")]
                 whole = (folder / MANIFEST).exists()
                 made = spec.recipe.clips if whole else sum(_clips_of(spec.recipe, n) for n in rows)
                 self.clips_left[spec.id] -= made
-            if {"00000.tar", "00000.csv"} <= shards:
-                size = (folder / "shards/00000.tar").stat().st_size
+            tar, table = shard_files(folder, 0)
+            if {tar.name, table.name} <= shards:
+                size = tar.stat().st_size
                 self.clip_bytes.add(size / _clips_of(spec.recipe, 0), spec.id, *keys)
             for number, path in times[spec.id][:SHARDS_TIMED]:
                 with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
@@ -185,7 +186,7 @@ class Inventory:
         setting = Setting.of(spec)
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
             if not machine.made(result):
                 return
             self.training_seconds.add(1 / result["clips_per_second"], spec.id, *setting.keys)
@@ -221,7 +222,7 @@ def _made(root: Path, kind: type[S], planned: dict[str, S]) -> Iterator[S]:
 
 def _videos(folder: Path) -> tuple[int, int] | None:
     try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["videos"]
+        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["videos"]
         return int(found[TRAIN]), sum(int(count) for split, count in found.items() if split != TRAIN)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

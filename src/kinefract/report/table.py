@@ -11,7 +11,6 @@ from kinefract.report.results import Cell, Row, baseline_of
 from kinefract.report.statistics import BETTER, SAME, WORSE, Interval
 from kinefract.report.words import percent, range_in_words
 
-METRICS, CSV = "metrics.json", "table.csv"
 DIGITS = 6  # decimals of a share in files; a test set has fewer than a million videos
 
 COLUMNS = ["variant", "benchmark", "seeds", "top1", "top1_std", "top5", "top5_std", "top1_by_seed"]

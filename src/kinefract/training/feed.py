@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from kinefract.common.files import locked
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHED_FRAMES, CACHES, LOCK
 from kinefract.common.progress import say
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.render.gpu_clips import draw_clips
 from kinefract.synth.store.shards import Shards
-from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
+from kinefract.training.cached import MAKES, fill
 from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
@@ -86,7 +86,7 @@ class CachedClips:
             UserError: it cannot be written, or a shard cannot be read.
         """
         size = shards.read(0, [0]).shape[1]
-        cached = cls(shards, folder / FRAMES, size)
+        cached = cls(shards, folder / CACHED_FRAMES, size)
         if not cached._is_made():
             cached._make(shards)
         return cached

@@ -9,11 +9,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST
 from kinefract.common.schema import not_one_of, problem_lines
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.store.shards import MANIFEST, Shards
+from kinefract.synth.store.shards import Shards
 from kinefract.viewing import curves
 from kinefract.viewing.sheets import Clips, moving_sheet, sheet
 from kinefract.viewing.tiles import in_colour, write

@@ -19,6 +19,7 @@ import rarfile
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, locked
+from kinefract.common.layout import LOCK
 from kinefract.common.progress import progress
 
 CHUNK = 2**20  # bytes read at a time
@@ -79,7 +80,7 @@ def unpack(archive: Path, folder: Path, what: str) -> Path:
     archive, folder = Path(archive), Path(folder)
     if folder.is_dir():
         return folder
-    with locked(folder.with_name(f".{folder.name}.lock"), f"is unpacking {what}"):
+    with locked(folder.with_name(f".{folder.name}{LOCK}"), f"is unpacking {what}"):
         if folder.is_dir():  # another process has made it while this one waited
             return folder
         root = folder.with_name(f".{folder.name}.partial")

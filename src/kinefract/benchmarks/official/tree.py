@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from kinefract.benchmarks.official.archives import unpack
 from kinefract.common.errors import UserError
+from kinefract.common.layout import UNPACKED
 from kinefract.common.schema import digest_of
-
-UNPACKED = "data/unpacked"
 
 
 class Part(NamedTuple):

@@ -21,11 +21,11 @@ import numpy as np
 from kinefract import video
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256
+from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.common.progress import progress
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import (
     COLUMNS,
-    MANIFEST,
     NUMBERS,
     add_clip,
     frames_digest,
@@ -195,7 +195,7 @@ def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
     lines = [f"{names[shard]}: {'; '.join(damaged[shard][:SHOWN])}" for shard in names]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     files = [str(folder / name.with_suffix(".*")) for name in names.values()]
-    files = files if len(files) <= SHOWN else [f"-r {folder / 'shards'}"]
+    files = files if len(files) <= SHOWN else [f"-r {folder / SHARDS}"]
     manifest = folder / MANIFEST
     remedy = f"to make them again: rm {' '.join(files)} {manifest} && snakemake {manifest}"
     head = f"{folder}: {len(damaged)} of {shards} shards {'are' if len(damaged) > 1 else 'is'} damaged"
