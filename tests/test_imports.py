@@ -21,6 +21,8 @@ def test_imports_go_one_way():
 
 
 def test_what_snakemake_imports_loads_neither_torch_nor_numba():
-    program = "import sys, kinefract.config.plan; print({'torch', 'numba', 'scipy', 'mlflow'} & {*sys.modules})"
+    program = (
+        "import sys, kinefract.config.plan; print({'torch', 'numba', 'scipy', 'mlflow'} & {*sys.modules})"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
