@@ -17,9 +17,10 @@ import torch
 
 from kinefract import models, tracking
 from kinefract.common.files import write_json, write_text
+from kinefract.common.layout import MODEL
 from kinefract.common.provenance import made_with
 from kinefract.config import params, plan
-from kinefract.config.specs import MODEL, PretrainSpec
+from kinefract.config.specs import PretrainSpec
 from kinefract.tracking import RunExport, store
 from kinefract.tracking.export import FIRST_BATCH
 from kinefract.tracking.labels import METRICS, PROGRESS, RESULT

@@ -10,7 +10,8 @@ from trees import FRAMES, HEIGHT, WIDTH, movie, write_videos
 from kinefract import video
 from kinefract.benchmarks import probes
 from kinefract.benchmarks.base import Entry
-from kinefract.benchmarks.probes import PROBES, probe_all
+from kinefract.benchmarks.probes import probe_all
+from kinefract.common.layout import PROBES
 
 NAMES = ["two words.mp4", "quo\"te' $(x)\n.mp4", "видео.mp4", os.fsdecode(b"\xff\xfe.mp4"), "deep/a.mp4"]
 

@@ -12,10 +12,10 @@ import pytest
 from kinefract import cli
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHES, SHARD_TIMES
 from kinefract.common.provenance import machine, processor
 from kinefract.config import params, plan
-from kinefract.planning import estimate, inventory
+from kinefract.planning import estimate
 from kinefract.planning.inventory import Machine, Measurements, Setting
 from kinefract.training.caching import cache_bytes
 
@@ -54,7 +54,7 @@ class Project:
         (folder / f"{number:05d}.csv").touch()
 
     def timed(self, spec, number, seconds):
-        path = self.root / inventory.SHARD_TIMES / f"{spec.id}-{number:05d}.tsv"
+        path = self.root / SHARD_TIMES / f"{spec.id}-{number:05d}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t200\n")
 
@@ -133,7 +133,7 @@ def test_bytes_and_hours_of_clips_are_those_of_shards_made_before(project):
     project.shard(dataset, 0, 7000)
     project.timed(dataset, 0, 14.0)
     project.timed(dataset, 1, 10.0)  # of five clips: as fast
-    (project.root / inventory.SHARD_TIMES / f"{dataset.id}-00002.tsv").write_text("no table")
+    (project.root / SHARD_TIMES / f"{dataset.id}-00002.tsv").write_text("no table")
     found = project.total()
     assert found["bytes"]["datasets"] == 5 * 1000
     assert found["hours"]["rendering"] == pytest.approx(5 * 2.0 / 2 / 3600)  # two cores side by side

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 
 from kinefract import synth
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST
 from kinefract.synth import torch_data
-from kinefract.synth.store.shards import MANIFEST, shard_files
+from kinefract.synth.store.shards import shard_files
 from kinefract.synth.torch_data import RenderedClips, ShardClips
 
 RECIPE = synth.recipe(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kinefract.common.layout import CACHED_FRAMES, CACHES
 from kinefract.config.phases import PretrainRecipe
 from kinefract.config.specs import DatasetSpec, PretrainSpec
 from kinefract.synth import recipe
@@ -62,7 +63,7 @@ def test_the_cache_gives_the_clips_of_the_shards(root):
 
 
 def test_a_cache_is_made_once_and_one_cut_short_is_made_again(root, monkeypatch):
-    path = root / caching.CACHES / DatasetSpec(recipe=DATASET).id / feed.FRAMES
+    path = root / CACHES / DatasetSpec(recipe=DATASET).id / CACHED_FRAMES
     feed.open_source(spec_of("cache"), root)
     written, before = path.stat().st_mtime_ns, path.read_bytes()
     feed.open_source(spec_of("cache"), root)

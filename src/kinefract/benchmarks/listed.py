@@ -144,7 +144,7 @@ class ChosenRecipe(BenchmarkRecipe):
 
     def _held_out(self, videos: list[Listed]) -> list[Listed]:
         """Return the videos with a share of those for training held out, where one is wanted."""
-        if self.validation:
+        if isinstance(self.validation, float) and self.validation:
             return choose.validation(videos, self.validation, self.seed, self.TITLE)
         return videos
 

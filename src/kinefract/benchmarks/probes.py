@@ -15,10 +15,10 @@ from kinefract import video
 from kinefract.benchmarks.base import Entry, Video
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
+from kinefract.common.layout import PROBES
 from kinefract.common.progress import progress
 from kinefract.common.schema import digest_of
 
-PROBES = "data/cache/probes"
 SECONDS_BETWEEN_SAVES = 30
 VERSION = 1  # raised when ``video.probe`` finds other numbers
 

@@ -13,6 +13,7 @@ from kinefract.cards import page as card_page
 from kinefract.common import provenance
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
+from kinefract.common.layout import CARD, CARD_PAGE, SHARD_TIMES
 from kinefract.common.progress import progress
 from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
@@ -20,8 +21,6 @@ from kinefract.synth.store.shards import Shards
 
 SAMPLE, LEAST_SAMPLE = 24, 12  # clips that are measured, of a large dataset and of a small one
 DIGITS = 6
-
-CARD, CARD_PAGE = "card.json", "card.html"
 
 
 def write(recipe: DatasetRecipe, clips: Shards, folder: Path) -> None:
@@ -154,7 +153,7 @@ def cost(root: Path, dataset: str) -> dict[str, Any]:
     Returns:
         ``cpu_seconds`` (None where no job was noted: made by hand, or fetched) and ``jobs``.
     """
-    seconds = list(_cpu_seconds(sorted((root / "results/benchmarks/shard").glob(f"{dataset}-*.tsv"))))
+    seconds = list(_cpu_seconds(sorted((root / SHARD_TIMES).glob(f"{dataset}-*.tsv"))))
     return {"cpu_seconds": round(sum(seconds), 2) if seconds else None, "jobs": len(seconds)}
 
 

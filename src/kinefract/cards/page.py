@@ -9,6 +9,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kinefract.cards.measure import FIGURES
+from kinefract.common.layout import MOVING, STILL
 
 LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is left out
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
@@ -73,8 +74,8 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
                 "name": column.name,
                 "id": column.card["id"],
                 "made": column.made,
-                "video": _embedded(column.folder / "preview.mp4", "video/mp4"),
-                "still": _embedded(column.folder / "preview.png", "image/png"),
+                "video": _embedded(column.folder / MOVING, "video/mp4"),
+                "still": _embedded(column.folder / STILL, "image/png"),
                 "recipe": yaml.safe_dump(column.card["recipe"], sort_keys=False) if column.made else "",
                 "made_with": column.card.get("made_with", {}),
                 "measured": column.card["measured"],

@@ -8,7 +8,7 @@ import typer
 
 from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
 from kinefract.common.errors import UserError
-from kinefract.common.layout import RAW
+from kinefract.common.layout import MOVING, RAW
 
 
 @app.command()
@@ -81,7 +81,7 @@ def preview(
     ] = None,
     out: Annotated[
         str, typer.Option(help="Ending in .png (moments) or .mp4, .webp, .gif (moving).")
-    ] = "preview.mp4",
+    ] = MOVING,
     config_dir: ConfigDir = None,
 ) -> None:
     """Draw a dataset, a class, a variation or a time curve.
@@ -171,14 +171,14 @@ def card(
     from kinefract import video
     from kinefract.cards import studies as cards
 
-    if (dataset is None) == (study is None):
-        raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")
     video.require_ffmpeg()
-    if study:
+    if study is not None and dataset is None:
         if against:
             raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")
         page = cards.of_study(study, sample)
-    else:
+    elif dataset is not None and study is None:
         page = cards.of_dataset(dataset, against, sample)
+    else:
+        raise typer.BadParameter("one of them is wanted", param_hint="dataset, --study")
     print(page.text)
     print(page.write(out))

@@ -7,7 +7,7 @@ import typer
 
 from kinefract.cli.app import ConfigDir, ParamsFile, SpecFile, app
 from kinefract.common.errors import UserError
-from kinefract.common.layout import OVERVIEW, PARAMS_FILE
+from kinefract.common.layout import OVERVIEW, PAGE, PARAMS_FILE
 
 
 @app.command()
@@ -43,7 +43,7 @@ def _write_overview(root: Path, params: Path) -> Path:
     from kinefract.config.params import load
     from kinefract.config.plan import resolve
     from kinefract.report import point
-    from kinefract.report.overview import PAGE, write_overview
+    from kinefract.report.overview import write_overview
 
     studies = {study.study: study for study in resolve(load(params)).studies.values()}
     for name, study in studies.items():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kinefract.cli.app import WORKERS, Accelerator, ConfigDir, Json, On, RunName, SpecFile, Workers, app
-from kinefract.common.layout import EVALUATIONS
+from kinefract.common.layout import EVALUATIONS, PRETRAIN
 
 if TYPE_CHECKING:
     from kinefract.training.train import Execution
@@ -115,7 +115,7 @@ def predict(
 
 @app.command()
 def release(
-    run: Annotated[str, typer.Argument(help="results/pretrain/<id>")],
+    run: Annotated[str, typer.Argument(help=f"{PRETRAIN}/<id>")],
     name: Annotated[str, typer.Argument(help="What it is to be called, as fractal-tsm-resnet18.")],
     folder: Annotated[
         Path | None, typer.Option(help="Where the files go.  [default: the package's own folder]")

@@ -4,6 +4,9 @@
 PARAMS_FILE, CONFIG = "params.yaml", "config"
 CONFIG_DIR = "KINEFRACT_CONFIG_DIR"  # the environment variable that names one more folder
 
+# Of a file that one job at a time holds: its name, or how it ends.
+LOCK = ".lock"
+
 # Folders of what is made; in each of the first five a folder for each thing, named by its id.
 DATASETS, BENCHMARKS = "data/synthetic", "data/benchmarks"
 PRETRAIN, FINETUNE, STUDIES = "results/pretrain", "results/finetune", "results/studies"
@@ -11,6 +14,8 @@ RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and 
 CACHES, PROBES = "data/cache", "data/cache/probes"  # decoded frames; what was found out about videos
 EVALUATIONS, CARDS = "results/evaluate", "results/cards"
 LOGS, TIMES, MLFLOW = "results/logs", "results/benchmarks", "results/mlflow"
+SHARD_TIMES = f"{TIMES}/shard"
+DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 
 # Pages and figures of all studies.
 OVERVIEW, ALL_METRICS, ALL_CURVES = "results/index.html", "results/metrics.json", "results/curves.csv"
@@ -20,10 +25,15 @@ SPEC_FILE = "spec.yaml"
 
 # In the folder of a dataset.
 MANIFEST, SHARDS, CARD, CARD_PAGE = "manifest.csv", "shards", "card.json", "card.html"
+STILL, MOVING = "preview.png", "preview.mp4"  # in the folder of a benchmark, too
+EXPORT_LABELS, EXPORT_FACTS = "labels.csv", "export.json"  # in the folder that it is exported to
 
 # In the folder of a benchmark; the classes are in that of a fine-tuning run, too.
 INDEX, CLASSES, SUMMARY, SUMMARY_PAGE = "index.csv", "classes.json", "summary.json", "summary.txt"
 PROBLEMS = "problems.txt"
+
+# In the folder of a cache. The index is the last to be written.
+CACHED_FRAMES, CACHE_INDEX = "frames.bin", "index.json"
 
 # In the folder of a run. The model is the last to be written.
 MODEL, CHECKPOINT, FIRST_BATCH = "model.safetensors", "checkpoint.pt", "first_batch.png"
@@ -34,4 +44,13 @@ CONFUSION, MISTAKES = "confusion.svg", "mistakes.png"
 
 # In the folder of a study. The page is the last to be written.
 PAGE, ANSWER, METRICS = "index.html", "answer.json", "metrics.json"
-TABLE, COSTS, CURVES, CLASS_CHANGES = "table.csv", "costs.csv", "curves.csv", "classes.csv"
+TABLE, TABLE_MD, TABLE_TEX = "table.csv", "table.md", "table.tex"
+COSTS, COSTS_TEX, CLASS_CHANGES, CLASS_CHANGES_TEX = "costs.csv", "costs.tex", "classes.csv", "classes.tex"
+CURVES, LOOKS = "curves.csv", "looks.csv"
+TOP1_FIGURE, CURVES_FIGURE, SCALING_FIGURE = "top1.svg", "curves.svg", "scaling.svg"
+PARTIAL = "partial"  # the folder of the report while runs are missing
+
+
+def snapshot(epoch: int) -> str:
+    """Return the name of the weights that a pre-training keeps after an epoch, in its folder."""
+    return f"model-epoch{epoch:04d}.safetensors"

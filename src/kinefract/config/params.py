@@ -1,6 +1,7 @@
 """The configuration: every parameter, once. It is read and checked whole; each problem is a line."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -122,7 +123,7 @@ class Params:
     files: dict[str, str]
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[Any], Any]] = {
     "datasets": FAMILIES.parse,
     "pretraining": NamedPretraining.model_validate,
     "weights": NamedWeights.model_validate,

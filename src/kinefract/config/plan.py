@@ -41,6 +41,7 @@ class Plan:
 
     def add(self, spec: Spec) -> str:
         """Take in a spec and those it builds on; return its id."""
+        shelf: dict[str, Any]
         match spec:
             case DatasetSpec():
                 shelf = self.datasets
@@ -106,9 +107,8 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     variants: list[Variant] = []
     datasets: dict[str, None] = {}
     benchmarks = {key: BenchmarkSpec(recipe=params.benchmarks[key]) for key in study.benchmarks}
-    listed = study.variants or {
-        _label(values, study.vary): values for values in _combinations(params, study.vary)
-    }
+    vary = study.vary or {}
+    listed = study.variants or {_label(values, vary): values for values in _combinations(params, vary)}
     same: dict[str, str] = {}
     for label, values in listed.items():
         if study.seeds_of == "both" and SEED in values:
@@ -251,7 +251,7 @@ def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
     settings = recipe.model_dump()
     for path, value in changes.items():
         *parts, key = path.split(".")
-        place = settings
+        place: Any = settings
         for part in parts:
             place = place.get(part)
             if not isinstance(place, dict):

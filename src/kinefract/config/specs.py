@@ -107,11 +107,6 @@ def project_root(spec_path: Path | str) -> Path:
     return Path(spec_path).resolve().parents[3]
 
 
-def snapshot_file(epoch: int) -> str:
-    """Return the name of the weights that a pre-training keeps after an epoch, in its folder."""
-    return f"model-epoch{epoch:04d}.safetensors"
-
-
 class DatasetSpec(Spec):
     """A dataset of formula-made clips."""
 
@@ -179,7 +174,7 @@ class FinetuneSpec(Spec):
         """The file of our own weights that it starts from, relative to the project; None without one."""
         if not isinstance(self.init, PretrainSpec):
             return None
-        return f"{self.init.folder}/{snapshot_file(self.init_epoch) if self.init_epoch else MODEL}"
+        return f"{self.init.folder}/{layout.snapshot(self.init_epoch) if self.init_epoch else MODEL}"
 
     @property
     def folds(self) -> list["FinetuneSpec"]:

@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
+from kinefract.common.layout import PAGE
 from kinefract.common.schema import not_one_of
 from kinefract.config.params import Params
 from kinefract.config.plan import Plan
@@ -29,7 +30,6 @@ from kinefract.planning.inventory import (
 )
 from kinefract.training.caching import cache_bytes, uses_cache
 
-PAGE = "index.html"
 # What is estimated, by its key in the figures and its name in the text.
 BYTES = {"datasets": "clips", "caches": "caches", "weights": "weights"}
 HOURS = {
@@ -158,8 +158,10 @@ def _together(
     """Return what studies take together; see ``figures``. ``users`` counts the studies of each run."""
     ours = Counter(run for study in studies for run in run_ids(study))
     pretrains, finetunes = ours.keys() & plan.pretrains.keys(), ours.keys() & plan.finetunes.keys()
-    todo = [plan.find(run) for run in ours if run not in there.done]
-    trained = [spec for spec in todo if isinstance(spec, PretrainSpec)]
+    left = [run for run in ours if run not in there.done]
+    trained = [plan.pretrains[run] for run in left if run in plan.pretrains]
+    todo: list[PretrainSpec | FinetuneSpec] = [*trained]
+    todo += [plan.finetunes[run] for run in left if run in plan.finetunes]
     datasets = {spec.dataset.id: spec.dataset for spec in trained if spec.recipe.stored}
     cached = {spec.dataset.id: spec.dataset for spec in trained if uses_cache(spec)}
     needs = [need for spec in datasets.values() for need in _dataset(spec, there, machine)]
@@ -169,7 +171,7 @@ def _together(
         for key, spec in cached.items()
         if key not in there.cached
     ]
-    sums = Counter()
+    sums: dict[str, float] = defaultdict(float)
     for need in needs:
         sums[need.kind] += need.amount or 0.0
     basis = Counter((need.kind, need.how, need.source) for need in needs)
@@ -215,7 +217,7 @@ def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) 
     return [
         weights,
         Need.of("finetuning", _clips_seen(recipe, train) * share, training),
-        Need.of("evaluation", test * recipe.windows * share, window),
+        Need.of("evaluation", test * spec.recipe.windows * share, window),
     ]
 
 

@@ -9,17 +9,19 @@ from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHES, MANIFEST, MODEL, RESULT, SHARD_TIMES, SHARDS, SPEC_FILE, SUMMARY
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
-from kinefract.config.specs import MODEL, SPEC_FILE, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.synth.dataset_recipe import DatasetRecipe
+from kinefract.synth.store.shards import shard_files
 
-SHARD_TIMES = "results/benchmarks/shard"
+S = TypeVar("S", bound=Spec)
+
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
 SHARDS_TIMED = 5  # of a dataset
 OTHERS = 10  # of each kind, the newest that params.yaml no longer makes; they are measurements too
@@ -69,11 +71,11 @@ class Setting(NamedTuple):
     @classmethod
     def of(cls, spec: PretrainSpec | FinetuneSpec) -> "Setting":
         """Return the setting of a run."""
-        recipe = spec.recipe
+        recipe, network = spec.recipe, spec.recipe if isinstance(spec, PretrainSpec) else spec.network
         if isinstance(spec, PretrainSpec):
-            network, method, clips = recipe, recipe.objective, spec.dataset.name
+            method, clips = spec.recipe.objective, spec.dataset.name
         else:
-            network, method, clips = spec.network, recipe.method, spec.benchmark.name
+            method, clips = spec.recipe.method, spec.benchmark.name
         view = (recipe.size, recipe.frames, recipe.precision, recipe.compile, recipe.threads)
         return cls(method, network.backbone, network.width, *view, f"{clips} ({recipe.source})")
 
@@ -152,9 +154,11 @@ class Inventory:
         self.weights_bytes = Measurements("no run with this network was finished yet")
         self.clips_left = {key: spec.recipe.clips for key, spec in plan.datasets.items()}
         self._read_datasets(root, plan)
-        for kind, specs in ((PretrainSpec, plan.pretrains), (FinetuneSpec, plan.finetunes)):
-            for spec in _made(root, kind, specs):
-                self._read_run(root / spec.folder, spec, machine)
+        pretrains = _made(root, PretrainSpec, plan.pretrains)
+        finetunes = _made(root, FinetuneSpec, plan.finetunes)
+        runs: list[PretrainSpec | FinetuneSpec] = [*pretrains, *finetunes]
+        for run in runs:
+            self._read_run(root / run.folder, run, machine)
 
     def _read_datasets(self, root: Path, plan: Plan) -> None:
         times = defaultdict(list)
@@ -163,14 +167,15 @@ class Inventory:
             times[dataset].append((number, root / SHARD_TIMES / name))
         for spec in _made(root, DatasetSpec, plan.datasets):
             folder, keys = root / spec.folder, clip_keys(spec)
-            shards = _names(folder / "shards")
+            shards = _names(folder / SHARDS)
             if spec.id in plan.datasets:
                 rows = [int(name[:5]) for name in shards if name[:5].isdecimal() and name.endswith(".csv")]
-                whole = (folder / "manifest.csv").exists()
-                self.clips_left[spec.id] -= sum(_clips_of(spec.recipe, n) for n in rows)
-                self.clips_left[spec.id] *= not whole
-            if {"00000.tar", "00000.csv"} <= shards:
-                size = (folder / "shards/00000.tar").stat().st_size
+                whole = (folder / MANIFEST).exists()
+                made = spec.recipe.clips if whole else sum(_clips_of(spec.recipe, n) for n in rows)
+                self.clips_left[spec.id] -= made
+            tar, table = shard_files(folder, 0)
+            if {tar.name, table.name} <= shards:
+                size = tar.stat().st_size
                 self.clip_bytes.add(size / _clips_of(spec.recipe, 0), spec.id, *keys)
             for number, path in times[spec.id][:SHARDS_TIMED]:
                 with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
@@ -181,7 +186,7 @@ class Inventory:
         setting = Setting.of(spec)
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
             if not machine.made(result):
                 return
             self.training_seconds.add(1 / result["clips_per_second"], spec.id, *setting.keys)
@@ -204,7 +209,7 @@ def finished(root: Path, plan: Plan) -> set[str]:
     return found
 
 
-def _made(root: Path, kind: type[Spec], planned: dict[str, Spec]) -> Iterator[Spec]:
+def _made(root: Path, kind: type[S], planned: dict[str, S]) -> Iterator[S]:
     """Yield the specs of a kind that have a folder: those of a plan, then the newest others."""
     there = _names(root / kind.PARENT)
     yield from (spec for key, spec in planned.items() if key in there)
@@ -217,7 +222,7 @@ def _made(root: Path, kind: type[Spec], planned: dict[str, Spec]) -> Iterator[Sp
 
 def _videos(folder: Path) -> tuple[int, int] | None:
     try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["videos"]
+        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["videos"]
         return int(found[TRAIN]), sum(int(count) for split, count in found.items() if split != TRAIN)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHES, LOGS, SPEC_FILE, TIMES
 from kinefract.config.plan import Plan
 from kinefract.config.specs import (
-    SPEC_FILE,
     BenchmarkSpec,
     DatasetSpec,
     FinetuneSpec,
@@ -29,7 +28,7 @@ from kinefract.config.specs import (
 
 SPECS = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
 FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)
-RECORDS = {"results/logs": ".log", "results/benchmarks": ".tsv"}
+RECORDS = {LOGS: ".log", TIMES: ".tsv"}
 ID = r"([a-z0-9_]+(?:-[a-z0-9_]+)*-[0-9a-f]{12})"
 FOLDER, CACHE, RECORD = (re.compile(ID + end) for end in ("", r"(?:-\d+)?", r"(?:-\d{5})?"))
 REMOVED = re.compile(r"\..+\.removed")  # what a removal that was killed left

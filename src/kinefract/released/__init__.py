@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_json
+from kinefract.common.layout import MODEL, SPEC_FILE
 from kinefract.common.schema import not_one_of, problem_lines
 from kinefract.config.phases import NetworkRecipe, WeightsRecipe
 
@@ -121,7 +122,7 @@ def write(run: Path | str, name: str, folder: Path) -> Facts:
             written.
     """
     from kinefract import models
-    from kinefract.config.specs import MODEL, SPEC_FILE, PretrainSpec
+    from kinefract.config.specs import PretrainSpec
     from kinefract.models import weights
 
     if not NAME.fullmatch(name):

@@ -6,10 +6,9 @@ from operator import itemgetter
 
 import numpy as np
 
+from kinefract.common.layout import PREDICTIONS
 from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of
 from kinefract.report.statistics import holm, paired_difference, verdict
-
-PREDICTIONS = "predictions.csv"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from kinefract.common.layout import CONFUSION
 from kinefract.report.html import inlined
 from kinefract.report.results import Row, benchmarks
 
-CONFUSION = "confusion.svg"
 # What a figure is made of. Nothing here runs, loads or links to anything.
 DRAWN = {"svg", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect"}
 STYLE = (

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinefract.common.errors import UserError
-from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec
+from kinefract.common.layout import SPEC_FILE, SUMMARY
+from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.report.results import Cell, Row
 
 
@@ -85,7 +86,7 @@ def _steps(root: Path, cell: Cell) -> int | None:
     try:
         spec = FinetuneSpec.read(run.folder / SPEC_FILE)
         spec = spec.folds[0] if spec.folds else spec
-        summary = json.loads((root / spec.benchmark.folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((root / spec.benchmark.folder / SUMMARY).read_text(encoding="utf-8"))
         return spec.recipe.epochs * (int(summary["videos"]["train"]) // spec.recipe.batch_size)
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,6 +4,7 @@ import itertools
 import math
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def top1_svg(rows: list[Row]) -> str:
     most = max(map(_right_end, scores), default=0)
 
     def draw(figure: Figure) -> None:
-        figure.get_layout_engine().set(h_pad=0.1)
+        figure.set_layout_engine("constrained", h_pad=0.1)
         axes = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
         for axis, name in zip(axes, names, strict=False):
             for place, (row, colour) in enumerate(zip(rows, colours(rows), strict=True)):
@@ -81,15 +82,15 @@ def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
     axis.plot([mean, mean], [place - 0.33, place + 0.13], color=colour, linewidth=2.4)
     if ends:
         axis.plot([100 * ends.low, 100 * ends.high], [place - 0.1, place - 0.1], color=INK, linewidth=1.3)
-    dots = {"markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.6}
+    dots: dict[str, Any] = {"markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.6}
     axis.plot(values, [place - 0.1] * len(values), "o", color=colour, **dots)
-    text = {"textcoords": "offset points", "va": "center", "color": INK}
+    text: dict[str, Any] = {"textcoords": "offset points", "va": "center", "color": INK}
     axis.annotate(f"{mean:.1f}", (_right_end(score), place - 0.1), (7, 0), **text)
 
 
 def _write(axis: Axes, height: float, text: str) -> None:
     """Write below a bar, in the panel's width but not part of its layout."""
-    style = {"textcoords": "offset points", "va": "top", "color": MUTED, "fontsize": 8}
+    style: dict[str, Any] = {"textcoords": "offset points", "va": "top", "color": MUTED, "fontsize": 8}
     axis.annotate(text, (0, height), (3, 0), **style).set_in_layout(False)
 
 
@@ -171,7 +172,7 @@ def _draw_curves(axis: Axes, panel: Panel) -> None:
             high = [m + s for m, s in zip(mean, std, strict=True)]
             axis.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
     axis.set_xlabel("epoch")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params(axis="x", integer=True)
     axis.set_ylim(bottom=0)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from scipy import stats
 
-from kinefract.cards.card import CARD
 from kinefract.cards.measure import FIGURES
+from kinefract.common.layout import CARD
 from kinefract.config.specs import DatasetSpec
 from kinefract.report.formats import frame_of, to_csv
 from kinefract.report.html import read_json

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from kinefract.config.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, StudySpec
+from kinefract.common.layout import SPEC_FILE, TIMES
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec, StudySpec
 from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
 from kinefract.report.samples import pretraining_of
@@ -73,7 +74,7 @@ def _phase(name: str, seconds: list[float]) -> dict[str, str]:
 def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
     """Return the seconds of a rule's jobs, from the files of its ``benchmark:``."""
     noted = []
-    for path in sorted((root / "results/benchmarks" / rule).glob(f"{pattern}.tsv")):
+    for path in sorted((root / TIMES / rule).glob(f"{pattern}.tsv")):
         header, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
         noted += [float(line[header.index("s")]) for line in lines]
     return noted
@@ -85,6 +86,7 @@ def runs(rows: list[Row]) -> list[dict[str, str]]:
     for name, runs in _all_runs(rows).items():
         for what, run in runs:
             top1 = run.result.get("top1")
+            folder = run.folder.relative_to(run.folder.parents[2])
             lines.append(
                 {
                     "phase": name,
@@ -93,7 +95,7 @@ def runs(rows: list[Row]) -> list[dict[str, str]]:
                     "epochs": str(run.result.get("epochs", "")),
                     "top1": percent(top1) if isinstance(top1, int | float) else "",
                     "time": duration(run.seconds),
-                    "command": f"kinefract {run.phase} results/{run.phase}/{run.id}/{SPEC_FILE}",
+                    "command": f"kinefract {run.phase} {folder}/{SPEC_FILE}",
                 }
             )
     return lines

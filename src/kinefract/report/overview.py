@@ -7,16 +7,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kinefract.common.files import write_text
+from kinefract.common.layout import ANSWER, PAGE, PARTIAL
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
 from kinefract.report.html import read_json, rendered
 from kinefract.report.results import Found, Row
-from kinefract.report.study import ANSWER, PARTIAL
 from kinefract.report.words import seeds_in_words
 
 DONE, UNDER_WAY, NOT_BEGUN = "done", "under way", "not begun"
-PAGE = "index.html"
 
 
 @dataclass(frozen=True)

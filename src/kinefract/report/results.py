@@ -12,12 +12,10 @@ from typing import Any
 from kinefract.benchmarks.index import is_as_told
 from kinefract.common.errors import UserError
 from kinefract.common.files import read_json_lines
-from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.common.layout import CHECKPOINT, EPOCHS, RESULT, SPEC_FILE
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.report.statistics import Difference, Interval, interval
 
-RESULT_FILE = "result.json"
-METRICS_FILE = "metrics.jsonl"
-CHECKPOINT = "checkpoint.pt"
 START = ("init", "pretraining.objective")  # the settings that say what a variant starts from
 
 
@@ -279,17 +277,17 @@ def benchmarks(rows: list[Row]) -> list[str]:
 def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:
     """Return the run, or None and what is wrong with it."""
     try:
-        epochs = read_json_lines(folder / METRICS_FILE)
-        if not (folder / RESULT_FILE).exists():
+        epochs = read_json_lines(folder / EPOCHS)
+        if not (folder / RESULT).exists():
             return None, "stopped before its end" if (folder / CHECKPOINT).exists() else "not begun"
-        result = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return None, f"unreadable, delete its folder to make it again ({error})"
     if not (folder / SPEC_FILE).exists():
         return None, f"without {SPEC_FILE}"
     absent = [key for key in needed if not isinstance(result.get(key), int | float)]
     if absent:
-        return None, f"{RESULT_FILE} lacks {', '.join(absent)}, delete its folder to make it again"
+        return None, f"{RESULT} lacks {', '.join(absent)}, delete its folder to make it again"
     if "index" in result and not is_as_told(result["index"], folder.parents[2]):
         return None, "the benchmark was indexed anew since and is another, delete its folder to make it again"
     return Run(folder.name, folder.parent.name, folder, result, epochs), ""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinefract.common.errors import UserError
-from kinefract.config.specs import SPEC_FILE, BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
+from kinefract.common.layout import CARD, MOVING, SPEC_FILE, STILL, SUMMARY
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
 from kinefract.report.html import data_uri, duration, read_json
 from kinefract.report.results import Row
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.viewing.preview import RecipeClips
-from kinefract.viewing.sheets import MOVING, STILL, write_sheets
+from kinefract.viewing.sheets import write_sheets
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
     found = []
     for dataset in spec.datasets:
         folder = root / DatasetSpec.PARENT / dataset
-        card = read_json(folder / "card.json")
+        card = read_json(folder / CARD)
         facts = []
         labels = [label for label, used in trained if used.dataset.id == dataset]
         if labels and len(spec.datasets) > 1:
@@ -74,7 +75,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
             found.append(_sample(folder, dataset, title, facts))
     for name, index in spec.benchmarks.items():
         folder = root / BenchmarkSpec.PARENT / index
-        summary = read_json(folder / "summary.json")
+        summary = read_json(folder / SUMMARY)
         facts = []
         if isinstance(summary.get("videos"), dict):
             facts = [f"{summary['classes']} classes"]

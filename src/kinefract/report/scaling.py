@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -95,7 +96,7 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
             if ends := score.interval:
                 axis.plot([value, value], [100 * ends.low, 100 * ends.high], color=colour, linewidth=1.2)
             seeds = [100 * share for share in score.by_seed.values()]
-            dots = {"markersize": 4.5, "markeredgecolor": INK, "markeredgewidth": 0.5}
+            dots: dict[str, Any] = {"markersize": 4.5, "markeredgecolor": INK, "markeredgewidth": 0.5}
             axis.plot([value] * len(seeds), seeds, "o", color=colour, **dots)
     values = sorted({value for line in found.lines.values() for value, _ in line})
     if values[0] > 0 and values[-1] >= WIDE * values[0]:

@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinefract import tracking
+from kinefract.common import layout
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.config import params
-from kinefract.config.locate import PARAMS_FILE
 from kinefract.config.specs import StudySpec, project_root
-
-PARTIAL = "partial"  # folder of the report of a half-finished study
-ANSWER = "answer.json"
 
 
 def build(spec_path: Path | str, partial: bool = False) -> None:
@@ -50,34 +47,34 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     spec = StudySpec.read(spec_path)
     root, folder = project_root(spec_path), Path(spec_path).parent
     found = results.look(root, spec) if partial else results.read(root, spec)
-    target = folder / PARTIAL if found.missing else folder
+    target = folder / layout.PARTIAL if found.missing else folder
     rows = cost.counted(root, compare.judged(found.rows))
     changes = classes.changes(rows)
     metrics, numbers = table.metrics_of(rows), table.table_of(rows)
     texts = {
-        table.CSV: formats.to_csv(numbers),
-        "table.md": table.table_md(numbers),
-        "table.tex": table.table_tex(numbers),
-        "costs.csv": cost_table.costs_csv(rows),
-        "costs.tex": cost_table.costs_tex(rows),
-        "classes.csv": classes.classes_csv(changes),
-        "classes.tex": classes.classes_tex(changes),
-        "curves.csv": formats.to_csv(table.curves_of(rows)),
-        "top1.svg": figures.top1_svg(rows),
-        "curves.svg": figures.curves_svg(rows),
+        layout.TABLE: formats.to_csv(numbers),
+        layout.TABLE_MD: table.table_md(numbers),
+        layout.TABLE_TEX: table.table_tex(numbers),
+        layout.COSTS: cost_table.costs_csv(rows),
+        layout.COSTS_TEX: cost_table.costs_tex(rows),
+        layout.CLASS_CHANGES: classes.classes_csv(changes),
+        layout.CLASS_CHANGES_TEX: classes.classes_tex(changes),
+        layout.CURVES: formats.to_csv(table.curves_of(rows)),
+        layout.TOP1_FIGURE: figures.top1_svg(rows),
+        layout.CURVES_FIGURE: figures.curves_svg(rows),
     }
     if seen := looks.looks(root, rows):
-        texts["looks.csv"] = looks.looks_csv(seen, rows)
+        texts[layout.LOOKS] = looks.looks_csv(seen, rows)
     if curve := scaling.scaling(rows):
-        texts["scaling.svg"] = scaling.scaling_svg(curve, rows)
+        texts[layout.SCALING_FIGURE] = scaling.scaling_svg(curve, rows)
     for name, text in texts.items():
         write_text(target / name, text)
-    write_json(target / table.METRICS, metrics)
-    write_json(target / ANSWER, {"answer": page.answers(rows), "finished": found.finished})
-    paper = _paper(root / PARAMS_FILE, spec.study)
-    write_text(target / "index.html", page.render(root, spec, replace(found, rows=rows), changes, paper))
+    write_json(target / layout.METRICS, metrics)
+    write_json(target / layout.ANSWER, {"answer": page.answers(rows), "finished": found.finished})
+    paper = _paper(root / layout.PARAMS_FILE, spec.study)
+    write_text(target / layout.PAGE, page.render(root, spec, replace(found, rows=rows), changes, paper))
     if target == folder:
-        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+        shutil.rmtree(folder / layout.PARTIAL, ignore_errors=True)
         tracking.log_study(root, spec, metrics, tracking.study_files(folder))
 
 

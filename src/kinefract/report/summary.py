@@ -7,11 +7,9 @@ import pandas as pd
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
+from kinefract.common.layout import ALL_CURVES, ALL_METRICS, CURVES, METRICS
 from kinefract.config.plan import Plan
-from kinefract.report import table
 from kinefract.report.formats import to_csv
-
-METRICS_FILE, CURVES_FILE = "results/metrics.json", "results/curves.csv"
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
@@ -29,11 +27,11 @@ def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
     for name in studies:
         folder = root / plan.study(name).folder
         try:
-            metrics[name] = json.loads((folder / table.METRICS).read_text(encoding="utf-8"))
-            read = pd.read_csv(folder / "curves.csv", dtype=str, keep_default_na=False)
+            metrics[name] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+            read = pd.read_csv(folder / CURVES, dtype=str, keep_default_na=False)
         except FileNotFoundError as error:
             raise UserError(f"{error.filename}: missing; `snakemake {name}` makes it") from None
         read.insert(0, "study", name)
         curves.append(read)
-    write_json(root / METRICS_FILE, metrics)
-    write_text(root / CURVES_FILE, to_csv(pd.concat(curves)))
+    write_json(root / ALL_METRICS, metrics)
+    write_text(root / ALL_CURVES, to_csv(pd.concat(curves)))

@@ -11,7 +11,6 @@ from kinefract.report.results import Cell, Row, baseline_of
 from kinefract.report.statistics import BETTER, SAME, WORSE, Interval
 from kinefract.report.words import percent, range_in_words
 
-METRICS, CSV = "metrics.json", "table.csv"
 DIGITS = 6  # decimals of a share in files; a test set has fewer than a million videos
 
 COLUMNS = ["variant", "benchmark", "seeds", "top1", "top1_std", "top5", "top5_std", "top1_by_seed"]
@@ -53,20 +52,20 @@ def _metrics(row: Row, cell: Cell) -> dict[str, Any]:
 def numbers_of(cell: Cell) -> dict[str, float | None]:
     """Return the scores of a cell that has runs, and its comparison, by column; None where unknown."""
     comparison, ends = cell.comparison, cell.top1.interval
-    tested = comparison and comparison.difference
+    tested = comparison.difference if comparison else None
     numbers = {
         "top1": cell.top1.mean,
         "top1_std": cell.top1.std,
-        "top1_low": ends and ends.low,
-        "top1_high": ends and ends.high,
+        "top1_low": ends.low if ends else None,
+        "top1_high": ends.high if ends else None,
         "top5": cell.top5.mean,
         "top5_std": cell.top5.std,
-        "class_mean": cell.class_mean and cell.class_mean.mean,
-        "difference": comparison and comparison.points,
-        "difference_low": tested and tested.interval.low,
-        "difference_high": tested and tested.interval.high,
-        "p": tested and tested.p,
-        "p_holm": comparison and comparison.adjusted,
+        "class_mean": cell.class_mean.mean if cell.class_mean else None,
+        "difference": comparison.points if comparison else None,
+        "difference_low": tested.interval.low if tested else None,
+        "difference_high": tested.interval.high if tested else None,
+        "p": tested.p if tested else None,
+        "p_holm": comparison.adjusted if comparison else None,
     }
     return {name: _rounded(value) for name, value in numbers.items()}
 
@@ -194,7 +193,7 @@ def joined(values: Iterable[object]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if pd.isna(share) else percent(share)
+    return "" if share is None or pd.isna(share) else percent(share)
 
 
 def _rounded(value: float | None) -> float | None:

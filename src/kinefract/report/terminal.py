@@ -5,14 +5,15 @@ from pathlib import Path
 import pandas as pd
 
 from kinefract.common.errors import UserError
+from kinefract.common.layout import SPEC_FILE, TABLE
 from kinefract.common.schema import not_one_of
 from kinefract.config import params, plan
 from kinefract.config.locate import PARAMS_FILE
-from kinefract.config.specs import SPEC_FILE, StudySpec, project_root
+from kinefract.config.specs import StudySpec, project_root
 from kinefract.report import compare, results
 from kinefract.report.formats import frame_of, to_text
 from kinefract.report.results import Comparison, Row
-from kinefract.report.table import COLUMNS, CSV, WORDS, by_variant, top1_and_spread
+from kinefract.report.table import COLUMNS, WORDS, by_variant, top1_and_spread
 from kinefract.report.words import p_in_words, range_in_words
 
 
@@ -102,7 +103,7 @@ def _compared(comparison: Comparison | None) -> tuple[str, str, str]:
 
 
 def _read(folder: Path) -> pd.DataFrame:
-    path = folder / CSV
+    path = folder / TABLE
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
         if list(table.columns) != COLUMNS:

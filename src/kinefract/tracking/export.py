@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinefract.common.files import sha256
+from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
-from kinefract.config.specs import MODEL, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels
 from kinefract.tracking.labels import RunFiles
 from kinefract.tracking.store import attempt, experiments, log, log_files, log_input, runs, texts
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PHASES = ("pretrain", "finetune")
-FIRST_BATCH = "first_batch.png"
-PICTURES = (FIRST_BATCH, "confusion.svg", "mistakes.png")  # of a finished folder, where they are there
+PICTURES = (FIRST_BATCH, CONFUSION, MISTAKES)  # of a finished folder, where they are there
 MARK = "seconds"  # an epoch's metric that no other job repeats, and that every epoch has
 NOT_CURVES = {"epoch"}  # of an epoch: the step of its other metrics
 EPOCHS_AT_ONCE = 40  # of one request, which holds all metrics of an epoch or none

@@ -11,12 +11,11 @@ from typing import Any
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import read_json_lines
+from kinefract.common.layout import EPOCHS, MODEL, PROGRESS, RESULT, SPEC_FILE
 from kinefract.common.schema import digest_of
 from kinefract.config.phases import WeightsRecipe
-from kinefract.config.specs import MODEL, SPEC_FILE, FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
-METRICS, RESULT = "metrics.jsonl", "result.json"
-PROGRESS = "progress.jsonl"  # the lines of metrics.jsonl so far, while a job makes the run
 SCRATCH = "scratch"
 
 
@@ -81,7 +80,7 @@ class RunFiles:
 
 def is_finished(folder: Path) -> bool:
     """Return whether a run's folder is finished: all files are there, and no job is making it again."""
-    names = (METRICS, RESULT, MODEL)
+    names = (EPOCHS, RESULT, MODEL)
     return all((folder / name).exists() for name in names) and not (folder / PROGRESS).exists()
 
 
@@ -95,7 +94,7 @@ def read_run(folder: Path) -> RunFiles:
         if not is_finished(folder):
             return RunFiles(read_json_lines(folder / PROGRESS), None)
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        return RunFiles(read_json_lines(folder / METRICS), result)
+        return RunFiles(read_json_lines(folder / EPOCHS), result)
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: unreadable, delete it to make it again ({error})") from error
 

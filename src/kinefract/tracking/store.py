@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from kinefract.common.files import locked
+from kinefract.common.layout import DATABASE, LOCK, MLFLOW
 from kinefract.common.progress import say
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STORE = "results/mlflow"
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
 PATIENCE = 2.0  # seconds within which a server says that it is there
 LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
@@ -214,7 +214,7 @@ def _shown(text: str, uri: str | None = None) -> str:
 
 
 def _database(root: Path | str) -> Path:
-    return Path(root).resolve() / STORE / "mlflow.db"
+    return Path(root).resolve() / MLFLOW / DATABASE
 
 
 def _make_database(root: Path | str) -> None:
@@ -224,7 +224,7 @@ def _make_database(root: Path | str) -> None:
     """
     database = _database(root)
     artifacts = database.parent / "artifacts"
-    with locked(database.with_name(".lock")):
+    with locked(database.with_name(LOCK)):
         if database.exists():
             _follow_move(database, artifacts)
             return

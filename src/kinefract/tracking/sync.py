@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 from kinefract import tracking
 from kinefract.common.errors import UserError
 from kinefract.common.files import locked
+from kinefract.common.layout import METRICS, MLFLOW, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
-from kinefract.config.specs import SPEC_FILE, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-STUDY_METRICS = "metrics.json"
-LOCK = ".sync.lock"
 Kind = type[PretrainSpec] | type[FinetuneSpec] | type[StudySpec]
 KINDS: tuple[Kind, ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last, since they tag their runs
 
@@ -78,7 +77,7 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
         else:
             summary.unfinished += 1
     finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
-    with locked(root / store.STORE / LOCK):
+    with locked(root / MLFLOW / SYNC_LOCK):
         held = _held(root)
         for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
             try:
@@ -112,9 +111,9 @@ def _log_run(root: Path, spec: PretrainSpec | FinetuneSpec, folder: Path, held: 
 def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     """Log the variants of a study that MLflow does not hold; return whether there were any."""
     try:
-        metrics = json.loads((folder / STUDY_METRICS).read_text(encoding="utf-8"))
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / STUDY_METRICS}: unreadable, make the report again ({error})") from error
+        raise UserError(f"{folder / METRICS}: unreadable, make the report again ({error})") from error
     return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
 
 
@@ -146,7 +145,7 @@ def _all_folders(root: Path) -> list[Path]:
     newest: dict[str, Path] = {}
     for path in (root / StudySpec.PARENT).glob(f"*/{SPEC_FILE}"):
         folder, name = path.parent, path.parent.name.rpartition("-")[0]
-        if folder.is_symlink() or not (folder / STUDY_METRICS).exists():
+        if folder.is_symlink() or not (folder / METRICS).exists():
             continue
         if name not in newest or _reported(folder) > _reported(newest[name]):
             newest[name] = folder
@@ -154,7 +153,7 @@ def _all_folders(root: Path) -> list[Path]:
 
 
 def _reported(folder: Path) -> int:
-    return (folder / STUDY_METRICS).stat().st_mtime_ns
+    return (folder / METRICS).stat().st_mtime_ns
 
 
 def _kind_of(root: Path, folder: Path) -> Kind:
@@ -166,5 +165,5 @@ def _kind_of(root: Path, folder: Path) -> Kind:
 
 def _is_finished(kind: Kind, folder: Path) -> bool:
     if kind is StudySpec:
-        return (folder / STUDY_METRICS).exists()
+        return (folder / METRICS).exists()
     return labels.is_finished(folder)

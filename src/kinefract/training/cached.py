@@ -20,10 +20,10 @@ from kinefract.augment.crop import resize
 from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.common.files import locked, write_text, written_whole
+from kinefract.common.layout import CACHE_INDEX, CACHED_FRAMES, LOCK
 from kinefract.common.progress import progress, say
 from kinefract.common.schema import digest_of
 
-FRAMES, INDEX, LOCK = "frames.bin", "index.json", ".lock"
 MAKES = "is making this cache"  # what a process does that holds the lock
 VERSION = 2  # raised when the same videos give other bytes
 BYTES_AT_ONCE = 1 << 28  # that a thread decodes of a long video
@@ -59,7 +59,7 @@ class CachedVideos:
         self._sizes = [_size(entry, side) for entry in videos]
         areas = np.array([height * width * 3 for height, width in self._sizes], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self.frames * areas)])
-        self._path = Path(folder).with_name(f"{Path(folder).name}-{side}") / FRAMES
+        self._path = Path(folder).with_name(f"{Path(folder).name}-{side}") / CACHED_FRAMES
         self._bytes: np.memmap | None = None
         self._make(videos, side)
 
@@ -84,7 +84,7 @@ class CachedVideos:
 
     def _make(self, videos: list[Video], side: int) -> None:
         made_of = digest_of([VERSION, side, [_stamp(entry) for entry in videos]])
-        index = self._path.with_name(INDEX)
+        index = self._path.with_name(CACHE_INDEX)
         if self._is_made(index, made_of):
             return
         with locked(self._path.with_name(LOCK), MAKES):
@@ -140,7 +140,7 @@ def fill(
             def write(item: int) -> None:
                 at = int(starts[item])
                 for piece in pieces(item):
-                    data = memoryview(np.ascontiguousarray(piece)).cast("B")
+                    data = np.ascontiguousarray(piece).data.cast("B")
                     while data:
                         written = os.pwrite(stream.fileno(), data, at)
                         at, data = at + written, data[written:]

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class TrainingClips(Dataset):
     def __getitems__(self, keys: list[tuple[int, int]]) -> list[tuple[torch.Tensor, int, int]]:
         """Return a batch of what ``__getitem__`` returns."""
         if self.on_device:
-            self.source.prepare([self._number(*key) for key in keys])
+            cast(DeviceSource, self.source).prepare([self._number(*key) for key in keys])
         return [self[key] for key in keys]
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, int, int]:
@@ -146,12 +146,12 @@ class EvaluationWindows(Dataset):
         recipe, length = self.recipe, int(self.source.frames[index])
         starts = spread_starts(length, recipe.frames, recipe.stride, recipe.windows)
         numbers = np.concatenate([window(start, recipe.frames, recipe.stride, length) for start in starts])
-        frames = self.source.read(index, numbers.tolist())
+        frames = np.asarray(self.source.read(index, numbers.tolist()))
         if recipe.evaluation == "whole_frame":
-            frames = resize(frames, recipe.size, recipe.size, recipe.resizing)
+            seen = resize(frames, recipe.size, recipe.size, recipe.resizing)
         else:
-            frames = centre_crop(frames, recipe.resize, recipe.size, recipe.resizing)
-        return frames.unflatten(0, (len(starts), recipe.frames))
+            seen = centre_crop(frames, recipe.resize, recipe.size, recipe.resizing)
+        return seen.unflatten(0, (len(starts), recipe.frames))
 
 
 class Workers:

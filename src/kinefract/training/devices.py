@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from kinefract.common.errors import UserError
+from kinefract.common.layout import LOCK
 
 _held: list[int] = []  # open files, whose locks last as long as the process
 
@@ -45,7 +46,7 @@ def _taken() -> int:
 def _hold(gpu: int) -> bool:
     """Take a GPU as this process's own, if no other has."""
     name = getattr(torch.cuda.get_device_properties(gpu), "uuid", gpu)
-    path = Path(tempfile.gettempdir()) / f"kinefract-gpu-{name}.lock"
+    path = Path(tempfile.gettempdir()) / f"kinefract-gpu-{name}{LOCK}"
     try:
         file = _open(path)
     except OSError:  # another user's, who lets nobody read it

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from kinefract.common.files import locked
-from kinefract.common.layout import CACHES
+from kinefract.common.layout import CACHED_FRAMES, CACHES, LOCK
 from kinefract.common.progress import say
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.render.gpu_clips import draw_clips
 from kinefract.synth.store.shards import Shards
-from kinefract.training.cached import FRAMES, LOCK, MAKES, fill
+from kinefract.training.cached import MAKES, fill
 from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
@@ -39,19 +39,24 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
     gpu = own_gpu(accelerator)
     device = None if gpu is None else torch.device("cuda", gpu)
     if recipe.source == "online":
-        on_gpu = device if isinstance(dataset, FractalRecipe) else None
-        say(f"{spec.name}: clips are rendered on {'the GPU' if on_gpu else 'CPUs'}, new ones each epoch")
-        return DeviceRenderedClips(dataset, on_gpu) if on_gpu else OnlineClips(dataset)
+        source: OnlineClips
+        if device and isinstance(dataset, FractalRecipe):
+            place, source = "the GPU", DeviceRenderedClips(dataset, device)
+        else:
+            place, source = "CPUs", OnlineClips(dataset)
+        say(f"{spec.name}: clips are rendered on {place}, new ones each epoch")
+        return source
     shards = Shards(root / spec.dataset.folder)
     if not uses_cache(spec):
         say(f"{spec.name}: clips are decoded from shards")
         return shards
     cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
-    size = cached.bytes
-    resident = device is not None and size <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
-    place = "in the GPU's memory" if resident else "mapped into memory"
-    say(f"{spec.name}: clips come from a cache of decoded frames, {size / 1e9:.2f} GB, {place}")
-    return ResidentClips(cached, device) if resident else cached
+    what = f"{spec.name}: clips come from a cache of decoded frames, {cached.bytes / 1e9:.2f} GB"
+    if device and cached.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+        say(f"{what}, in the GPU's memory")
+        return ResidentClips(cached, device)
+    say(f"{what}, mapped into memory")
+    return cached
 
 
 class CachedClips:
@@ -81,7 +86,7 @@ class CachedClips:
             UserError: it cannot be written, or a shard cannot be read.
         """
         size = shards.read(0, [0]).shape[1]
-        cached = cls(shards, folder / FRAMES, size)
+        cached = cls(shards, folder / CACHED_FRAMES, size)
         if not cached._is_made():
             cached._make(shards)
         return cached
@@ -142,7 +147,7 @@ class OnlineClips:
         # A clip's length is known once it is rendered: windows are drawn from the fewest frames.
         self.frames = np.full(recipe.clips, recipe.frames[0])
 
-    def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
+    def read(self, index: int, frames: Sequence[int]) -> np.ndarray | torch.Tensor:
         """Render clip ``index``, which may be beyond the dataset's, and return frames of it."""
         return self._recipe.clip(index)[np.asarray(frames)]
 
@@ -153,12 +158,12 @@ class DeviceRenderedClips(OnlineClips):
     def __init__(self, recipe: FractalRecipe, device: torch.device) -> None:
         super().__init__(recipe)
         self.on_device = True
-        self._device = device
+        self._fractals, self._device = recipe, device
         self._ready: dict[int, torch.Tensor] = {}
 
     def prepare(self, numbers: Sequence[int]) -> None:
         """Render these clips; those before are let go."""
-        clips = draw_clips(self._recipe, numbers, self._device)
+        clips = draw_clips(self._fractals, numbers, self._device)
         self._ready = {number: frames for number, (frames, _) in zip(numbers, clips, strict=True)}
 
     def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Processes that train one network together, one a GPU, started by `torchrun`; usually there is just one."""
 
 import os
-from typing import TypeVar
+from typing import Literal, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -12,6 +12,7 @@ from kinefract.common.progress import say
 from kinefract.training.devices import own_gpu
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 
 
 def computes_in_bfloat16() -> bool:
@@ -28,7 +29,9 @@ class Processes:
         size: Number of processes.
     """
 
-    def __init__(self, precision: str, accelerator: str = "auto") -> None:
+    def __init__(
+        self, precision: Literal["32-true", "bf16-mixed", "16-mixed"], accelerator: str = "auto"
+    ) -> None:
         """Join the other processes that `torchrun` started, if it did.
 
         Raises:
@@ -57,7 +60,7 @@ class Processes:
     def device(self) -> torch.device:
         return self.fabric.device
 
-    def prepare(self, module: nn.Module) -> nn.Module:
+    def prepare(self, module: M) -> M:
         """Let batch norm see the batch of all processes, where several GPUs share it."""
         if self.size > 1 and self.device.type == "cuda":
             return nn.SyncBatchNorm.convert_sync_batchnorm(module)
@@ -72,14 +75,15 @@ class Processes:
         """Collect (B, ...) of all processes to (size * B, ...), gradients included."""
         if self.size == 1:
             return tensor
-        return self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad).flatten(0, 1)
+        gathered = self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad)
+        return cast(Tensor, gathered).flatten(0, 1)
 
     def total(self, values: list[float]) -> list[float]:
         """Return the sums over all processes."""
         if self.size == 1:
             return values
         own = torch.tensor(values, dtype=torch.float64, device=self.device)
-        return self.fabric.all_reduce(own, reduce_op="sum").tolist()
+        return cast(Tensor, self.fabric.all_reduce(own, reduce_op="sum")).tolist()
 
     def agree(self, value: T) -> T:
         """Return what the first process says, so that all do the same."""

@@ -28,11 +28,12 @@ from kinefract.common.layout import (
     PREDICTIONS,
     PROGRESS,
     RESULT,
+    snapshot,
 )
 from kinefract.common.progress import say
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import WeightsRecipe
-from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root, snapshot_file
+from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
 from kinefract.evaluation.evaluate import evaluate
 from kinefract.evaluation.pool import pool
 from kinefract.models import weights
@@ -194,7 +195,7 @@ def _run(
 
     training.on_epoch = on_epoch
     training.on_first_batch = on_first_batch
-    training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot_file(epoch), spec.id)
+    training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot(epoch), spec.id)
     try:
         training.fit(state)
         figures = finish()

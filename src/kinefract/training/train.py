@@ -195,6 +195,7 @@ class Training:
                 norm = fabric.clip_gradients(
                     objective, optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
                 )
+                assert norm is not None  # as it is where values are clipped, not the norm
                 if not torch.isfinite(loss + norm):  # the one wait for the GPU in a step
                     skipped = scaler and scaler.get_scale() >= LEAST_SCALE and torch.isfinite(loss)
                     if not skipped:

@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST
 from kinefract.common.schema import not_one_of, problem_lines
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.store.shards import MANIFEST, Shards
+from kinefract.synth.store.shards import Shards
 from kinefract.viewing import curves
-from kinefract.viewing.sheets import moving_sheet, sheet
+from kinefract.viewing.sheets import Clips, moving_sheet, sheet
 from kinefract.viewing.tiles import in_colour, write
 
 MOST = 16  # clips side by side
@@ -93,7 +94,7 @@ def preview(
         recipe, folder = _with_variation(recipe, variation), None
         caption += f", variation {variation}"
     made = folder is not None and (folder / MANIFEST).exists()
-    clips = Shards(folder) if made else RecipeClips(recipe)
+    clips: Clips = Shards(folder) if folder and made else RecipeClips(recipe)
     chosen = None
     if label is not None:
         if not 0 <= label < recipe.classes:
@@ -107,7 +108,8 @@ def preview(
 def example(family: str, settings: dict[str, Any]) -> DatasetRecipe:
     """Return a small recipe of a family that shows settings: six classes of one clip each."""
     small = {"family": family, "classes": CLIPS, "clips_per_class": CLIPS, "size": SIZE}
-    return FAMILIES.parse(small | settings)
+    recipe: Any = FAMILIES.parse(small | settings)
+    return recipe
 
 
 def _of_family(family: str) -> DatasetRecipe:

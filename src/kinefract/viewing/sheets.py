@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from kinefract.common.layout import MOVING, STILL
 from kinefract.viewing.tiles import grid, shrunk, side_by_side, spread, write
 
-STILL, MOVING = "preview.png", "preview.mp4"  # in the folder of a dataset or benchmark
 CLASSES, INSTANCES, MOMENTS = 8, 3, (0.0, 0.5, 1.0)  # of the still sheet
 SIDE = 4  # clips a side of the moving sheet
 

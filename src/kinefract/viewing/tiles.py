@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -98,6 +99,11 @@ def write(path: Path | str, frames: np.ndarray, fps: int) -> None:
         return
     images = [Image.fromarray(image) for image in (frames if frames.ndim == 4 else frames[None])]
     # WebP and GIF keep the time of a frame in milliseconds and repeat for ever.
-    motion = {"save_all": True, "append_images": images[1:], "duration": round(1000 / fps), "loop": 0}
+    motion: dict[str, Any] = {
+        "save_all": True,
+        "append_images": images[1:],
+        "duration": round(1000 / fps),
+        "loop": 0,
+    }
     with written_whole(path) as partial:
         images[0].save(partial, **({} if path.suffix == ".png" else motion | {"quality": 30, "method": 4}))

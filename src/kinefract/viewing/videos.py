@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kinefract import video
-from kinefract.viewing.sheets import MOVING, STILL
+from kinefract.common.layout import MOVING, STILL
 from kinefract.viewing.tiles import WHITE, grid, spread, write
 
 if TYPE_CHECKING:

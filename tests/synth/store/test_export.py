@@ -8,12 +8,13 @@ import pytest
 
 from kinefract import cli, video
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST
 from kinefract.config.specs import DatasetSpec
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.store.dataset import write_shard
 from kinefract.synth.store.export import export
-from kinefract.synth.store.shards import MANIFEST, Shards, shard_files
+from kinefract.synth.store.shards import Shards, shard_files
 
 SPEC = DatasetSpec(
     recipe=FractalRecipe(

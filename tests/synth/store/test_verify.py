@@ -12,11 +12,12 @@ import pytest
 
 from kinefract import cli
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST
 from kinefract.config.specs import DatasetSpec
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.store.dataset import write_shard
-from kinefract.synth.store.shards import COLUMNS, MANIFEST, add_clip, frames_digest, shard_files
+from kinefract.synth.store.shards import COLUMNS, add_clip, frames_digest, shard_files
 from kinefract.synth.store.verify import verify
 
 SMALL = {

@@ -26,6 +26,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 VIDEOS, VOCABULARY = "rgb", "Diving48_vocab.json"
 
@@ -39,7 +40,7 @@ class Diving48Recipe(ListedRecipe):
     OFFICIAL: ClassVar[dict[str, tuple[int, int]]] = {"v1": (15943, 2096), "v2": (15027, 1970)}
 
     kind: Literal["diving48"] = "diving48"
-    root: str = Field(default="data/raw/diving48", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/diving48", min_length=1, description="folder of the official files")
     version: Literal["v1", "v2"] = Field(
         default="v2", description="of the labels: the paper's or the corrected"
     )

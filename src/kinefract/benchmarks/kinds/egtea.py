@@ -23,6 +23,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 VIDEOS, CLASSES = "cropped_clips", "action_idx.txt"
 ANNOTATIONS = ("action_annotation.zip",)
@@ -37,7 +38,7 @@ class EgteaRecipe(ListedRecipe):
     OFFICIAL: ClassVar[dict[int, dict[str, int]]] = {1: {TRAIN: 8299, TEST: 2022}}
 
     kind: Literal["egtea"] = "egtea"
-    root: str = Field(default="data/raw/egtea", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/egtea", min_length=1, description="folder of the official files")
     split: Literal[1, 2, 3] = Field(default=1, description="which official split")
 
     @property

@@ -21,6 +21,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 VIDEOS, LISTS = "hmdb51_org", "testTrainMulti_7030_splits"
 LINE = re.compile(r"([^/]+\.avi)\s+([012])")
@@ -35,7 +36,7 @@ class Hmdb51Recipe(ListedRecipe):
     HOME: ClassVar[str] = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
 
     kind: Literal["hmdb51"] = "hmdb51"
-    root: str = Field(default="data/raw/hmdb51", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/hmdb51", min_length=1, description="folder of the official files")
     split: Literal[1, 2, 3] = Field(default=1, description="which official split")
 
     @property

@@ -21,6 +21,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 VIDEOS, LISTS, CLASSES = "UCF-101", "ucfTrainTestlist", "classInd.txt"
 GROUP = re.compile(r"_(g\d+)_c\d+")
@@ -35,7 +36,7 @@ class Ucf101Recipe(ListedRecipe):
     OFFICIAL: ClassVar[dict[int, tuple[int, int]]] = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
 
     kind: Literal["ucf101"] = "ucf101"
-    root: str = Field(default="data/raw/ucf101", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/ucf101", min_length=1, description="folder of the official files")
     split: Literal[1, 2, 3] = Field(default=1, description="which official split")
 
     @property

@@ -27,6 +27,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 from kinefract.common.progress import say
 
 VIDEOS, ANNOTATIONS = "videos", "annotations.txt"
@@ -46,7 +47,7 @@ class VolleyballRecipe(ListedRecipe):
     TITLE: ClassVar[str] = "Volleyball"
     HOME: ClassVar[str] = "https://github.com/mostafa-saad/deep-activity-rec"
     kind: Literal["volleyball"] = "volleyball"
-    root: str = Field(default="data/raw/volleyball", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/volleyball", min_length=1, description="folder of the official files")
     validation: bool = Field(
         default=False, description="evaluate on the official validation videos in place of the test videos"
     )

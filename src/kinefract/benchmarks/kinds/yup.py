@@ -25,6 +25,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
+from kinefract.common.layout import RAW
 
 LIST = "10_90_randsplit_1.txt"
 FOLDERS = {"static": "camera_stationary", "moving": "camera_moving"}
@@ -39,7 +40,7 @@ class YupRecipe(ListedRecipe):
     HOME: ClassVar[str] = "https://vision.eecs.yorku.ca/research/dynamic-scenes/"
 
     kind: Literal["yup"] = "yup"
-    root: str = Field(default="data/raw/yup", min_length=1, description="folder of the official files")
+    root: str = Field(default=f"{RAW}/yup", min_length=1, description="folder of the official files")
     camera: Literal["both", "static", "moving"] = Field(
         default="both", description="whether the camera of the clips stands still"
     )

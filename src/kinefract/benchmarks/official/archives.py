@@ -10,14 +10,16 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
+from io import BytesIO
 from pathlib import Path, PureWindowsPath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 from zlib import crc32
 
 import rarfile
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, locked
+from kinefract.common.layout import LOCK
 from kinefract.common.progress import progress
 
 CHUNK = 2**20  # bytes read at a time
@@ -78,7 +80,7 @@ def unpack(archive: Path, folder: Path, what: str) -> Path:
     archive, folder = Path(archive), Path(folder)
     if folder.is_dir():
         return folder
-    with locked(folder.with_name(f".{folder.name}.lock"), f"is unpacking {what}"):
+    with locked(folder.with_name(f".{folder.name}{LOCK}"), f"is unpacking {what}"):
         if folder.is_dir():  # another process has made it while this one waited
             return folder
         root = folder.with_name(f".{folder.name}.partial")
@@ -179,8 +181,8 @@ def _members(path: Path, name: Path, stack: ExitStack) -> Iterator[_Member]:
         return _zip(path, stack) if file.read(2) == b"PK" else _tar(path, name, stack)
 
 
-def _chunks(open_member: Callable[[Any], IO[bytes]], info: Any) -> Iterator[bytes]:
-    with open_member(info) as file:
+def _chunks(open_member: Callable[[Any], IO[bytes] | None], info: Any) -> Iterator[bytes]:
+    with open_member(info) or BytesIO() as file:  # tarfile opens files alone
         while chunk := file.read(CHUNK):
             yield chunk
 
@@ -199,12 +201,12 @@ class _Header(tarfile.TarInfo):
     """A header of a tar file. Damage raises an error here, where ``tarfile`` would take it for the end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             info = super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:
-            raise  # the true end
         except tarfile.HeaderError as error:
+            if buf.count(tarfile.NUL) == tarfile.BLOCKSIZE:  # the true end
+                raise
             raise tarfile.ReadError(f"damaged header: {error}") from error
         if info.type not in tarfile.REGULAR_TYPES and info.size > LARGEST_HEADER:
             raise tarfile.ReadError(f"a header claims {info.size} bytes")
@@ -274,6 +276,7 @@ def _output(command: tuple[str, ...], path: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(
         [*command, str(path.resolve())], stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, bufsize=0
     ) as process:
+        assert process.stdout is not None  # it is a pipe
         try:
             yield process.stdout
         finally:

@@ -15,6 +15,7 @@ from kinefract import __version__
 from kinefract.benchmarks.official.sources import SOURCES, File
 from kinefract.common import files
 from kinefract.common.errors import UserError
+from kinefract.common.layout import LOCK
 from kinefract.common.progress import progress, say
 from kinefract.common.schema import not_one_of
 
@@ -80,7 +81,7 @@ def download(file: File, folder: Path, retries: int = RETRIES) -> None:
     )
     downloader = _Downloader(file, folder)
     try:
-        with files.locked(folder / f".{file.name}.lock", f"downloads {file.name}"):
+        with files.locked(folder / f".{file.name}{LOCK}", f"downloads {file.name}"):
             store.fetch(file.name, downloader=downloader)
     except requests.RequestException as error:
         raise UserError(

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from kinefract.benchmarks.official.archives import unpack
 from kinefract.common.errors import UserError
+from kinefract.common.layout import UNPACKED
 from kinefract.common.schema import digest_of
-
-UNPACKED = "data/unpacked"
 
 
 class Part(NamedTuple):
@@ -46,8 +45,9 @@ class Tree:
                 archive is refused.
         """
         self.what, self.top, self._root = what, top, root
-        archives = {part: self._archive(part) for part in parts if not (top / part.name).exists()}
-        missing = [part for part, archive in archives.items() if archive is None]
+        absent = [part for part in parts if not (top / part.name).exists()]
+        archives = {part: archive for part in absent if (archive := self._archive(part))}
+        missing = [part for part in absent if part not in archives]
         if missing:
             lines = [
                 f"  {top / part.name}{f'/{part.holds}' if part.holds else ''}"

@@ -12,11 +12,11 @@ from kinefract import video
 from kinefract.cards import card
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
+from kinefract.common.layout import MANIFEST
 from kinefract.common.progress import progress
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import (
     COLUMNS,
-    MANIFEST,
     Shards,
     add_clip,
     check_places,

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, written_whole
+from kinefract.common.layout import EXPORT_FACTS, EXPORT_LABELS
 from kinefract.common.progress import progress
 from kinefract.synth.store.shards import Shards, member_name
 
-LABELS, EXPORT = "labels.csv", "export.json"
 COLUMNS = ("path", "label", "frames")
 UNFINISHED = re.compile(r"\.(\d{9}|labels|export)\.\d+\.partial\.(mp4|csv|json)")  # by ``written_whole``
 
@@ -42,7 +42,10 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
             with written_whole(folder / path) as partial:
                 partial.write_bytes(encoded)
             written += 1
-    with written_whole(folder / LABELS) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        written_whole(folder / EXPORT_LABELS) as partial,
+        partial.open("w", newline="", encoding="utf-8") as stream,
+    ):
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(COLUMNS)
         rows.writerows(zip(paths, shards.labels.tolist(), shards.frames.tolist(), strict=True))
@@ -50,7 +53,7 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
         if UNFINISHED.fullmatch(found.name):
             found.unlink()
     about = {"dataset": dataset_id, "clips": len(shards), "classes": int(shards.labels.max()) + 1}
-    write_json(folder / EXPORT, about)
+    write_json(folder / EXPORT_FACTS, about)
     return written
 
 
@@ -76,7 +79,7 @@ def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> 
         return
     if earlier is not None:
         raise UserError(f"{folder}: holds an export of {earlier}, not of {dataset_id}; name another folder")
-    own = {folder / path for path in paths} | {folder / LABELS}
+    own = {folder / path for path in paths} | {folder / EXPORT_LABELS}
     for path in folder.rglob("*"):
         ours = path in own or UNFINISHED.fullmatch(path.name)
         if not ours and (path.is_symlink() or not path.is_dir()):
@@ -89,7 +92,7 @@ def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> 
 def _earlier(folder: Path) -> str | None:
     """Return the dataset of which the folder holds an export, ``None`` if of none."""
     try:
-        about = json.loads((folder / EXPORT).read_text(encoding="utf-8"))
+        about = json.loads((folder / EXPORT_FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return str(about["dataset"]) if isinstance(about, dict) and "dataset" in about else None

@@ -16,6 +16,7 @@ import numpy as np
 
 from kinefract import video
 from kinefract.common.errors import UserError
+from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.synth.dataset_recipe import DatasetRecipe
 
 COLUMNS = (
@@ -23,12 +24,10 @@ COLUMNS = (
 )  # fmt: skip
 NUMBERS = COLUMNS[:-1]
 
-MANIFEST = "manifest.csv"
-
 
 def shard_files(folder: Path | str, shard: int) -> tuple[Path, Path]:
     """Return the tar and the CSV file of a shard."""
-    stem = Path(folder) / "shards" / f"{shard:05d}"
+    stem = Path(folder) / SHARDS / f"{shard:05d}"
     return stem.with_suffix(".tar"), stem.with_suffix(".csv")
 
 
@@ -161,7 +160,7 @@ class Shards:
 
 def mend(path: Path) -> str:
     """Return what to do about a damaged file of a dataset, for messages."""
-    folder = path.parents[1] if path.parent.name == "shards" else path.parent
+    folder = path.parents[1] if path.parent.name == SHARDS else path.parent
     return f"delete {folder} and run snakemake, which makes it again"
 
 

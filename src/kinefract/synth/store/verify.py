@@ -12,19 +12,20 @@ import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kinefract import video
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256
+from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.common.progress import progress
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import (
     COLUMNS,
-    MANIFEST,
     NUMBERS,
     add_clip,
     frames_digest,
@@ -42,7 +43,7 @@ OTHER_ENCODER = 1.5, 0.5
 class Row(NamedTuple):
     """A row of the manifest: its numbers, and the whole line."""
 
-    index: int
+    number: int
     label: int
     frames: int
     channels: int
@@ -58,13 +59,14 @@ class Row(NamedTuple):
         return self.line.rpartition(",")[2]
 
 
-class _Digest:
+class _Digest(BytesIO):
     """A file that keeps nothing but the SHA-256 of what is written to it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sha256 = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         self.sha256.update(data)
         return len(data)
 
@@ -97,7 +99,7 @@ def verify(recipe: DatasetRecipe, folder: Path | str, sample: int | None = SAMPL
         chosen = [row for row in chosen if not damage[row.shard]]
         found = pool.map(partial(_clip_damage, recipe, folder), chosen)
         for row, text in zip(chosen, progress(found, "render again", len(chosen), "clips"), strict=True):
-            damage[row.shard] += [f"clip {row.index} {text}"] if text else []
+            damage[row.shard] += [f"clip {row.number} {text}"] if text else []
     if damaged := {shard: texts for shard, texts in damage.items() if texts}:
         raise UserError(_summary(folder, recipe.shards, damaged))
     size, seconds = sum(row.size for row in rows), time.monotonic() - start
@@ -124,7 +126,7 @@ def _read_rows(recipe: DatasetRecipe, manifest: Path) -> list[Row]:
             f"{f' (column {wrong[0]})' if wrong else ''}; delete it and run `snakemake {manifest}`"
         )
     numbers = np.stack([columns[name] for name in NUMBERS], axis=1).tolist()
-    return [Row(*row, line) for row, line in zip(numbers, lines, strict=True)]
+    return [Row._make((*row, line)) for row, line in zip(numbers, lines, strict=True)]
 
 
 def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
@@ -137,8 +139,8 @@ def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
         with tarfile.open(fileobj=packed, mode="w|", format=tarfile.USTAR_FORMAT) as again:
             for row in rows:
                 encoded = _stored(tar_path, row)
-                add_clip(again, row.index, recipe.label(row.index), encoded)
-                damaged += [str(row.index)] if zlib.crc32(encoded) != row.crc32 else []
+                add_clip(again, row.number, recipe.label(row.number), encoded)
+                damaged += [str(row.number)] if zlib.crc32(encoded) != row.crc32 else []
         if damaged:
             more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
             return f"other bytes than were written, of clips {', '.join(damaged[:SHOWN])}{more}"
@@ -152,7 +154,7 @@ def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
 def _clip_damage(recipe: DatasetRecipe, folder: Path, row: Row) -> str:
     """Render a clip again, decode what is stored, and return what is wrong with either."""
     try:
-        frames, redrawn = recipe.draw(row.index)
+        frames, redrawn = recipe.draw(row.number)
         channels = 1 if frames.ndim == 3 else frames.shape[3]
         facts = (len(frames), channels, redrawn, frames_digest(frames))
         if facts != (row.frames, row.channels, row.redrawn, row.frames_sha256):
@@ -193,7 +195,7 @@ def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
     lines = [f"{names[shard]}: {'; '.join(damaged[shard][:SHOWN])}" for shard in names]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     files = [str(folder / name.with_suffix(".*")) for name in names.values()]
-    files = files if len(files) <= SHOWN else [f"-r {folder / 'shards'}"]
+    files = files if len(files) <= SHOWN else [f"-r {folder / SHARDS}"]
     manifest = folder / MANIFEST
     remedy = f"to make them again: rm {' '.join(files)} {manifest} && snakemake {manifest}"
     head = f"{folder}: {len(damaged)} of {shards} shards {'are' if len(damaged) > 1 else 'is'} damaged"
