@@ -42,7 +42,7 @@ def as_recorded(planned: plan.Plan, study: str) -> bool:
     return study in ids and ids[study] == RECORDED.get(study, {}).get("study", ids[study])
 
 
-def look(planned: plan.Plan, study: str) -> StudySpec:
+def spec_of(planned: plan.Plan, study: str) -> StudySpec:
     """Return a study; skip the test where it is not as it was."""
     if not as_recorded(planned, study):
         pytest.skip(f"{study} is not there, or edited")
@@ -50,7 +50,7 @@ def look(planned: plan.Plan, study: str) -> StudySpec:
 
 
 def pretrains(planned: plan.Plan, study: str) -> list:
-    return [planned.pretrains[run] for run in look(planned, study).pretrains]
+    return [planned.pretrains[run] for run in spec_of(planned, study).pretrains]
 
 
 def steps(spec) -> int:
@@ -58,7 +58,7 @@ def steps(spec) -> int:
 
 
 def finetunes(planned: plan.Plan, study: str) -> list:
-    return [planned.finetunes[run] for run in look(planned, study).runs]
+    return [planned.finetunes[run] for run in spec_of(planned, study).runs]
 
 
 def test_settings_are_searched_on_held_out_training_clips_alone(planned):

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from kinefract.augment import homography, paths, rand_augment
-from kinefract.augment.effects import Displacement, Filmed, Mixing, RandAugment, Zoom, grown
+from kinefract.augment.effects import Displacement, Filmed, Mixing, RandAugment, Zoom, scheduled
 from kinefract.augment.filmed import camera_maps, filmed, perspective_corners, placement
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
@@ -93,7 +93,7 @@ def test_magnitudes_grow_with_the_curriculum():
     scales = placement(2000, Filmed(), 1.0, generator())[:, 0, 0]
     assert 0.3 <= scales.min() < 0.31 and 0.99 < scales.max() <= 1
     assert torch.allclose(placement(50, Filmed(), 0.0, generator())[:, 0, 0], torch.tensor(1.0))
-    assert grown((1.0, 0.3), 0.5) == pytest.approx(0.65)
+    assert scheduled((1.0, 0.3), 0.5) == pytest.approx(0.65)
     assert [Filmed().progress(epochs) for epochs in (0, 2.5, 5, 9)] == [0.0, 0.5, 1.0, 1.0]
     assert Filmed(curriculum_epochs=0).progress(0) == 1.0
 

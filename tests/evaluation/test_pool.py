@@ -76,7 +76,7 @@ def test_predictions_of_all_folds_are_one_result(project, tmp_path):
     assert curve[-1]["loss"] == pytest.approx(np.mean([line["loss"] for line in last]))
     for name in ("per_class.csv", "confusion.svg", "mistakes.png"):
         assert (folder / name).stat().st_size
-    cell = results.look(tmp_path, study).rows[0].cells["own"]
+    cell = results.read_available(tmp_path, study).rows[0].cells["own"]
     assert cell.top1.mean == result["top1"]
 
 

@@ -71,12 +71,12 @@ def planned() -> plan.Plan:
     ],
 )
 def test_the_studies_of_the_project(planned: plan.Plan, tmp_path: Path, study: str, expected: dict) -> None:
-    rows = results.look(tmp_path, planned.study(study)).rows
+    rows = results.read_available(tmp_path, planned.study(study)).rows
     assert pairs(rows) == expected
 
 
 def test_one_from_scratch_is_the_baseline_of_nine_families(planned: plan.Plan, tmp_path: Path) -> None:
-    rows = results.look(tmp_path, planned.study("families")).rows
+    rows = results.read_available(tmp_path, planned.study("families")).rows
     assert len(rows) == 10
     assert [baseline_of(entry, rows) for entry in rows] == [None, *[rows[0]] * 9]
     assert {baseline_name(entry, rows) for entry in rows} == {"scratch"}
@@ -161,7 +161,7 @@ VARY = {"pretraining.objective": ["scratch", "supervised"], "finetuning.method":
 def test_comparisons_are_with_the_own_baseline_and_corrected_together(tmp_path: Path) -> None:
     scores = [[0.20, 0.22, 0.21], [0.50, 0.53, 0.51], [0.40, 0.43, 0.41], [0.52, 0.50, 0.54]]
     made = make_up(tmp_path, [{"one": values} for values in scores], vary=VARY, previews=False)
-    rows = compare.judged(results.read(tmp_path, made.study).rows)
+    rows = compare.compared(results.read(tmp_path, made.study).rows)
     probed, full = (entry.cells["one"].comparison for entry in rows[2:])
     assert [entry.cells["one"].comparison for entry in rows[:2]] == [None, None]
     assert probed.points == pytest.approx((0.40 + 0.43 + 0.41 - 0.20 - 0.22 - 0.21) / 3)
@@ -176,7 +176,7 @@ def test_a_baseline_without_runs_leaves_its_own_variants_uncompared(tmp_path: Pa
     made = make_up(tmp_path, [{"one": [0.4, 0.5]}] * 4, vary=VARY, previews=False)
     for seed in (1, 2):
         (made.finetune_folder(0, "one", seed) / "result.json").unlink()
-    rows = compare.judged(results.look(tmp_path, made.study).rows)
+    rows = compare.compared(results.read_available(tmp_path, made.study).rows)
     assert [entry.cells["one"].comparison is None for entry in rows] == [True, True, True, False]
 
 
@@ -187,7 +187,7 @@ def test_published_weights_are_pre_trained_and_compared(tmp_path: Path) -> None:
     }
     made = make_up(tmp_path, [{"one": [0.2, 0.3]}, {"one": [0.7, 0.8]}], variants=variants, previews=False)
     found = results.read(tmp_path, made.study).rows
-    rows = cost.counted(tmp_path, compare.judged(found))
+    rows = cost.counted(tmp_path, compare.compared(found))
     assert [entry.scratch for entry in rows] == [True, False]
     assert rows[1].cells["one"].comparison.verdict == "better"
     assert baseline_name(rows[1], rows) == "scratch"

@@ -5,7 +5,7 @@ import pytest
 from madeup import make_up
 
 from kinefract.common.files import write_json
-from kinefract.report import build, looks, results
+from kinefract.report import appearance, build, results
 
 VARY = {"dataset.size": [32, 40, 48, 56]}
 TOP1 = [{"here": [0.2]}, {"here": [0.4]}, {"here": [0.3]}, {"here": [0.5]}]
@@ -22,7 +22,7 @@ def _measured(tmp_path, values, **changes):
 
 def test_figures_stand_beside_top1_and_those_equal_everywhere_or_unknown_are_left_out(tmp_path):
     made, rows = _measured(tmp_path, [0.9, 0.7, 0.8, 0.6])
-    found = looks.looks(made.root, rows)
+    found = appearance.appearances(made.root, rows)
     assert [(look.label, look.figures, look.top1) for look in found] == [
         ("32", {"ssim": 0.9}, {"here": 0.2}),
         ("40", {"ssim": 0.7}, {"here": 0.4}),
@@ -37,21 +37,23 @@ def test_figures_stand_beside_top1_and_those_equal_everywhere_or_unknown_are_lef
 )
 def test_rank_correlation_is_spearmans(tmp_path, values, rank):
     made, rows = _measured(tmp_path, values)
-    assert looks.correlations(looks.looks(made.root, rows), "here")["ssim"] == pytest.approx(rank)
+    assert appearance.correlations(appearance.appearances(made.root, rows), "here")["ssim"] == pytest.approx(
+        rank
+    )
 
 
 def test_of_three_variants_no_correlation_is_claimed(tmp_path):
     made, rows = _measured(tmp_path, [0.1, 0.2, 0.3], vary={"dataset.size": [32, 40, 48]}, top1=TOP1[:3])
-    found = looks.looks(made.root, rows)
-    assert looks.correlations(found, "here") == {"ssim": None}
-    assert looks.table(found, rows)["correlations"] == []
+    found = appearance.appearances(made.root, rows)
+    assert appearance.correlations(found, "here") == {"ssim": None}
+    assert appearance.table(found, rows)["correlations"] == []
 
 
 def test_one_dataset_or_none_measured_says_nothing(tmp_path):
     made = make_up(tmp_path / "a", [{"here": [0.1]}, {"here": [0.2]}])
-    assert looks.looks(made.root, results.read(made.root, made.study).rows) == []
+    assert appearance.appearances(made.root, results.read(made.root, made.study).rows) == []
     made = make_up(tmp_path / "b", TOP1, vary=VARY)
-    assert looks.looks(made.root, results.read(made.root, made.study).rows) == []
+    assert appearance.appearances(made.root, results.read(made.root, made.study).rows) == []
 
 
 def test_the_page_and_its_csv_show_them(tmp_path):

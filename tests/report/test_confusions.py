@@ -35,7 +35,7 @@ def made(tmp_path: Path) -> MadeUp:
 
 
 def rows_of(made: MadeUp) -> list[results.Row]:
-    return results.look(made.root, made.study).rows
+    return results.read_available(made.root, made.study).rows
 
 
 def titles(made: MadeUp, room: int = 10_000_000) -> tuple[list[str], int]:

@@ -11,7 +11,7 @@ from kinefract.report.results import Row
 
 
 def rows_of(made: MadeUp) -> list[Row]:
-    return cost.counted(made.root, results.look(made.root, made.study).rows)
+    return cost.counted(made.root, results.read_available(made.root, made.study).rows)
 
 
 def varied(root: Path, vary: dict, count: int) -> list[Row]:

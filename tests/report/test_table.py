@@ -78,7 +78,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> list[results.Row]:
     vary = {"pretraining.objective": ["scratch", "supervised"], "finetuning.method": ["linear_probe", "full"]}
     scores = [{"one": values} for values in ([0.20, 0.22], [0.50, 0.53], [0.60, 0.63], [0.52, 0.51])]
     made = make_up(tmp_path_factory.mktemp("several"), scores, vary=vary, previews=False)
-    return compare.judged(results.read(made.root, made.study).rows)
+    return compare.compared(results.read(made.root, made.study).rows)
 
 
 def test_every_table_names_the_baseline_of_each_variant(several: list[results.Row]) -> None:

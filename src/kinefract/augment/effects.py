@@ -181,7 +181,7 @@ class Filmed(Section):
 NOT_OF_THE_KEY = ("group", "displacement", "perspective", "camera", "zoom", "shake")
 
 
-def grown(curriculum: tuple[float, float], progress: float) -> float:
+def scheduled(curriculum: tuple[float, float], progress: float) -> float:
     """Return a value that grows with the curriculum, at ``progress`` from 0 to 1."""
     start, end = curriculum
     return start + progress * (end - start)

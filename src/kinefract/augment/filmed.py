@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from kinefract.augment import homography, paths, rand_augment
-from kinefract.augment.effects import Filmed, Mixing, grown
+from kinefract.augment.effects import Filmed, Mixing, scheduled
 from kinefract.augment.paths import chosen, uniform
 
 
@@ -102,7 +102,7 @@ def foreground(
 
 def placement(count: int, recipe: Filmed, progress: float, generator: Generator) -> Tensor:
     """Draw size and place of the foreground: (B, 3, 3), inside the frame."""
-    least = grown(recipe.foreground.least_scale, progress)
+    least = scheduled(recipe.foreground.least_scale, progress)
     x, y = uniform((2, count), least, 1.0, generator)
     placed = _anywhere(x, y, generator) @ homography.scale(x, y)
     return torch.where(chosen(count, recipe.foreground.p, generator).view(-1, 1, 1), placed, torch.eye(3))

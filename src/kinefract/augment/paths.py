@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from kinefract.augment.effects import Displacement, Shake, Zoom, grown
+from kinefract.augment.effects import Displacement, Shake, Zoom, scheduled
 
 LEAST_MOVED = 2  # frames
 
@@ -35,7 +35,7 @@ def ramp(
     Returns:
         float32 (B, T), steps made so far, from 0.
     """
-    moved = (uniform(count, share[0], grown(share, progress), generator) * frames).round()
+    moved = (uniform(count, share[0], scheduled(share, progress), generator) * frames).round()
     moved = moved.clamp(min(LEAST_MOVED, frames), frames)
     start = (torch.rand(count, generator=generator) * (frames - moved + 1)).floor()
     return (torch.arange(frames) - start[:, None]).clamp_min(0).minimum(moved[:, None] - 1)
@@ -48,7 +48,7 @@ def displacement(
 
     At least a pixel per frame while they move.
     """
-    speed = uniform(count, recipe.speed[0], grown(recipe.speed, progress), generator) / frames
+    speed = uniform(count, recipe.speed[0], scheduled(recipe.speed, progress), generator) / frames
     steps = ramp(count, frames, recipe.share, progress, generator)
     angle = uniform(count, 0, 2 * math.pi, generator)
     length = speed.clamp_min(1 / size)[:, None] * (steps - steps[:, -1:] / 2)
@@ -58,7 +58,7 @@ def displacement(
 
 def zoom(count: int, frames: int, recipe: Zoom, progress: float, generator: Generator) -> Tensor:
     """Draw factors of enlargement: float32 (B, T), from 1 up, or down to 1."""
-    speed = uniform(count, recipe.speed[0], grown(recipe.speed, progress), generator) / frames
+    speed = uniform(count, recipe.speed[0], scheduled(recipe.speed, progress), generator) / frames
     factors = 1 + speed[:, None] * ramp(count, frames, recipe.share, progress, generator)
     factors = torch.where(chosen(count, recipe.out, generator)[:, None], factors.flip(1), factors)
     return torch.where(chosen(count, recipe.p, generator)[:, None], factors, 1.0)
@@ -80,7 +80,9 @@ def shake(count: int, frames: int, recipe: Shake, progress: float, generator: Ge
     path = path + uniform((count, 2, frames), -recipe.noise, recipe.noise, generator)
     path = path - path.mean(-1, keepdim=True)
     spread = path.std(-1, keepdim=True, unbiased=False).clamp_min(1e-6)
-    wanted = uniform((count, 2, 1), grown(recipe.least, progress), grown(recipe.most, progress), generator)
+    wanted = uniform(
+        (count, 2, 1), scheduled(recipe.least, progress), scheduled(recipe.most, progress), generator
+    )
     path = path / spread * wanted / 112
     return path.transpose(1, 2) * chosen(count, recipe.p, generator)[:, None, None]
 

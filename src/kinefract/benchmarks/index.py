@@ -18,7 +18,7 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text, written_whole
 from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 from kinefract.common.schema import digest_of
 
 PROBLEMS_SHOWN = 10
@@ -59,7 +59,7 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)
     found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
-    say(f"{folder}: {found} videos of {len(classes)} classes")
+    log_line(f"{folder}: {found} videos of {len(classes)} classes")
 
 
 def read(folder: Path) -> list[Video]:
@@ -83,7 +83,7 @@ def read(folder: Path) -> list[Video]:
         ) from error
 
 
-def told(folder: Path, root: Path) -> dict[str, str]:
+def fingerprint(folder: Path, root: Path) -> dict[str, str]:
     """Return which index this is: its ``file``, from the project's folder, and its ``digest``.
 
     Raises:
@@ -93,8 +93,8 @@ def told(folder: Path, root: Path) -> dict[str, str]:
     return {"file": path.relative_to(root).as_posix(), "digest": _digest(path)}
 
 
-def is_as_told(facts: dict[str, str], root: Path) -> bool:
-    """Tell whether an index is what ``told`` said; an index that is not there is not held to be another."""
+def matches_fingerprint(facts: dict[str, str], root: Path) -> bool:
+    """Tell whether an index is the one of a fingerprint; one that is not there counts as the same."""
     path = Path(root) / facts["file"]
     return not path.exists() or _digest(path) == facts["digest"]
 
@@ -141,7 +141,7 @@ def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video
             )
             if not recipe.tolerant:
                 raise UserError(message)
-            say(message)
+            log_line(message)
 
 
 def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], folder: Path) -> None:
@@ -163,7 +163,7 @@ def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], 
     ]
     message = "; ".join([*contents.disagreements, *(f"{n} {what}" for n, what in counts if n)])
     if recipe.tolerant:
-        say(f"{message}: going on without them (allow_missing: true), so results are not official")
+        log_line(f"{message}: going on without them (allow_missing: true), so results are not official")
         return
     shown = _first(problems[len(contents.disagreements) :])
     advice = f"all of it stands in {folder / PROBLEMS}"

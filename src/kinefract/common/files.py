@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kinefract.common.errors import UserError
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _open_locked(path: Path, does: str) -> BinaryIO:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if does:
-                    say(f"{path.parent}: another process {does}, waiting for it")
+                    log_line(f"{path.parent}: another process {does}, waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
             # Who held it has removed the file; a third process may hold one that was made since.
             with suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def say(message: str) -> None:
+def log_line(message: str) -> None:
     """Print one line to standard error at once, above a progress bar if one is shown."""
     tqdm.write(message, file=sys.stderr)
     sys.stderr.flush()
@@ -42,4 +42,4 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
             left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
-            say(f"{what}: {done}/{total or '?'} {unit}{left}")
+            log_line(f"{what}: {done}/{total or '?'} {unit}{left}")

@@ -184,13 +184,13 @@ def _checked(whole: Configuration) -> Params:
         problems.append(whole.line(RUN, f"wants a list of study names, got {run!r}"))
         run = []
     problems += _name_problems(run, whole, sections)
-    refuse(problems)
+    raise_problems(problems)
     ours = {name: NamedWeights(**dict(released.recipe(name))) for name in released.names()}
     sections["weights"] = ours | sections["weights"]
     return Params(run=run, files=whole.files, **sections)
 
 
-def refuse(problems: list[str]) -> None:
+def raise_problems(problems: list[str]) -> None:
     """Refuse a configuration with problems.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinefract.common.schema import Section, not_one_of, problem_lines
-from kinefract.config.params import Params, Study, refuse
+from kinefract.config.params import Params, Study, raise_problems
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.config.specs import (
     BenchmarkSpec,
@@ -99,7 +99,7 @@ def resolve(params: Params) -> Plan:
             at = f"studies.{name}.{'variants' if study.variants else 'vary'}"
             lines = problem_lines(error, at) if isinstance(error, ValidationError) else [f"{at}: {error}"]
             problems += [f"{params.files[f'studies.{name}']}: {line}" for line in lines]
-    refuse(problems)
+    raise_problems(problems)
     return plan
 
 

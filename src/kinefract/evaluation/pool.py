@@ -66,7 +66,7 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         **figures,
         "id": spec.id,
         "folds": len(results),
-        "index": index.told(root / spec.benchmark.folder, root),
+        "index": index.fingerprint(root / spec.benchmark.folder, root),
     }
     write_json(folder / RESULT, result)
     return result

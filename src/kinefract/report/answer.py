@@ -31,7 +31,7 @@ def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
     test does not tell from none is said to be not distinguishable.
 
     Args:
-        rows: The variants, compared (``compare.judged``) and counted (``cost.counted``).
+        rows: The variants, compared (``compare.compared``) and counted (``cost.counted``).
         families: Variant label -> family of the clips it was pre-trained on.
     """
     sentences = [text for name in benchmarks(rows) for text in _on(name, rows, families)]

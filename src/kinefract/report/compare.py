@@ -20,7 +20,7 @@ class Predictions:
     right: np.ndarray
 
 
-def judged(rows: list[Row], against: Row | None = None) -> list[Row]:
+def compared(rows: list[Row], against: Row | None = None) -> list[Row]:
     """Return the rows with each cell compared with that of the variant's baseline (``baseline_of``).
 
     Args:

@@ -74,7 +74,7 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
 
 
 def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
-    found = results.look(root, spec)
+    found = results.read_available(root, spec)
     folder = root / spec.folder
     if found.missing:
         folder /= PARTIAL

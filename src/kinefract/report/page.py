@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kinefract.config.specs import StudySpec
-from kinefract.report import confusions, cost, cost_table, figures, looks, making, scaling
+from kinefract.report import appearance, confusions, cost, cost_table, figures, making, scaling
 from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
 from kinefract.report.compare import Comparison
@@ -33,7 +33,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], pa
     Args:
         root: The project's folder.
         spec: The study.
-        found: Its runs, compared (``compare.judged``) and counted (``cost.counted``).
+        found: Its runs, compared (``compare.compared``) and counted (``cost.counted``).
         changes: What changed by class.
         paper: What the paper did, in a sentence; empty where nothing is known.
     """
@@ -64,7 +64,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], pa
             for number, panel in enumerate(figures.panels(rows))
         ],
         "scaling": _scaling(rows),
-        "looks": looks.table(looks.looks(root, rows), rows),
+        "looks": appearance.table(appearance.appearances(root, rows), rows),
         "shared": len(set(pretrains)) < len(pretrains),
         "seeds_of": _seeds_of(rows),
         "changes": _best_first(changes, rows),

@@ -1,6 +1,6 @@
 """Reading a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
 
-What is known besides the runs (``compare.judged``, ``cost.counted``) is added to the same rows.
+What is known besides the runs (``compare.compared``, ``cost.counted``) is added to the same rows.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kinefract.benchmarks.index import is_as_told
+from kinefract.benchmarks.index import matches_fingerprint
 from kinefract.common.errors import UserError
 from kinefract.common.files import read_json_lines
 from kinefract.common.layout import CHECKPOINT, EPOCHS, RESULT, SPEC_FILE
@@ -179,7 +179,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
         UserError: runs are missing, unfinished or unreadable; the message names each, and the command that
             makes them.
     """
-    found = look(root, spec)
+    found = read_available(root, spec)
     if found.missing:
         lines = "".join(f"\n  {line}" for line in found.missing)
         raise UserError(
@@ -189,7 +189,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
     return found
 
 
-def look(root: Path | str, spec: StudySpec) -> Found:
+def read_available(root: Path | str, spec: StudySpec) -> Found:
     """Read what runs of a study there are; arguments and order as for ``read``."""
     root = Path(root)
     seen: dict[str, tuple[Run | None, str]] = {}
@@ -288,6 +288,6 @@ def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:
     absent = [key for key in needed if not isinstance(result.get(key), int | float)]
     if absent:
         return None, f"{RESULT} lacks {', '.join(absent)}, delete its folder to make it again"
-    if "index" in result and not is_as_told(result["index"], folder.parents[2]):
+    if "index" in result and not matches_fingerprint(result["index"], folder.parents[2]):
         return None, "the benchmark was indexed anew since and is another, delete its folder to make it again"
     return Run(folder.name, folder.parent.name, folder, result, epochs), ""

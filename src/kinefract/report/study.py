@@ -31,13 +31,13 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     """
     # Matplotlib, pandas and Jinja take seconds to load, which naming a study's folder need not wait for.
     from kinefract.report import (
+        appearance,
         classes,
         compare,
         cost,
         cost_table,
         figures,
         formats,
-        looks,
         page,
         results,
         scaling,
@@ -46,9 +46,9 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
 
     spec = StudySpec.read(spec_path)
     root, folder = project_root(spec_path), Path(spec_path).parent
-    found = results.look(root, spec) if partial else results.read(root, spec)
+    found = results.read_available(root, spec) if partial else results.read(root, spec)
     target = folder / layout.PARTIAL if found.missing else folder
-    rows = cost.counted(root, compare.judged(found.rows))
+    rows = cost.counted(root, compare.compared(found.rows))
     changes = classes.changes(rows)
     metrics, numbers = table.metrics_of(rows), table.table_of(rows)
     texts = {
@@ -63,8 +63,8 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         layout.TOP1_FIGURE: figures.top1_svg(rows),
         layout.CURVES_FIGURE: figures.curves_svg(rows),
     }
-    if seen := looks.looks(root, rows):
-        texts[layout.LOOKS] = looks.looks_csv(seen, rows)
+    if seen := appearance.appearances(root, rows):
+        texts[layout.LOOKS] = appearance.appearance_csv(seen, rows)
     if curve := scaling.scaling(rows):
         texts[layout.SCALING_FIGURE] = scaling.scaling_svg(curve, rows)
     for name, text in texts.items():

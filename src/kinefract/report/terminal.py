@@ -75,7 +75,7 @@ def against_table(folder: Path | str, label: str) -> str:
     other = next((row for row in rows if row.label == label), None)
     if other is None:
         raise UserError(not_one_of(label, [row.label for row in rows]) + f" (variants of {spec.study})")
-    compared = [row for row in compare.judged(rows, other) if row.label != label]
+    compared = [row for row in compare.compared(rows, other) if row.label != label]
     return to_text(frame_of([_differences(row, label) for row in compared]))
 
 

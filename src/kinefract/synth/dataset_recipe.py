@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from kinefract.common.errors import UserError
 from kinefract.common.registry import RecipeRegistry
 from kinefract.common.schema import Section
-from kinefract.synth.refuse import is_worth_seeing
+from kinefract.synth.filter import is_worth_seeing
 
 FAMILIES: RecipeRegistry["DatasetRecipe"] = RecipeRegistry("family", "kinefract.families")
 ATTEMPTS = 100  # draws of a clip until one of them is worth seeing

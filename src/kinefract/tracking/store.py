@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from kinefract.common.files import locked
 from kinefract.common.layout import DATABASE, LOCK, MLFLOW
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +87,9 @@ def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None
         text = _shown(" ".join(str(error).split()) or type(error).__name__, uri)
         problem = f"{_shown(uri)} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
     _given_up.add(uri)
-    say(f"nothing more is logged to MLflow: {problem}; `kinefract sync` does it later, results are not lost")
+    log_line(
+        f"nothing more is logged to MLflow: {problem}; `kinefract sync` does it later, results are not lost"
+    )
     return None
 
 

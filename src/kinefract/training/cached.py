@@ -21,7 +21,7 @@ from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.common.files import locked, write_text, written_whole
 from kinefract.common.layout import CACHE_INDEX, CACHED_FRAMES, LOCK
-from kinefract.common.progress import progress, say
+from kinefract.common.progress import log_line, progress
 from kinefract.common.schema import digest_of
 
 MAKES = "is making this cache"  # what a process does that holds the lock
@@ -91,7 +91,7 @@ class CachedVideos:
             if self._is_made(index, made_of):  # by another process, while this one waited
                 return
             index.unlink(missing_ok=True)
-            say(f"{self._path}: {len(videos)} videos take {self._starts[-1] / 1e9:.2f} GB")
+            log_line(f"{self._path}: {len(videos)} videos take {self._starts[-1] / 1e9:.2f} GB")
 
             def resized(at: int) -> Iterator[np.ndarray]:
                 return _resized(videos[at], self._sizes[at])

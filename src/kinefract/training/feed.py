@@ -12,7 +12,7 @@ import torch
 
 from kinefract.common.files import locked
 from kinefract.common.layout import CACHED_FRAMES, CACHES, LOCK
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
@@ -44,18 +44,18 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
             place, source = "the GPU", DeviceRenderedClips(dataset, device)
         else:
             place, source = "CPUs", OnlineClips(dataset)
-        say(f"{spec.name}: clips are rendered on {place}, new ones each epoch")
+        log_line(f"{spec.name}: clips are rendered on {place}, new ones each epoch")
         return source
     shards = Shards(root / spec.dataset.folder)
     if not uses_cache(spec):
-        say(f"{spec.name}: clips are decoded from shards")
+        log_line(f"{spec.name}: clips are decoded from shards")
         return shards
     cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
     what = f"{spec.name}: clips come from a cache of decoded frames, {cached.bytes / 1e9:.2f} GB"
     if device and cached.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
-        say(f"{what}, in the GPU's memory")
+        log_line(f"{what}, in the GPU's memory")
         return ResidentClips(cached, device)
-    say(f"{what}, mapped into memory")
+    log_line(f"{what}, mapped into memory")
     return cached
 
 

@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from kinefract.common.errors import UserError
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 from kinefract.training.devices import own_gpu
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Processes:
             self.fabric.launch()
         self.rank = self.fabric.global_rank
         if precision == "bf16-mixed" and self.device.type == "cpu" and not computes_in_bfloat16():
-            say(
+            log_line(
                 "this CPU has no instructions for bfloat16, and precision: bf16-mixed takes several times "
                 "as long on it as 32-true"
             )

@@ -30,7 +30,7 @@ from kinefract.common.layout import (
     RESULT,
     snapshot,
 )
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import WeightsRecipe
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
@@ -94,7 +94,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     if spec.folds:
         return pool(spec, root)
     videos = index.read(root / spec.benchmark.folder)
-    read_from = index.told(root / spec.benchmark.folder, root)
+    read_from = index.fingerprint(root / spec.benchmark.folder, root)
     recipe, network = spec.recipe, spec.network
     names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
     model = weights.seeded(
@@ -177,7 +177,7 @@ def _run(
         training.fit(state)
         return {}
     if state:
-        say(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
+        log_line(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
     _write_lines(folder / PROGRESS, training.history)
     export = RunExport(root, spec)
     export.update()
@@ -185,7 +185,7 @@ def _run(
     def on_epoch(metrics: dict[str, Any]) -> None:
         _write_lines(folder / PROGRESS, training.history)
         export.update()
-        say(
+        log_line(
             f"{spec.name}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
             f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
         )

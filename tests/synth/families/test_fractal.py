@@ -17,7 +17,7 @@ from kinefract.synth.families.fractal import (
     perturb,
     render_clip,
 )
-from kinefract.synth.refuse import is_worth_seeing
+from kinefract.synth.filter import is_worth_seeing
 from kinefract.synth.store.shards import frames_digest
 from kinefract.synth.variations import LINEAR, METHOD_MIX, VARIATIONS
 

@@ -27,7 +27,7 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
 from kinefract.benchmarks.summary import printable
 from kinefract.common.errors import UserError
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 from kinefract.common.schema import DIGEST_LENGTH, digest_of
 from kinefract.video import pictures
 
@@ -226,7 +226,7 @@ def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
             videos += [Listed(path, name, split, path) for path in paths]
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
-        say(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
+        log_line(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
     return videos, sorted(classes - {video.class_name for video in videos})
 
 
@@ -319,7 +319,7 @@ def _say_shared(videos: list[Listed], place: Path) -> None:
     for video in videos:
         sides[video.group].add(video.split)
     if shared := sorted(group for group, splits in sides.items() if len(splits) > 1):
-        say(
+        log_line(
             f"{place}: {len(shared)} groups are in more than one split, which makes results too good: "
             f"{_named(shared)}"
         )

@@ -28,7 +28,7 @@ from kinefract.benchmarks.listed import ListedRecipe, Listing
 from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
 from kinefract.common.layout import RAW
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 
 VIDEOS, ANNOTATIONS = "videos", "annotations.txt"
 CLASSES = ("r_set", "r_spike", "r-pass", "r_winpoint", "l_set", "l-spike", "l-pass", "l_winpoint")
@@ -104,6 +104,6 @@ def _annotated(tree: Tree, number: int) -> dict[str, str]:
         if name not in CLASSES:
             raise UserError(f"{where}: {name!r} is no class; classes are {', '.join(CLASSES)}")
         if found.setdefault(frame, name) != name:
-            say(f"{where}: frame {frame} was {found[frame]} in a line above, counts as {name}")
+            log_line(f"{where}: frame {frame} was {found[frame]} in a line above, counts as {name}")
             found[frame] = name
     return found

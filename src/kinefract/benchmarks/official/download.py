@@ -16,7 +16,7 @@ from kinefract.benchmarks.official.sources import SOURCES, File
 from kinefract.common import files
 from kinefract.common.errors import UserError
 from kinefract.common.layout import LOCK
-from kinefract.common.progress import progress, say
+from kinefract.common.progress import log_line, progress
 from kinefract.common.schema import not_one_of
 
 RETRIES = 6  # new attempts in which nothing arrives; pooch waits 1, 2, 3, ... seconds before them
@@ -43,7 +43,7 @@ def fetch(kind: str, folder: Path) -> None:
     source, folder = SOURCES[kind], Path(folder)
     missing = [file for file in source.files if not file.is_in(folder)]
     if not missing:
-        say(f"{folder}: all files of {kind} are there")
+        log_line(f"{folder}: all files of {kind} are there")
         return
     names = "".join(f"  {file.name}\n" for file in missing)
     advice = f"Put these from {source.home} in {folder}:\n{names}docs/benchmarks/{kind}.md says more"
@@ -107,7 +107,7 @@ class _Downloader:
             try:
                 self._receive(url)
             except requests.RequestException as error:
-                say(f"{self.file.name}: {error}")
+                log_line(f"{self.file.name}: {error}")
                 if self._size() <= before:
                     raise  # pooch counts it, waits and tries again
             else:

@@ -16,7 +16,7 @@ from typing import Any
 import numba
 from numba import njit
 
-from kinefract.common.progress import say
+from kinefract.common.progress import log_line
 
 config: Any = numba.config  # whose attributes numba sets as it is loaded
 
@@ -58,7 +58,7 @@ def kernel(function: Callable) -> Callable:
 @cache
 def _say_not_kept() -> None:
     """Say it once per process."""
-    say(f"{folder()} cannot be written: each process compiles its kernels anew, for half a minute")
+    log_line(f"{folder()} cannot be written: each process compiles its kernels anew, for half a minute")
 
 
 def inlined(function: Callable) -> Callable:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from kinefract.common.errors import UserError
-from kinefract.synth import ifs, refuse
+from kinefract.synth import filter as filters
+from kinefract.synth import ifs
 from kinefract.synth.dataset_recipe import ATTEMPTS, Points
 from kinefract.synth.families.fractal import LEAST_INSIDE, FractalRecipe, System, frame_keys, instance
 from kinefract.synth.render.gpu import render
@@ -220,8 +221,8 @@ def _worth_seeing(clips: list[Tensor | None], moves: bool) -> list[bool]:
     fine = []
     for clip in clips:
         lit, contrast, motion = (0.0, 0.0, 0.0) if clip is None else next(figures)
-        seen = lit >= refuse.LEAST_LIT and contrast >= refuse.LEAST_CONTRAST
-        fine.append(seen and (not moves or motion >= refuse.LEAST_MOTION))
+        seen = lit >= filters.LEAST_LIT and contrast >= filters.LEAST_CONTRAST
+        fine.append(seen and (not moves or motion >= filters.LEAST_MOTION))
     return fine
 
 
@@ -231,8 +232,8 @@ def _figures(frames: Tensor) -> Tensor:
     sample = frames[:, ::step, ::step].float().flatten(1)
     lit = (sample > 0).float().mean(1).quantile(0.5)
     contrast = sample.std(1, unbiased=False).quantile(0.5)
-    side = frames.shape[1] // refuse.BLOCKS
-    square = frames[:, None, : side * refuse.BLOCKS, : side * refuse.BLOCKS].float()
+    side = frames.shape[1] // filters.BLOCKS
+    square = frames[:, None, : side * filters.BLOCKS, : side * filters.BLOCKS].float()
     means = avg_pool2d(square, side)
     motion = (means - means[:1]).abs().mean((1, 2, 3)).max()
     return torch.stack([lit, contrast, motion])

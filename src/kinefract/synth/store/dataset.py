@@ -21,8 +21,8 @@ from kinefract.synth.store.shards import (
     add_clip,
     check_places,
     frames_digest,
-    mend,
     read_table,
+    repair_hint,
     shard_clips,
     shard_files,
 )
@@ -90,10 +90,12 @@ def _checked_lines(recipe: DatasetRecipe, folder: Path, shard: int) -> Iterator[
     if not np.array_equal(columns["index"], clips) or (columns["shard"] != shard).any():
         raise UserError(
             f"{csv_path}: holds clips {columns['index'][0]} to {columns['index'][-1]} instead of "
-            f"{clips[0]} to {clips[-1]}; {mend(csv_path)}"
+            f"{clips[0]} to {clips[-1]}; {repair_hint(csv_path)}"
         )
     if not np.array_equal(columns["label"], clips % recipe.classes):
-        raise UserError(f"{csv_path}: labels are not those of {recipe.classes} classes; {mend(csv_path)}")
+        raise UserError(
+            f"{csv_path}: labels are not those of {recipe.classes} classes; {repair_hint(csv_path)}"
+        )
     check_places(folder, csv_path, columns)
     with csv_path.open(encoding="utf-8") as stream:
         next(stream)

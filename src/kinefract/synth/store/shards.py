@@ -102,7 +102,9 @@ class Shards:
         self.channels, self._shard = columns["channels"], columns["shard"]
         self._offset, self._crc32 = columns["offset"], columns["crc32"]
         if not np.array_equal(columns["index"], np.arange(len(self))):
-            raise UserError(f"{self.manifest}: clips are missing or out of order; {mend(self.manifest)}")
+            raise UserError(
+                f"{self.manifest}: clips are missing or out of order; {repair_hint(self.manifest)}"
+            )
         check_places(self.folder, self.manifest, columns)
 
     def __len__(self) -> int:
@@ -124,12 +126,14 @@ class Shards:
                 tar.seek(start - tarfile.BLOCKSIZE)
                 header, encoded = tar.read(tarfile.BLOCKSIZE), tar.read(size)
         except OSError as error:
-            raise UserError(f"{tar_path}: {error.strerror}; {mend(tar_path)}") from error
+            raise UserError(f"{tar_path}: {error.strerror}; {repair_hint(tar_path)}") from error
         if header.split(b"\0", 1)[0] != member_name(index).encode() or len(encoded) != size:
-            raise UserError(f"{tar_path}: clip {index} is not where {self.manifest} says; {mend(tar_path)}")
+            raise UserError(
+                f"{tar_path}: clip {index} is not where {self.manifest} says; {repair_hint(tar_path)}"
+            )
         if zlib.crc32(encoded) != self._crc32[index]:
             raise UserError(
-                f"{tar_path}: clip {index} is damaged, other bytes than were written; {mend(tar_path)}"
+                f"{tar_path}: clip {index} is damaged, other bytes than were written; {repair_hint(tar_path)}"
             )
         return encoded
 
@@ -158,7 +162,7 @@ class Shards:
         return decoded
 
 
-def mend(path: Path) -> str:
+def repair_hint(path: Path) -> str:
     """Return what to do about a damaged file of a dataset, for messages."""
     folder = path.parents[1] if path.parent.name == SHARDS else path.parent
     return f"delete {folder} and run snakemake, which makes it again"
@@ -174,20 +178,20 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         with path.open(encoding="utf-8") as stream:
             header = stream.readline().strip().split(",")
             if tuple(header) != COLUMNS:
-                raise UserError(f"{path}: its columns are {header}, not {list(COLUMNS)}; {mend(path)}")
+                raise UserError(f"{path}: its columns are {header}, not {list(COLUMNS)}; {repair_hint(path)}")
             body = stream.readlines()
         if not body:
-            raise UserError(f"{path}: holds no clips; {mend(path)}")
+            raise UserError(f"{path}: holds no clips; {repair_hint(path)}")
         table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; make it first") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; {mend(path)}") from error
+        raise UserError(f"{path}: cannot be read: {error}; {repair_hint(path)}") from error
     columns = dict(zip(NUMBERS, table.T, strict=True))
     least = {"frames": 1, "channels": 1, "size": 1}
     for name, values in columns.items():
         if (values < least.get(name, 0)).any() or values.max() >= 2**48:
-            raise UserError(f"{path}: a number of the column {name} is out of range; {mend(path)}")
+            raise UserError(f"{path}: a number of the column {name} is out of range; {repair_hint(path)}")
     return columns
 
 
@@ -210,7 +214,7 @@ def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> N
     for index in np.flatnonzero(columns["offset"] != starts + header)[:1]:
         tar_path, _ = shard_files(folder, int(columns["shard"][index]))
         clip = columns["index"][index]
-        raise UserError(f"{tar_path}: clip {clip} is not where {table} says; {mend(tar_path)}")
+        raise UserError(f"{tar_path}: clip {clip} is not where {table} says; {repair_hint(tar_path)}")
     for last in np.append(first[1:], len(ends)) - 1:
         shard, expected = int(columns["shard"][last]), tar_size(int(ends[last]))
         tar_path, _ = shard_files(folder, shard)
@@ -219,5 +223,5 @@ def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> N
         found = tar_path.stat().st_size
         if found != expected:
             raise UserError(
-                f"{tar_path}: truncated or changed, {found} of {expected} bytes; {mend(tar_path)}"
+                f"{tar_path}: truncated or changed, {found} of {expected} bytes; {repair_hint(tar_path)}"
             )

@@ -29,7 +29,7 @@ class Look:
     top1: dict[str, float]
 
 
-def looks(root: Path, rows: list[Row]) -> list[Look]:
+def appearances(root: Path, rows: list[Row]) -> list[Look]:
     """Return the pre-trained variants whose datasets have been measured.
 
     Figures that are equal everywhere are left out. The list is empty where there are fewer than two datasets.
@@ -94,7 +94,7 @@ def table(found: list[Look], rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def looks_csv(found: list[Look], rows: list[Row]) -> str:
+def appearance_csv(found: list[Look], rows: list[Row]) -> str:
     """Return the figures and top-1 (0 to 1) of each variant as CSV, and a line of rank correlations each."""
     names = benchmarks(rows)
     lines = [
