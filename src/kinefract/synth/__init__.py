@@ -11,7 +11,7 @@
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinefract.synth.dataset_recipe import DatasetRecipe
