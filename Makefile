@@ -24,6 +24,7 @@ demo: setup
 test: setup
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	pytest -n 2

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from pydantic import Field
 
+import kinefract
 from kinefract.augment.effects import EFFECTS
 from kinefract.common.ranges import FloatRange, within
 from kinefract.common.schema import Section, merged
@@ -26,7 +28,11 @@ from kinefract.viewing import curves
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "docs" / "scripts"
 PAGE = ROOT / "docs" / "python-api.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "config").glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "config").glob("*.md")),
+]
 SECTION = re.MULTILINE | re.DOTALL
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", SECTION)
 
@@ -160,3 +166,11 @@ def test_every_augmentation_has_its_picture(tmp_path, monkeypatch):
     for name in (*EFFECTS, "all"):
         assert f"augmentations/{name}.webp" in text
         assert (tmp_path / "augmentations" / f"{name}.webp").stat().st_size > 500
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert project["version"] == citation["version"] == kinefract.__version__
+    assert re.search(r"^## (.*)", changes, re.MULTILINE)[1] == kinefract.__version__

@@ -1,3 +1,3 @@
 """Kinefract: pre-train video networks on clips made from formulas, and show what it was worth."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from tabulate import tabulate
 
 from kinefract.cards.measure import FIGURES
 from kinefract.common.layout import MOVING, STILL
@@ -97,15 +98,9 @@ def text(columns: list[Column]) -> str:
         for row in rows:
             shown = [" ".join(part for part in cell[:2] if part) for cell in row.cells]
             lines.append([f"  {row.title}", *shown, *([row.cells[0].difference] if differing else [])])
-    widths = [max(len(line[place]) for line in lines if len(line) > 1) for place in range(len(lines[0]))]
-    padded = [
-        "  ".join(
-            part.rjust(width) if place else part.ljust(width)
-            for place, (part, width) in enumerate(zip(line, widths, strict=False))
-        )
-        for line in lines
-    ]
-    return "\n".join(line.rstrip() for line in padded)
+    align = ["left", *["right"] * (len(lines[0]) - 1)]
+    table = tabulate(lines, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True)
+    return "\n".join(line.rstrip() for line in table.splitlines())
 
 
 def groups(columns: list[Column]) -> dict[str, list[Row]]:

@@ -1,6 +1,5 @@
 """A picture of what a network gets most wrong: frames of the videos it was surest of, and wrong."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from kinefract.common.files import written_whole
 from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.scores import best
 from kinefract.training.data import Videos
+from kinefract.viewing.tiles import WHITE, grid
 
 MOST, COLUMNS = 24, 2
 FRAMES = 4  # of a video, from the middles of its quarters
@@ -57,8 +57,9 @@ def write_mistakes(path: Path, videos: list[Video], scores: np.ndarray, classes:
     if not strips:
         strips = [Image.new("RGB", (STRIP[0], 2 * LINE), PAPER)]
         _write(strips[0], 0, f"None of the {len(videos)} videos is wrong.", INK)
+    sheet = grid([np.asarray(strip) for strip in strips], min(COLUMNS, len(strips)), WHITE, GAP)
     with written_whole(path) as partial:
-        _sheet(strips).save(partial)
+        Image.fromarray(sheet).save(partial)
 
 
 def _strip(entry: Video, result: np.ndarray, classes: Sequence[str]) -> Image.Image:
@@ -82,13 +83,3 @@ def _write(strip: Image.Image, line: int, text: str, colour: str) -> None:
     text = shown(text)
     longest = next((n for n in range(len(text), 1, -1) if font.getlength(shown(text, n)) <= STRIP[0]), 1)
     ImageDraw.Draw(strip).text((0, line * LINE), shown(text, longest), fill=colour, font=font)
-
-
-def _sheet(strips: list[Image.Image]) -> Image.Image:
-    columns = min(COLUMNS, len(strips))
-    rows = math.ceil(len(strips) / columns)
-    across, down = strips[0].width + GAP, strips[0].height + GAP
-    sheet = Image.new("RGB", (GAP + columns * across, GAP + rows * down), PAPER)
-    for place, strip in enumerate(strips):
-        sheet.paste(strip, (GAP + place % columns * across, GAP + place // columns * down))
-    return sheet

@@ -17,24 +17,27 @@ DARK, WHITE = 48, 255  # what lies behind the cells; on black, black frames woul
 ANIMATIONS = (".mp4", ".webp", ".gif")
 
 
-def grid(cells: Sequence[np.ndarray | None], columns: int, background: int = DARK) -> np.ndarray:
+def grid(
+    cells: Sequence[np.ndarray | None], columns: int, background: int = DARK, gap: int = GAP
+) -> np.ndarray:
     """Put pictures or clips of one shape in rows, with even gaps around them.
 
     Args:
         cells: uint8 pictures (H, W, 3) or clips (T, H, W, 3), row by row; None leaves a place empty.
         columns: Cells in a row; the last row may have fewer.
         background: The grey level of gaps and empty places.
+        gap: Pixels between cells, and around them.
 
     Returns:
         uint8 (H', W', 3) or (T, H', W', 3); H' and W' are even where H and W are.
     """
     *time, height, width, channels = next(cell.shape for cell in cells if cell is not None)
-    down, across = height + GAP, width + GAP
+    down, across = height + gap, width + gap
     rows = -(-len(cells) // columns)
-    picture = np.full((*time, GAP + rows * down, GAP + columns * across, channels), background, np.uint8)
+    picture = np.full((*time, gap + rows * down, gap + columns * across, channels), background, np.uint8)
     for place, cell in enumerate(cells):
         if cell is not None:
-            top, left = GAP + place // columns * down, GAP + place % columns * across
+            top, left = gap + place // columns * down, gap + place % columns * across
             picture[..., top : top + height, left : left + width, :] = cell
     return picture
 
