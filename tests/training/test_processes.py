@@ -15,10 +15,10 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 import numpy as np, torch
-import kinefract.augment.views, kinefract.training.train
+import kinefract.training.train, kinefract.training.views
 sys.path.insert(0, sys.argv[2])
 from networks import Flat
-from kinefract.recipes import PretrainRecipe
+from kinefract.config.phases import PretrainRecipe
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training
 

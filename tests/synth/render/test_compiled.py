@@ -12,8 +12,8 @@ import kinefract
 
 # A kernel like that of the chaos game, which calls a variation of another module, but quick to compile.
 MODULE = """\
-from kinefract.synth.compiled import kernel
-from kinefract.synth.flame import bent
+from kinefract.synth.render.compiled import kernel
+from kinefract.synth.render.flame import bent
 
 
 @kernel
