@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from train import network_alone, whole_loop
 
-from kinefract import models, objectives
+from kinefract import models
 from kinefract.augment.effects import Filmed
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import PretrainRecipe
@@ -175,7 +175,7 @@ def _run(spec: PretrainSpec, root: Path, checkpoint: str, accelerator: str, paus
     network = weights.seeded(
         1, models.build, recipe.backbone, recipe.width, recipe.frames, 32, recipe.dropout
     )
-    objective = weights.seeded(1, objectives.build, recipe.objective, network, recipe.objective_settings)
+    objective = weights.seeded(1, recipe.objective_recipe.build, network)
     source = feed.open_source(spec, root, accelerator)
     execution = Execution(0, accelerator, pauses)
     return Training("id", recipe, 1, objective, source, root / checkpoint, checkpoint, execution)

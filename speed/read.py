@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinefract import models, objectives, video
+from kinefract import models, video
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import Entry, Video
 from kinefract.benchmarks.probes import probe_all
@@ -23,6 +23,7 @@ from kinefract.common.files import write_json
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.evaluate import scores
+from kinefract.objectives.supervised import Supervised
 from kinefract.training.data import Videos
 from kinefract.training.train import Execution, Training
 
@@ -85,7 +86,7 @@ def training_waits(folder: Path, clips: int, workers: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as made:
         place = Path(made) / "checkpoint.pt"
         run = Training(
-            *("id", recipe, 1, objectives.build("supervised", network), Videos(videos), place, "fine-tuning"),
+            *("id", recipe, 1, Supervised(network), Videos(videos), place, "fine-tuning"),
             Execution(workers),
         )
         run.fit()

@@ -38,7 +38,8 @@ SETTINGS = {
 }  # fmt: skip
 SMALL = {"family": "fractal", "size": 32, "frames": [6, 6], "points": {"steps": 250, "discard": 50}}
 FIRST_CLIP = (
-    "from kinefract import params; from kinefract.synth.families import FAMILIES as F; F.parse({}).clip(0)"
+    "from kinefract.config import params; from kinefract.synth.families import FAMILIES as F;"
+    "F.parse({}).clip(0)"
 )
 SHARD = (
     "import sys, json; from kinefract.synth.families import FAMILIES as F;"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from kinefract import models, objectives
+from kinefract import models
 from kinefract.augment.effects import Filmed
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import PretrainRecipe
@@ -70,7 +70,7 @@ def whole_loop(spec: PretrainSpec, root: Path, workers: int) -> dict:
     """Return what the loop measured in its last epoch."""
     recipe = spec.recipe
     network = models.build(recipe.backbone, recipe.width, recipe.frames, 16, recipe.dropout)
-    objective = objectives.build(recipe.objective, network, recipe.objective_settings)
+    objective = recipe.objective_recipe.build(network)
     source = feed.open_source(spec, root)
     run = Training("id", recipe, 1, objective, source, root / "checkpoint.pt", "loop", Execution(workers))
     start = time.process_time()

@@ -17,12 +17,12 @@ from pydantic import Field
 
 import kinefract
 from kinefract.augment.effects import EFFECTS
+from kinefract.common.ranges import FloatRange, within
 from kinefract.common.schema import Section, merged
 from kinefract.config import params
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
-from kinefract.synth.ranges import FloatRange, within
 from kinefract.viewing import curves
 
 ROOT = Path(__file__).parents[1]

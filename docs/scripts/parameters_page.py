@@ -181,7 +181,7 @@ def _limits(shape: dict[str, Any]) -> str:
 def _span(metadata: list) -> dict[str, Any]:
     """Return the limits of a range that ``ranges.span`` made; JSON schema does not know of them."""
     for entry in metadata:
-        if getattr(getattr(entry, "func", None), "__module__", "") == "kinefract.synth.ranges":
+        if getattr(getattr(entry, "func", None), "__module__", "") == "kinefract.common.ranges":
             within = inspect.getclosurevars(entry.func).nonlocals
             return {"minimum": within["least"], "maximum": within["most"]}
     return {}

@@ -1,47 +1,19 @@
 """Every backbone: found by being there, and the same to the rest of the project."""
 
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-import kinefract
 from kinefract import models
 from kinefract.models import weights
 from kinefract.models.base import round_channels
 from kinefract.models.dropout import reseed
 
 FRAMES, CLASSES = 4, 5
-NEW = '''\
-"""The mean: a backbone of three features."""
-
-from torch import nn
-
-from kinefract.models.base import Backbone
-
-
-class Mean(Backbone):
-    classifier, feature_size = "last", 3
-
-    def __init__(self, classes):
-        super().__init__()
-        self.last = nn.Linear(3, classes)
-
-    def features(self, clips):
-        return clips.mean((1, 3, 4))
-
-    def forward(self, clips):
-        return self.last(self.features(clips))
-
-
-def build(width, frames, classes, dropout):
-    return Mean(classes)
-'''
 
 
 def clips(size=32):
@@ -173,18 +145,3 @@ def test_naming_the_backbones_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_a_new_backbone_is_one_file(tmp_path):
-    package = Path(kinefract.__file__).parent
-    shutil.copytree(package, tmp_path / "kinefract", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "kinefract" / "models" / "backbones" / "mean.py").write_text(NEW, encoding="utf-8")
-    program = (
-        "from kinefract.config.phases import NetworkRecipe; NetworkRecipe(backbone='mean');"
-        "import torch; from kinefract import models;"
-        "print(tuple(models.build('mean', 64, 8, 5, 0.0)(torch.zeros(2, 8, 3, 4, 4)).shape))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "(2, 5)\n"

@@ -6,14 +6,13 @@ import pytest
 import torch
 from networks import Flat, alone, clips
 
-from kinefract import objectives
 from kinefract.objectives.byol import distance, found, momentum_at
-from kinefract.objectives.settings import ByolRecipe
+from kinefract.objectives.recipes.byol import ByolRecipe
 
 
 def byol(momentum=0.9):
     torch.manual_seed(1)
-    return objectives.build("byol", Flat(), ByolRecipe(dim=4, hidden=5, momentum=momentum))
+    return ByolRecipe(dim=4, hidden=5, momentum=momentum).build(Flat())
 
 
 def test_distance_is_that_of_points_on_the_sphere():

@@ -5,16 +5,15 @@ import pytest
 import torch
 from networks import Flat, alone, clips
 
-from kinefract import objectives
 from kinefract.objectives.moco import contrast
-from kinefract.objectives.settings import MocoRecipe
+from kinefract.objectives.recipes.moco import MocoRecipe
 
 RECIPE = MocoRecipe(dim=4, queue=8, momentum=0.9, temperature=0.2)
 
 
 def moco():
     torch.manual_seed(1)
-    return objectives.build("moco", Flat(), RECIPE)
+    return RECIPE.build(Flat())
 
 
 def random_units(count, size, seed):

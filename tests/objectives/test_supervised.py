@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from networks import Flat, alone, clips
 
-from kinefract import objectives
+from kinefract.objectives.supervised import Supervised
 
 
 def test_loss_is_the_mean_negative_log_of_the_softmax_at_the_label():
     torch.manual_seed(1)
     network, views, labels = Flat(), clips(5, 1), torch.tensor([0, 2, 1, 1, 2])
-    outcome = objectives.build("supervised", network)([views], labels, torch.arange(5), alone)
+    outcome = Supervised(network)([views], labels, torch.arange(5), alone)
     logits = network(views).detach().double().numpy()
     softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert np.isclose(outcome.loss.item(), -np.log(softmax[np.arange(5), labels.numpy()]).mean(), atol=1e-6)

@@ -304,7 +304,7 @@ def test_sizes_for_people():
 
 def test_every_study_of_the_project_is_planned_without_torch(tmp_path):
     program = (
-        "import sys; from kinefract import params, plan; from kinefract.planning import estimate\n"
+        "import sys; from kinefract.config import params, plan; from kinefract.planning import estimate\n"
         "read = params.load(sys.argv[1])\n"
         "figures = estimate.figures(sys.argv[2], read, plan.resolve(read), list(read.studies))\n"
         "print(estimate.render(figures))\n"

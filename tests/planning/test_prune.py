@@ -210,7 +210,7 @@ def test_without_anybody_to_ask_nothing_is_removed(project, run, monkeypatch):
 def test_a_terminal_is_asked(project, tiny, answer, removed):
     stale = put(project / "data/synthetic" / STALE / "file").parent
     program = (
-        "import sys, yaml; from kinefract import plan, params; from kinefract.planning import prune\n"
+        "import sys, yaml; from kinefract.config import plan, params; from kinefract.planning import prune\n"
         "prune.prune(sys.argv[1], plan.resolve(params.parse(yaml.safe_load(sys.argv[2]))))"
     )
     ours, theirs = pty.openpty()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth import ifs
 from kinefract.synth.render import cpu as render
 from kinefract.synth.render import window
-from kinefract.synth.streams import stream
 
 
 @pytest.mark.parametrize("maps", range(ifs.FEWEST_MAPS, ifs.MOST_MAPS + 1))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import make_interp_spline
 
+from kinefract.common.streams import stream
 from kinefract.synth import motion
-from kinefract.synth.streams import stream
 
 
 @pytest.mark.parametrize("frames", [2, 5, 8, 18, 20, 64])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth import systems3d
-from kinefract.synth.streams import stream
 from kinefract.synth.systems3d import Limits, is_sound, map_probabilities, moments, rotations, sample_maps
 
 TETRAHEDRON = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) / 2

@@ -11,9 +11,7 @@ from kinefract.training.data import (
     EvaluationWindows,
     TrainingClips,
     evaluation_loader,
-    spread_starts,
     training_loader,
-    window,
 )
 
 
@@ -33,18 +31,6 @@ class Numbered:
 RECIPE = FinetuneRecipe(
     size=32, resize=32, stride=2, frames=4, epochs=3, warmup_epochs=1, batch_size=4, windows=3
 )
-
-
-def test_a_window_repeats_the_last_frame_past_the_end():
-    assert window(2, 4, 3, 100).tolist() == [2, 5, 8, 11]
-    assert window(0, 4, 3, 6).tolist() == [0, 3, 5, 5]
-
-
-def test_windows_are_spread_evenly_from_the_first_to_the_last_that_fits():
-    assert spread_starts(107, 8, 1, 10) == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
-    assert spread_starts(10, 4, 3, 10) == [0]
-    assert spread_starts(12, 4, 3, 10) == [0, 1, 2]
-    assert spread_starts(5, 4, 3, 10) == [0]
 
 
 def test_an_epoch_shows_every_clip_once_and_epochs_differ():

@@ -15,11 +15,10 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 import numpy as np, torch
-import kinefract.augment.views, kinefract.training.train
+import kinefract.training.views, kinefract.training.train
 sys.path.insert(0, sys.argv[2])
 from networks import Flat
-from kinefract import objectives
-from kinefract.recipes import PretrainRecipe
+from kinefract.config.phases import PretrainRecipe
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training
 
@@ -39,7 +38,7 @@ recipe = PretrainRecipe(
     epochs=2, warmup_epochs=0, batch_size=4, lr=0.8, frames=2, stride=1, size=32,
     flip=0.0, blur=0.0, threads=1,
 )
-objective = objectives.build(recipe.objective, Pooled(), recipe.objective_settings)
+objective = recipe.objective_recipe.build(Pooled())
 for module in objective.modules():  # its statistics are those of a process, on a CPU
     if isinstance(module, torch.nn.BatchNorm1d):
         module.eval().train = lambda mode=True: None

@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
-from kinefract import models, objectives
+from kinefract import models
 from kinefract.common.errors import UserError
 from kinefract.config.phases import PretrainRecipe
 from kinefract.models import weights
@@ -58,7 +58,7 @@ class Killed(Exception):
 
 def training(folder, epochs_before_kill=None, recipe=RECIPE, source=None):
     model = weights.seeded(1, models.build, "tsm_resnet18", 8, 4, 2, recipe.dropout)
-    objective = weights.seeded(1, objectives.build, recipe.objective, model, recipe.objective_settings)
+    objective = weights.seeded(1, recipe.objective_recipe.build, model)
     run = Training("the-id", recipe, 1, objective, source or Noise(), folder / "checkpoint.pt", "test")
 
     def on_epoch(metrics):

@@ -457,7 +457,7 @@ READ_ALL = """
 import json, resource, sys
 from pathlib import Path
 from kinefract import video
-from kinefract.errors import UserError
+from kinefract.common.errors import UserError
 
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 for path in sorted(Path(sys.argv[1]).iterdir()):

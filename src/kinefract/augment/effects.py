@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from kinefract.common.ranges import FloatRange, IntRange, within
 from kinefract.common.schema import Section, merged
-from kinefract.synth.ranges import FloatRange, IntRange, within
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Often = Annotated[float, Field(ge=0, le=1, description="probability that a clip gets it")]

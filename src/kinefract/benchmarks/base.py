@@ -7,9 +7,10 @@ from typing import Annotated, NamedTuple
 
 from pydantic import SerializeAsAny
 
-from kinefract.common.schema import Registry, Section
+from kinefract.common.registry import RecipeRegistry
+from kinefract.common.schema import Section
 
-BENCHMARKS = Registry("kind", "kinefract.benchmarks")
+BENCHMARKS: RecipeRegistry["BenchmarkRecipe"] = RecipeRegistry("kind", "kinefract.benchmarks")
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
 

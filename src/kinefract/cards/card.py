@@ -15,9 +15,9 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CARD, CARD_PAGE, SHARD_TIMES
 from kinefract.common.progress import progress
+from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import Shards
-from kinefract.synth.streams import stream
 
 SAMPLE, LEAST_SAMPLE = 24, 12  # clips that are measured, of a large dataset and of a small one
 DIGITS = 6

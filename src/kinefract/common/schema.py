@@ -4,18 +4,12 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable
-from importlib import import_module
-from importlib.metadata import entry_points
-from pkgutil import iter_modules
-from typing import Any, TypeVar, get_args
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-
-from kinefract.common.errors import UserError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 DIGEST_LENGTH = 12
 ONE_VALUE = {"string_type", "int_type", "float_type", "bool_type", "literal_error"}  # problems to pydantic
-R = TypeVar("R", bound="Section")
 
 
 class Section(BaseModel):
@@ -66,7 +60,7 @@ def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> l
         elif problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], bool):
             message = "wants a number; yes, no, on and off are true or false to YAML"
         # What is wrong with a document as a whole has no path, and the document is no value to show.
-        line = f"{path}: {message}, got {_short(problem['input'])}" if path else message
+        line = f"{path}: {message}, got {short(problem['input'])}" if path else message
         several = vary and problem["type"] in ONE_VALUE and isinstance(problem["input"], list)
         lines.append(line + "; several are compared by a study's `vary`" * several)
     return lines
@@ -76,7 +70,7 @@ def not_one_of(value: Any, allowed: Iterable[str]) -> str:
     """Return ``'x' is not one of: a, b`` with a suggestion where a name is close."""
     names = sorted(map(str, allowed))
     if isinstance(value, list | dict):
-        return f"{_short(value)} is not one of: {', '.join(names)} (one name is wanted)"
+        return f"{short(value)} is not one of: {', '.join(names)} (one name is wanted)"
     close = difflib.get_close_matches(str(value), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"{str(value)!r} is not one of: {', '.join(names)}{hint}"
@@ -92,83 +86,7 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a message shows it: at most 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def load_plugins(group: str) -> dict[str, Any]:
-    """Return what other installed packages offer under an entry point's group, by name.
-
-    Raises:
-        UserError: one of them cannot be imported.
-    """
-    found = {}
-    for point in entry_points(group=group):
-        try:
-            found[point.name] = point.load()
-        except Exception as error:
-            raise UserError(f"the plug-in {point.name} = {point.value} cannot be used: {error}") from error
-    return found
-
-
-class Registry(dict[str, type[Section]]):
-    """Recipe classes by the value of the key that tells them apart (``family``, ``kind``).
-
-    A module adds its recipe with the decorator ``register``; the class declares the key as a one-value
-    ``Literal``. ``parse`` turns a mapping from YAML into the recipe it names.
-
-    Other packages add theirs through an entry point of the registry's ``group``: it names a module, which is
-    imported and registers them.
-    """
-
-    def __init__(self, key: str, group: str) -> None:
-        super().__init__()
-        self.key, self.group = key, group
-
-    def fill(self, package: str, path: Iterable[str]) -> None:
-        """Import all modules of a package, then those that other packages name.
-
-        Args:
-            package: Its name.
-            path: Its ``__path__``.
-
-        Raises:
-            UserError: a module that another package names cannot be imported.
-        """
-        for module in iter_modules(path):
-            import_module(f"{package}.{module.name}")
-        load_plugins(self.group)
-
-    def register(self, recipe: type[R]) -> type[R]:
-        """Add a recipe class under its literal; returns it, so that it serves as a decorator."""
-        (name,) = get_args(recipe.model_fields[self.key].annotation)
-        self[name] = recipe
-        return recipe
-
-    def parse(self, value: Any) -> Section:
-        """Return the recipe a mapping describes.
-
-        Raises:
-            ValueError: ``value`` is not a mapping, or names no known recipe.
-            pydantic.ValidationError: (a ValueError) the recipe does not accept its settings.
-        """
-        if isinstance(value, Section):
-            return value
-        if not isinstance(value, dict):
-            raise ValueError(f"not a mapping of settings: {_short(value)}")
-        name = value.get(self.key)
-        if not isinstance(name, str) or name not in self:
-            raise ValueError(f"{self.key}: {not_one_of(name, self)}")
-        return self[name].model_validate(value)
-
-    def validator(self) -> BeforeValidator:
-        """Return the pydantic validator for a field that holds one of these recipes."""
-
-        def validate(value: Any) -> Section:
-            try:
-                return self.parse(value)
-            except ValidationError as error:
-                raise ValueError("; ".join(problem_lines(error))) from error
-
-        return BeforeValidator(validate)

@@ -1,17 +1,20 @@
 """Recipes of the two training phases, as they stand in params.yaml and in every run's spec."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from kinefract.augment.effects import Filmed, RandAugment
+from kinefract.common.errors import UserError
 from kinefract.common.schema import Section, is_none, not_one_of
 from kinefract.models import BACKBONES
-from kinefract.objectives import OBJECTIVES
-from kinefract.objectives.settings import ByolRecipe, MocoRecipe, SimclrRecipe
+from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+# Every spec holds these keys, null for those that are not its objective's: digests depend on it. The keys of
+# other objectives are left out where they are not set.
+ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
 
 
 class TrainRecipe(Section):
@@ -92,8 +95,8 @@ class WeightsRecipe(NetworkRecipe):
     )
 
 
-class PretrainRecipe(TrainRecipe, NetworkRecipe):
-    """Pre-training on a dataset of formula-made clips."""
+class _Pretraining(TrainRecipe, NetworkRecipe):
+    """Pre-training on a dataset of formula-made clips, but for the settings of the objectives."""
 
     objective: str = Field(default="supervised", description="what the network is trained to do")
     filmed: Filmed | None = Field(default=None, description="what makes clips look filmed, if anything")
@@ -106,9 +109,6 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         exclude_if=is_none,
         description="epochs after which the weights are kept, for fine-tunings by `init_epoch`",
     )
-    moco: MocoRecipe | None = Field(default=None, description="its settings, where it is the objective")
-    simclr: SimclrRecipe | None = Field(default=None, description="likewise")
-    byol: ByolRecipe | None = Field(default=None, description="likewise")
     stride: int = Field(default=2, ge=1)
     crop_area: Pair = (0.9, 1.0)
     epochs: int = Field(default=25, ge=1)
@@ -122,7 +122,7 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         if not isinstance(data, dict):
             return data
         objective = data.get("objective")
-        if not (isinstance(objective, str) and OBJECTIVES.get(objective)):
+        if not isinstance(objective, str) or objective not in cls.model_fields.keys() & OBJECTIVES.keys():
             return data
         return data | {objective: data.get(objective) or {}}
 
@@ -130,8 +130,10 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
     def _known_objective(self) -> Self:
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
-        if self.objective == "moco" and self.moco and self.moco.queue % self.batch_size:
-            raise ValueError(f"moco.queue: {self.moco.queue} is no multiple of batch_size {self.batch_size}")
+        try:
+            self.objective_recipe.check(self.batch_size)
+        except ValueError as error:
+            raise ValueError(f"{self.objective}.{error}") from error
         if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
             raise ValueError(f"snapshots: {late[0]} is not before the last of {self.epochs} epochs")
         return self
@@ -142,14 +144,43 @@ class PretrainRecipe(TrainRecipe, NetworkRecipe):
         return self.source != "online"
 
     @property
-    def objective_settings(self) -> Section | None:
-        """The settings of the objective; None where it has none."""
-        return getattr(self, self.objective) if OBJECTIVES[self.objective] else None
+    def objective_recipe(self) -> ObjectiveRecipe:
+        """The objective with its settings."""
+        return getattr(self, self.objective, None) or OBJECTIVES[self.objective]()
 
     def without_other_objectives(self) -> Self:
         """Drop the settings of objectives other than its own, which decide nothing."""
-        others = [name for name, settings in OBJECTIVES.items() if settings and name != self.objective]
+        others = OBJECTIVES.keys() & type(self).model_fields.keys() - {self.objective}
         return self.model_copy(update=dict.fromkeys(others))
+
+
+def _settings_of_objectives() -> dict[str, Any]:
+    """Return the fields of a pre-training's recipe that hold the settings of objectives.
+
+    Raises:
+        UserError: An objective has the name of another setting.
+    """
+    fields = {}
+    for name, recipe in OBJECTIVES.items():
+        if name in _Pretraining.model_fields:
+            raise UserError(f"{OBJECTIVES.group}: {name!r} is the name of a setting of every pre-training")
+        if recipe.model_fields:
+            left_out = None if name in ALWAYS_IN_SPECS else is_none
+            field = Field(default=None, exclude_if=left_out, description=f"settings of the objective {name}")
+            fields[name] = (recipe | None, field)
+    return fields
+
+
+if TYPE_CHECKING:
+    PretrainRecipe = _Pretraining
+else:
+    PretrainRecipe = create_model(
+        "PretrainRecipe",
+        __base__=_Pretraining,
+        __module__=__name__,
+        __doc__="Pre-training on a dataset of formula-made clips.",
+        **_settings_of_objectives(),
+    )
 
 
 class FinetuneRecipe(TrainRecipe):

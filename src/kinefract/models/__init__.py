@@ -1,17 +1,27 @@
-"""Backbones by name. Their modules import torch, so they are loaded when one is built."""
+"""The registry of backbones. Importing it loads no torch: that is imported when a backbone is built."""
 
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
-from kinefract.models import backbones
+from kinefract.common.registry import Registry
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
 
-BACKBONES = {
-    module.name: f"{backbones.__name__}.{module.name}" for module in iter_modules(backbones.__path__)
-}
+
+class BackboneEntry(ABC):
+    """A backbone as the registry holds it: a name, and how the network is built."""
+
+    NAME: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        """Build the network; arguments and result are those of ``kinefract.models.build``."""
+
+
+BACKBONES: Registry[BackboneEntry] = Registry("kinefract.backbones")
+BACKBONES.fill(f"{__name__}.backbones")
 
 
 def build(name: str, width: int, frames: int, classes: int, dropout: float) -> "Backbone":
@@ -28,4 +38,4 @@ def build(name: str, width: int, frames: int, classes: int, dropout: float) -> "
     Returns:
         A module that maps clips (B, T, 3, H, W) to logits (B, classes).
     """
-    return import_module(BACKBONES[name]).build(width, frames, classes, dropout)
+    return BACKBONES[name].build(width, frames, classes, dropout)

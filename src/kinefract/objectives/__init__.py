@@ -1,31 +1,38 @@
-"""Objectives of pre-training by name, one module each, loaded when one is used."""
+"""The registry of pre-training objectives. Importing it loads no torch, which building an objective does."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
+from kinefract.common.registry import Registry
 from kinefract.common.schema import Section
-from kinefract.objectives.settings import ByolRecipe, MocoRecipe, SimclrRecipe
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
     from kinefract.objectives.base import Objective
 
-# Name -> its settings, which stand in a recipe under the same name. Module and class are named after it.
-OBJECTIVES: dict[str, type[Section] | None] = {
-    "supervised": None,
-    "moco": MocoRecipe,
-    "simclr": SimclrRecipe,
-    "byol": ByolRecipe,
-}
 
+class ObjectiveRecipe(Section):
+    """The settings of an objective, and how it is built.
 
-def build(name: str, network: "Backbone", settings: Section | None = None) -> "Objective":
-    """Build an objective around a network; what it adds is drawn from torch's current generator.
-
-    Args:
-        name: A key of ``OBJECTIVES``.
-        network: A backbone; its classifier is trained by ``supervised`` alone.
-        settings: Of the class that ``OBJECTIVES`` names.
+    Where a class declares settings, they stand in a pre-training's recipe under its name.
     """
-    module = import_module(f"kinefract.objectives.{name}")
-    return getattr(module, name.capitalize())(network, *([settings] if settings else []))
+
+    NAME: ClassVar[str]
+
+    @abstractmethod
+    def build(self, network: "Backbone") -> "Objective":
+        """Build the objective around a network; what it adds is drawn from torch's current generator."""
+
+    def check(self, batch_size: int) -> None:
+        """Check the settings against those of the pre-training.
+
+        Args:
+            batch_size: Clips in a step, of all processes together.
+
+        Raises:
+            ValueError: They do not go together; the message begins with the setting's name.
+        """
+
+
+OBJECTIVES: Registry[ObjectiveRecipe] = Registry("kinefract.objectives")
+OBJECTIVES.fill(f"{__name__}.recipes")

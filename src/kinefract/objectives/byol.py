@@ -21,7 +21,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.settings import ByolRecipe
+from kinefract.objectives.recipes.byol import ByolRecipe
 
 
 class Byol(Objective):

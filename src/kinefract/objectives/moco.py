@@ -20,7 +20,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.settings import MocoRecipe
+from kinefract.objectives.recipes.moco import MocoRecipe
 
 
 class Moco(Objective):

@@ -19,7 +19,7 @@ from kinefract.objectives.base import (
     unit,
     without_classifier,
 )
-from kinefract.objectives.settings import SimclrRecipe
+from kinefract.objectives.recipes.simclr import SimclrRecipe
 
 
 class Simclr(Objective):

@@ -11,7 +11,7 @@
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinefract.synth.dataset_recipe import DatasetRecipe
@@ -46,7 +46,7 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
 
     try:
         parsed = FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
-        return cast("DatasetRecipe", parsed)
+        return parsed
     except ValidationError as error:
         lines = problem_lines(error)
     except ValueError as error:

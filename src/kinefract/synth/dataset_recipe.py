@@ -7,10 +7,11 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
 
 from kinefract.common.errors import UserError
-from kinefract.common.schema import Registry, Section
+from kinefract.common.registry import RecipeRegistry
+from kinefract.common.schema import Section
 from kinefract.synth.refuse import is_worth_seeing
 
-FAMILIES = Registry("family", "kinefract.families")
+FAMILIES: RecipeRegistry["DatasetRecipe"] = RecipeRegistry("family", "kinefract.families")
 ATTEMPTS = 100  # draws of a clip until one of them is worth seeing
 
 

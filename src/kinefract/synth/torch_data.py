@@ -15,9 +15,10 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from kinefract.augment.crop import resize
 from kinefract.common.errors import UserError
+from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import Shards
-from kinefract.synth.streams import stream
+from kinefract.video.windows import random_start, window
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class Window:
     def numbers(self, length: int, rng: np.random.Generator) -> np.ndarray:
         """Draw a place and return the frames there: int64 (T,), each from 0 to ``length - 1``."""
         frames = -(-length // self.stride) if self.frames is None else self.frames
-        room = max(0, length - ((frames - 1) * self.stride + 1))
-        return np.minimum(int(rng.integers(room + 1)) + self.stride * np.arange(frames), length - 1)
+        return window(random_start(length, frames, self.stride, rng), frames, self.stride, length)
 
     def fitted(self, frames: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
         """Return frames (T, H, W[, C]) as uint8 (T, C, size, size).

@@ -14,7 +14,9 @@ from kinefract import video
 from kinefract.augment.crop import centre_crop, random_resized_crop, resize
 from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
+from kinefract.common.streams import stream
 from kinefract.config.phases import FinetuneRecipe, TrainRecipe
+from kinefract.video.windows import random_start, spread_starts, window
 
 ORDER, SAMPLE = 1, 2  # purposes that keep random streams of one seed apart
 
@@ -53,17 +55,6 @@ class Videos:
         return video.decode(entry.path, [entry.start + frame for frame in frames])
 
 
-def window(start: int, frames: int, stride: int, length: int) -> np.ndarray:
-    """Return the frame numbers of a window; past the video's end its last frame is repeated."""
-    return np.minimum(start + stride * np.arange(frames), length - 1)
-
-
-def spread_starts(length: int, frames: int, stride: int, windows: int) -> list[int]:
-    """Return where up to ``windows`` windows begin, evenly spread from the first to the last that fits."""
-    room = max(0, length - ((frames - 1) * stride + 1))
-    return sorted({round(start) for start in np.linspace(0, room, min(windows, room + 1))})
-
-
 class TrainingClips(Dataset):
     """Random windows and crops of each video, a function of (seed, epoch, index) alone."""
 
@@ -82,24 +73,21 @@ class TrainingClips(Dataset):
         epoch, index = key
         recipe, source = self.recipe, self.source
         length = int(source.frames[index])
-        room = max(0, length - ((recipe.frames - 1) * recipe.stride + 1))
-        streams = [self._stream(epoch, index, *([view] if view else [])) for view in range(self.views)]
-        starts = [int(rng.integers(room + 1)) for rng in streams]
+        views = ([view] if view else [] for view in range(self.views))
+        streams = [stream(self.seed, SAMPLE, epoch, index, *view) for view in views]
+        starts = [random_start(length, recipe.frames, recipe.stride, rng) for rng in streams]
         numbers = [window(start, recipe.frames, recipe.stride, length) for start in starts]
         # One read for all views, since decoding or rendering a clip is what takes time.
         frames = source.read(self._number(epoch, index), np.concatenate(numbers))
         frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
-        views = [
+        crops = [
             random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng, recipe.resizing)
             for clip, rng in zip(frames, streams, strict=True)
         ]
-        return torch.stack(views), int(source.labels[index]), index
+        return torch.stack(crops), int(source.labels[index]), index
 
     def _number(self, epoch: int, index: int) -> int:
         return index + epoch * len(self.source.labels) if self.source.fresh else index
-
-    def _stream(self, *key: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, SAMPLE, *key])))
 
 
 class EpochBatches:
@@ -136,8 +124,8 @@ class EpochBatches:
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         first_epoch, skipped = divmod(self.first_step, self.per_epoch)
         for epoch in range(first_epoch, self.epochs):
-            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, ORDER, epoch])))
-            order = rng.permutation(self.clips)[: self.per_epoch * self.batch_size]
+            order = stream(self.seed, ORDER, epoch).permutation(self.clips)
+            order = order[: self.per_epoch * self.batch_size]
             for batch in order.reshape(self.per_epoch, self.batch_size)[skipped:].tolist():
                 each = len(batch) // self.processes
                 yield [(epoch, index) for index in batch[self.rank * each : (self.rank + 1) * each]]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kinefract import models, objectives, released
+from kinefract import models, released
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN, Video
 from kinefract.common.errors import UserError
@@ -41,6 +41,7 @@ from kinefract.models.base import Backbone
 from kinefract.models.published import load_published
 from kinefract.objectives.base import Objective
 from kinefract.objectives.probe import LinearProbe
+from kinefract.objectives.supervised import Supervised
 from kinefract.tracking import RunExport
 from kinefract.training.cached import CachedVideos
 from kinefract.training.data import ClipSource, Videos
@@ -77,9 +78,7 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         spec.dataset.recipe.classes,
         recipe.dropout,
     )
-    objective = weights.seeded(
-        recipe.seed, objectives.build, recipe.objective, model, recipe.objective_settings
-    )
+    objective = weights.seeded(recipe.seed, recipe.objective_recipe.build, model)
     return _run(spec, Path(spec_path).parent, root, recipe.seed, objective, clips, execution)
 
 
@@ -113,9 +112,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         figures = evaluate(model, test, recipe, out, root, workers, names, accelerator, tested)
         return {**figures, "index": read_from}
 
-    objective = (
-        LinearProbe(model) if recipe.method == "linear_probe" else objectives.build("supervised", model)
-    )
+    objective = LinearProbe(model) if recipe.method == "linear_probe" else Supervised(model)
     return _run(spec, folder, root, spec.seed, objective, train, execution, finish)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from kinefract.common.streams import stream
 from kinefract.synth import ifs, motion
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import System, render_clip
-from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR
 from kinefract.viewing.tiles import in_colour, side_by_side
 

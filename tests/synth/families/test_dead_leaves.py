@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kinefract.common.streams import stream
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.dead_leaves import DeadLeavesRecipe, Leaves, class_leaves, paint, vary
 from kinefract.synth.render.polygons import corners
-from kinefract.synth.streams import stream
 
 SAME = {"dropped": 0.0, "factor": 0.0, "shift": 0.0}
 SQUARE = np.array([(-0.125, -0.125), (0.125, -0.125), (0.125, 0.125), (-0.125, 0.125)])

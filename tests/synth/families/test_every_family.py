@@ -24,7 +24,7 @@ EXAMPLES = [(name, caption) for name, recipe in FAMILIES.items() for caption in 
 IN_REVERSE = """\
 import json, sys
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.shards import frames_digest
+from kinefract.synth.store.shards import frames_digest
 
 for settings in json.load(sys.stdin):
     recipe = FAMILIES.parse(settings)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import fractal
 from kinefract.synth.families.fractal import (
@@ -18,7 +19,6 @@ from kinefract.synth.families.fractal import (
 )
 from kinefract.synth.refuse import is_worth_seeing
 from kinefract.synth.store.shards import frames_digest
-from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR, METHOD_MIX, VARIATIONS
 
 POINTS = Points(steps=300, discard=50, window_steps=300)

@@ -5,12 +5,12 @@ import pytest
 from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
+from kinefract.common.streams import stream
 from kinefract.synth import systems3d
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import ifs3d
 from kinefract.synth.families.ifs3d import Ifs3dRecipe, Perturbation, class_scene, perturb, render_clip, vary
 from kinefract.synth.refuse import is_worth_seeing
-from kinefract.synth.streams import stream
 
 POINTS = Points(steps=300, discard=50, window_steps=300)
 

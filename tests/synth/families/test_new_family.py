@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import Field
 
 from kinefract.synth.recipes import FAMILIES, DatasetRecipe
-from kinefract.synth.streams import stream
+from kinefract.common.streams import stream
 
 
 @FAMILIES.register

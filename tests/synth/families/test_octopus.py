@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 from scipy import ndimage
 
+from kinefract.common.streams import stream
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.octopus import POINTS, OctopusRecipe, class_body, join, paint, vary
-from kinefract.synth.streams import stream
 
 SAME = {"factor": 0.0, "shift": 0.0}
 PLAIN = {"with_polygons": 0.0, "with_patches": 0.0, "outline_only": 0.0}

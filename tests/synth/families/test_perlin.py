@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kinefract.common.streams import stream
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.perlin import GRADIENTS, PerlinRecipe, class_frequencies, perlin_noise, stretch
-from kinefract.synth.streams import stream
 
 
 def recipe(**settings):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kinefract.common.streams import stream
 from kinefract.synth.families.shapes import (
     STEPS,
     Perturbation,
@@ -17,7 +18,6 @@ from kinefract.synth.families.shapes import (
     vary,
 )
 from kinefract.synth.render.polygons import corners
-from kinefract.synth.streams import stream
 
 SQUARE = 32.0 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 SAME = Perturbation(shift=0.0, factor=0.0, radius=0.0, turn=0.0, tint=0)

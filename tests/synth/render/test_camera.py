@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth.render.camera import SLOWEST, Path, projections, sample_path
-from kinefract.synth.streams import stream
 
 TARGET = np.array([0.3, -0.2, 0.5])
 RANGES = {"speed": (4.0, 10.0), "elevation": (-30.0, 60.0), "sway": 15.0, "zoom": (0.8, 1.25)}

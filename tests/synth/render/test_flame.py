@@ -6,13 +6,13 @@ from math import atan2, cos, exp, floor, pi, sin, sqrt, tan, tanh
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth.render import flame
 from kinefract.synth.render.elementary import atan2 as fast_atan2
 from kinefract.synth.render.elementary import exp as fast_exp
 from kinefract.synth.render.elementary import log as fast_log
 from kinefract.synth.render.elementary import sin_cos
 from kinefract.synth.render.elementary import tanh as fast_tanh
-from kinefract.synth.streams import stream
 from kinefract.synth.variations import NAMES, VARIATIONS
 
 

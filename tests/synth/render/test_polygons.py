@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth.render.polygons import corners, fill
-from kinefract.synth.streams import stream
 
 WHITE = np.array([255], np.uint8)
 

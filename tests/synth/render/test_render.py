@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth import ifs
 from kinefract.synth.render import cpu as render
-from kinefract.synth.streams import stream
 
 SIERPINSKI = np.array([[0.5, 0, 0, 0, 0.5, 0], [0.5, 0, 0.5, 0, 0.5, 0], [0.5, 0, 0.25, 0, 0.5, 0.5]])
 KEYS = np.arange(1, 100, dtype=np.uint64)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kinefract.common.streams import stream
 from kinefract.synth.render.camera import Path, projections
 from kinefract.synth.render.render3d import NEAR, play, project
-from kinefract.synth.streams import stream
 from kinefract.synth.systems3d import map_probabilities, moments, sample_maps
 
 CORNERS = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)], float)

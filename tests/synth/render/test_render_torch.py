@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kinefract.common.streams import stream
 from kinefract.synth import ifs
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe, sample_maps
@@ -13,7 +14,6 @@ from kinefract.synth.render import gpu as render_torch
 from kinefract.synth.render.flame_torch import Point, vary
 from kinefract.synth.render.gpu_clips import _kept_boxes, _tone, draw_clips
 from kinefract.synth.render.tone import box_sum, tone
-from kinefract.synth.streams import stream
 from kinefract.synth.variations import VARIATIONS
 
 KEYS = np.arange(1, 100, dtype=np.uint64)

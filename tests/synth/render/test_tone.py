@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from kinefract.common.streams import stream
 from kinefract.synth.render import tone
-from kinefract.synth.streams import stream
 
 
 def test_box_sum_is_a_patch_per_point():

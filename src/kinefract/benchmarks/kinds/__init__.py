@@ -8,4 +8,4 @@ from kinefract.benchmarks.base import BENCHMARKS
 
 __all__ = ["BENCHMARKS"]
 
-BENCHMARKS.fill(__name__, __path__)
+BENCHMARKS.fill(__name__)

@@ -1,5 +1,6 @@
-"""The backbones, each a module of its name with ``build(width, frames, classes, dropout)``.
+"""The backbones, one module each. Importing ``kinefract.models`` imports them all and fills its registry.
 
-A new one is one file in this package: it is found by being there, and imported when it is built. What it
-builds is a ``kinefract.models.base.Backbone``.
+A new one is one file in this package that registers a class, or in another package that names its module
+under the entry point ``kinefract.backbones``; nothing else names it. Modules import torch within ``build``,
+since Snakemake imports them at every start.
 """

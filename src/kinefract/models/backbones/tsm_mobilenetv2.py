@@ -1,9 +1,22 @@
 """TSM MobileNetV2: 2.7 million parameters with 400 classes, a ninth of the ResNet-50's."""
 
-from kinefract.models.mobilenet import MobileNetV2
-from kinefract.models.tsm import TSM
+from typing import TYPE_CHECKING, ClassVar
+
+from kinefract.models import BACKBONES, BackboneEntry
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 
-def build(width: int, frames: int, classes: int, dropout: float) -> TSM:
-    """Build the network; arguments as for ``kinefract.models.build``."""
-    return TSM(MobileNetV2(width, frames), frames, classes, dropout)
+@BACKBONES.register
+class TsmMobileNetV2(BackboneEntry):
+    """A MobileNetV2 whose channels are shifted in time."""
+
+    NAME: ClassVar[str] = "tsm_mobilenetv2"
+
+    @staticmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        from kinefract.models.mobilenet import MobileNetV2
+        from kinefract.models.tsm import TSM
+
+        return TSM(MobileNetV2(width, frames), frames, classes, dropout)

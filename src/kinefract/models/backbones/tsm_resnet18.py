@@ -1,9 +1,22 @@
 """TSM ResNet-18: the smallest of the ResNets, for machines without a GPU."""
 
-from kinefract.models.resnet import BasicBlock, ResNet
-from kinefract.models.tsm import TSM
+from typing import TYPE_CHECKING, ClassVar
+
+from kinefract.models import BACKBONES, BackboneEntry
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 
-def build(width: int, frames: int, classes: int, dropout: float) -> TSM:
-    """Build the network; arguments as for ``kinefract.models.build``."""
-    return TSM(ResNet(BasicBlock, (2, 2, 2, 2), width, frames), frames, classes, dropout)
+@BACKBONES.register
+class TsmResNet18(BackboneEntry):
+    """A ResNet-18 whose channels are shifted in time."""
+
+    NAME: ClassVar[str] = "tsm_resnet18"
+
+    @staticmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        from kinefract.models.resnet import BasicBlock, ResNet
+        from kinefract.models.tsm import TSM
+
+        return TSM(ResNet(BasicBlock, (2, 2, 2, 2), width, frames), frames, classes, dropout)

@@ -1,9 +1,22 @@
 """TSM ResNet-50: the network of most of the paper's experiments (method, section 5)."""
 
-from kinefract.models.resnet import Bottleneck, ResNet
-from kinefract.models.tsm import TSM
+from typing import TYPE_CHECKING, ClassVar
+
+from kinefract.models import BACKBONES, BackboneEntry
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 
-def build(width: int, frames: int, classes: int, dropout: float) -> TSM:
-    """Build the network; arguments as for ``kinefract.models.build``."""
-    return TSM(ResNet(Bottleneck, (3, 4, 6, 3), width, frames), frames, classes, dropout)
+@BACKBONES.register
+class TsmResNet50(BackboneEntry):
+    """A ResNet-50 whose channels are shifted in time."""
+
+    NAME: ClassVar[str] = "tsm_resnet50"
+
+    @staticmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        from kinefract.models.resnet import Bottleneck, ResNet
+        from kinefract.models.tsm import TSM
+
+        return TSM(ResNet(Bottleneck, (3, 4, 6, 3), width, frames), frames, classes, dropout)

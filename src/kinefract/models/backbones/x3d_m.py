@@ -1,8 +1,21 @@
 """X3D-M: depth factor 2.2 (method, section 5); published for clips of 16 frames at 224 px."""
 
-from kinefract.models.x3d import X3D
+from typing import TYPE_CHECKING, ClassVar
+
+from kinefract.models import BACKBONES, BackboneEntry
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 
-def build(width: int, frames: int, classes: int, dropout: float) -> X3D:
-    """Build the network, which takes clips of any length; arguments as for ``kinefract.models.build``."""
-    return X3D(2.2, width, classes, dropout)
+@BACKBONES.register
+class X3dM(BackboneEntry):
+    """X3D of medium size; it takes clips of any length."""
+
+    NAME: ClassVar[str] = "x3d_m"
+
+    @staticmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        from kinefract.models.x3d import X3D
+
+        return X3D(2.2, width, classes, dropout)

@@ -1,8 +1,21 @@
 """X3D-XL: depth factor 8, the method's deepened variant (section 5); no weights of it are published."""
 
-from kinefract.models.x3d import X3D
+from typing import TYPE_CHECKING, ClassVar
+
+from kinefract.models import BACKBONES, BackboneEntry
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 
-def build(width: int, frames: int, classes: int, dropout: float) -> X3D:
-    """Build the network, which takes clips of any length; arguments as for ``kinefract.models.build``."""
-    return X3D(8, width, classes, dropout)
+@BACKBONES.register
+class X3dXL(BackboneEntry):
+    """X3D of extra large size; it takes clips of any length."""
+
+    NAME: ClassVar[str] = "x3d_xl"
+
+    @staticmethod
+    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+        from kinefract.models.x3d import X3D
+
+        return X3D(8, width, classes, dropout)

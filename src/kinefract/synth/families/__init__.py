@@ -9,4 +9,4 @@ from kinefract.synth.dataset_recipe import FAMILIES
 
 __all__ = ["FAMILIES"]
 
-FAMILIES.fill(__name__, __path__)
+FAMILIES.fill(__name__)

@@ -16,10 +16,10 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from kinefract.common.ranges import FloatRange, IntRange, within
+from kinefract.common.streams import stream
 from kinefract.synth import motion
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
-from kinefract.synth.ranges import FloatRange, IntRange, within
-from kinefract.synth.streams import stream
 
 SIZE = 256  # at which lengths in pixels are given
 

@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from kinefract.common.schema import Section, not_one_of
+from kinefract.common.streams import stream
 from kinefract.synth import ifs, motion
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.refuse import is_worth_seeing
-from kinefract.synth.streams import stream
 from kinefract.synth.variations import LINEAR, METHOD_MIX, NAMES, VARIATIONS
 
 # An instance that cannot be shown is drawn again: ten times at full strength, then closer and closer to its

@@ -15,12 +15,12 @@ import numpy as np
 from pydantic import Field
 
 from kinefract.common.errors import UserError
+from kinefract.common.ranges import FloatRange, within
+from kinefract.common.streams import stream
 from kinefract.synth import ifs, motion, systems3d
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe, Points
 from kinefract.synth.families import fractal
-from kinefract.synth.ranges import FloatRange, within
 from kinefract.synth.render import camera
-from kinefract.synth.streams import stream
 
 CLASS_ATTEMPTS = 1000
 # How strongly coefficients are perturbed until an instance is sound; the last one is its class.

@@ -12,8 +12,8 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
-from kinefract.synth.streams import stream
 
 # (t, y, x): to the middles of a cube's twelve edges, all of one length.
 GRADIENTS = np.array(

@@ -20,10 +20,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 import numpy as np
 from pydantic import Field, model_validator
 
+from kinefract.common.ranges import FloatRange, IntRange, within
 from kinefract.common.schema import Section
+from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
-from kinefract.synth.ranges import FloatRange, IntRange, within
-from kinefract.synth.streams import stream
 
 SIZE = 256  # height and width at which lengths in pixels are given
 Step = Literal[

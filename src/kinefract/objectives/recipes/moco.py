@@ -1,0 +1,32 @@
+"""The recipe of MoCo."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
+    from kinefract.objectives.base import Objective
+
+
+@OBJECTIVES.register
+class MocoRecipe(ObjectiveRecipe):
+    """Settings of MoCo."""
+
+    NAME: ClassVar[str] = "moco"
+
+    dim: int = Field(default=128, ge=2, description="size of an embedding")
+    queue: int = Field(default=16_384, ge=2, description="keys of earlier clips; a multiple of the batch")
+    momentum: float = Field(default=0.999, ge=0, lt=1, description="of the key network")
+    temperature: float = Field(default=0.07, gt=0, description="what similarities are divided by")
+
+    def build(self, network: "Backbone") -> "Objective":
+        from kinefract.objectives.moco import Moco
+
+        return Moco(network, self)
+
+    def check(self, batch_size: int) -> None:
+        if self.queue % batch_size:
+            raise ValueError(f"queue: {self.queue} is no multiple of batch_size {batch_size}")
