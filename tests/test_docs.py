@@ -14,7 +14,7 @@ from pydantic import Field
 from kinefract import parameters_page, params
 from kinefract.schema import Section, merged
 from kinefract.synth.families import FAMILIES
-from kinefract.synth.ranges import span
+from kinefract.synth.ranges import FloatRange, within
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "python-api.md"
@@ -102,7 +102,7 @@ class Cart(Section):
 
 class Wagon(Cart):
     load: int = Field(default=2, ge=1)
-    speed: span(float, -1, 1) = Field(default=(0.0, 1e-6), description="a | b")
+    speed: Annotated[FloatRange, within(-1, 1)] = Field(default=(0.0, 1e-6), description="a | b")
     kinds: tuple[Literal["hay", "coal"], ...] = ("hay",)
     wheel: Wheel = Wheel()
     spare: Wheel | None = None
