@@ -23,7 +23,7 @@ from kinefract.common.files import read_json_lines, write_json, write_text
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec, Variant
 from kinefract.tracking import RunExport, store
 
-EPOCHS = 30
+EPOCHS = 12
 JOB = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
@@ -167,7 +167,7 @@ def at_once(root: Path, jobs: dict[int, int]) -> list[int]:
 
 def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothing(tmp_path: Path) -> None:
     names = {classes: spec_of(classes).id for classes in range(2, 8)}
-    assert at_once(tmp_path, {2: 0, 3: 0, 4: 0, 5: 1, 6: 15, 7: 29}) == [0, 0, 0, *[-signal.SIGKILL] * 3]
+    assert at_once(tmp_path, {2: 0, 3: 0, 4: 0, 5: 1, 6: 6, 7: 11}) == [0, 0, 0, *[-signal.SIGKILL] * 3]
     assert {path.name for path in (tmp_path / "results/mlflow").iterdir()} == {"mlflow.db", "artifacts"}
     before = {run.info.run_name: run.info for run in runs(tmp_path, "pretrain")}
     assert before.keys() == set(names.values())
@@ -301,18 +301,6 @@ def test_a_failed_run_says_so_and_can_be_resumed(root: Path) -> None:
     assert [run.info.status for run in runs(root, "pretrain")] == ["RUNNING"]
 
 
-def test_a_long_run_is_logged_whole_at_once(root: Path) -> None:
-    spec = spec_of()
-    begin(root, spec)
-    for epoch in range(1, 202):
-        add_epoch(root, spec, epoch, **{f"m{number}": 0.5 for number in range(9)})
-    finish(root, spec)
-    RunExport(root, spec).update()
-    (run,) = runs(root, "pretrain")
-    for key in ("loss", "m8"):
-        assert [step for step, _ in steps(root, run.info.run_id, key)] == list(range(1, 202))
-
-
 def study(question: str = "Does it help?", seed: int = 1) -> StudySpec:
     variants = [
         Variant(
@@ -378,18 +366,20 @@ def test_a_study_tags_the_runs_that_variants_share_with_all_their_labels(root: P
     assert alone.data.tags["study.quickstart"] == "supervised"
 
 
-def test_more_parameters_and_longer_curves_than_one_request_takes_are_all_logged(root: Path) -> None:
-    begin(root, spec_of())
+def test_more_epochs_parameters_and_tags_than_one_request_takes_are_all_logged(root: Path) -> None:
+    spec = spec_of()
+    begin(root, spec)
+    for epoch in range(1, 202):
+        add_epoch(root, spec, epoch, **{f"m{number}": 0.5 for number in range(9)})
+    finish(root, spec, **{f"t{number}": "x" for number in range(205)})
+    RunExport(root, spec).update()
     (run,) = runs(root, "pretrain")
-    points = [(f"m{number % 3}", float(number), number // 3) for number in range(2400)]
-    params = {f"p{number}": number for number in range(205)}
-    store.log(client(root), run.info.run_id, params, points, {f"t{number}": 1 for number in range(101)})
-    (run,) = runs(root, "pretrain")
-    assert run.data.params.items() >= {f"p{number}": str(number) for number in range(205)}.items()
-    assert run.data.tags.keys() >= {f"t{number}" for number in range(101)}
-    for key, first in (("m0", 0), ("m1", 1), ("m2", 2)):
-        expected = [(step, float(3 * step + first)) for step in range(800)]
-        assert sorted(steps(root, run.info.run_id, key)) == expected
+    for key in ("loss", "m8"):
+        assert [step for step, _ in steps(root, run.info.run_id, key)] == list(range(1, 202))
+    assert run.data.tags.keys() >= {f"t{number}" for number in range(205)}
+    params = {f"p{number}": str(number) for number in range(205)}
+    store.log(client(root), run.info.run_id, params)
+    assert client(root).get_run(run.info.run_id).data.params.items() >= params.items()
 
 
 def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path) -> None:

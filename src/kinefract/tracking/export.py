@@ -61,17 +61,20 @@ class RunExport:
         self._run_id: str | None = None
         self._held: set[int] = set()  # epochs
 
-    def update(self) -> None:
+    def update(self) -> bool:
         """Log what the run's folder holds and MLflow does not; end the run when the folder is finished.
 
         A run in MLflow whose epochs are the first ones of this folder goes on. One that holds others, or
         another result, is of an earlier job, and a new one replaces it.
 
+        Returns:
+            Whether anything was logged: not if MLflow holds the finished run, or cannot be used.
+
         Raises:
             UserError: a file of the folder cannot be read.
         """
         files = labels.read_run(self._folder)
-        attempt(self._root, lambda client: self._update(client, files))
+        return bool(attempt(self._root, lambda client: self._update(client, files)))
 
     def fail(self) -> None:
         """Mark the run as failed, if it was begun."""
@@ -79,8 +82,10 @@ class RunExport:
         if run_id:
             attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
 
-    def _update(self, client: "MlflowClient", files: RunFiles) -> None:
+    def _update(self, client: "MlflowClient", files: RunFiles) -> bool:
         run_id = self._run_id = self._run_id or self._open(client, files)
+        if run_id is None:
+            return False
         new = [line for line in files.epochs if line["epoch"] not in self._held]
         for first in range(0, len(new), EPOCHS_AT_ONCE):
             part = new[first : first + EPOCHS_AT_ONCE]
@@ -90,15 +95,19 @@ class RunExport:
             log_files(client, run_id, [self._folder / FIRST_BATCH])
         if files.result is not None:
             self._finish(client, run_id, files.result)
+        return True
 
-    def _open(self, client: "MlflowClient", files: RunFiles) -> str:
-        """Return the id of the run to go on with, begun if there is none, with its parameters and input."""
+    def _open(self, client: "MlflowClient", files: RunFiles) -> str | None:
+        """Return the id of the run to go on with, begun if there is none; None if MLflow holds all of it."""
         spec = self._spec
         phase = Path(spec.PARENT).name
         params, tags, data = labels.described(spec)
         (experiment,) = experiments(client, self._root, [phase])
         kept = None
-        for run in runs(client, experiment, spec.digest):
+        earlier = runs(client, experiment, spec.digest)
+        if any(_holds(run, files.content) for run in earlier):
+            return None
+        for run in earlier:
             if kept is None and self._goes_on(client, run, files):
                 kept = run
                 client.update_run(run.info.run_id, status="RUNNING")
@@ -180,10 +189,7 @@ def log_study(
             }
             tags["content"] = digest_of([tags, variant.values, numbers, hashes])
             earlier = runs(client, experiment, tags["digest"])
-            if any(
-                run.info.status == "FINISHED" and run.data.tags.get("content") == tags["content"]
-                for run in earlier
-            ):
+            if any(_holds(run, tags["content"]) for run in earlier):
                 continue
             for run in earlier:
                 client.delete_run(run.info.run_id)
@@ -196,6 +202,11 @@ def log_study(
         return logged
 
     return attempt(root, write) or []
+
+
+def _holds(run: "Run", content: str | None) -> bool:
+    """Return whether a run of MLflow is finished and has this content."""
+    return run.info.status == "FINISHED" and run.data.tags.get("content", "") == content
 
 
 def _points(values: dict[str, Any], step: int) -> list[tuple[str, float, int]]:

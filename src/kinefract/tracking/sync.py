@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinefract import tracking
 from kinefract.common.errors import UserError
@@ -16,9 +15,6 @@ from kinefract.common.layout import METRICS, MLFLOW, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels, store
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 Kind = type[PretrainSpec] | type[FinetuneSpec] | type[StudySpec]
 KINDS: tuple[Kind, ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last, since they tag their runs
@@ -78,19 +74,18 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
             summary.unfinished += 1
     finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
     with locked(root / MLFLOW / SYNC_LOCK):
-        held = _held(root)
         for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
             try:
                 spec = kind.read(folder / SPEC_FILE)
-                logged = (
-                    _log_study(root, spec, folder)
-                    if isinstance(spec, StudySpec)
-                    else _log_run(root, spec, folder, held)
-                )
+                if isinstance(spec, StudySpec):
+                    logged = _log_study(root, spec, folder)
+                else:
+                    logged = tracking.RunExport(root, spec).update()
             except UserError as error:
                 summary.problems.append(" ".join(str(error).split()))
                 continue
-            _usable(root)
+            if store.given_up(root):
+                raise UserError("MLflow's store cannot be used; run `kinefract sync` again when it can")
             if not logged:
                 summary.held += 1
             elif isinstance(spec, StudySpec):
@@ -100,14 +95,6 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
     return summary
 
 
-def _log_run(root: Path, spec: PretrainSpec | FinetuneSpec, folder: Path, held: dict[str, str]) -> bool:
-    """Log a run unless MLflow holds it; return whether it was logged."""
-    if held.get(spec.digest) == labels.read_run(folder).content:
-        return False
-    tracking.RunExport(root, spec).update()
-    return True
-
-
 def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     """Log the variants of a study that MLflow does not hold; return whether there were any."""
     try:
@@ -115,28 +102,6 @@ def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / METRICS}: unreadable, make the report again ({error})") from error
     return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
-
-
-def _held(root: Path) -> dict[str, str]:
-    """Return digest -> what the finished run of MLflow holds: the digest of its result."""
-
-    def read(client: "MlflowClient") -> dict[str, str]:
-        ids = store.experiments(client, root, tracking.PHASES)
-        return {
-            run.data.tags.get("digest", ""): run.data.tags.get("content", "")
-            for experiment in ids
-            for run in store.runs(client, experiment)
-            if run.info.status == "FINISHED"
-        }
-
-    held = store.attempt(root, read)
-    _usable(root)
-    return held or {}
-
-
-def _usable(root: Path) -> None:
-    if store.given_up(root):
-        raise UserError("MLflow's store cannot be used; run `kinefract sync` again when it can")
 
 
 def _all_folders(root: Path) -> list[Path]:
