@@ -27,7 +27,7 @@ EPOCHS = 30
 JOB = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-import test_export as made
+import test_run_export as made
 _, _, root, classes, killed_after = sys.argv
 spec = made.spec_of(int(classes))
 export, done = made.begin(root, spec), len(made.lines(root, spec))
