@@ -28,6 +28,6 @@ def page_faults() -> int:
 
 
 def test_large_tensors_are_not_mapped_anew_each_time():
-    # Otherwise it depends on the heap: none, or 26,000 in a step. The least of three runs, since a system that
-    # is short of memory takes pages away from any process.
+    # Otherwise it depends on the heap: none, or 26,000 in a step. The least of three runs counts, since a
+    # system short of memory takes pages away.
     assert min(page_faults() for _ in range(3)) < 1000
