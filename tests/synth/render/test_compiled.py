@@ -72,3 +72,44 @@ def test_where_nothing_can_be_kept_each_process_compiles_and_says_so_once(copied
     assert found == [-4, -0.5, 0]
     assert said.startswith(f"{copied / 'cache/kinefract'}/") and said.count("cannot be written") == 1
     assert not list((copied / "kinefract").rglob("*.nbi"))
+
+
+PAIR = """\
+import sys
+
+import numpy as np
+from kinefract.synth.compiled import kernel
+from kinefract.synth.flame import fisheye, spherical
+
+
+@kernel
+def first(x, y):
+    spherical(x, y)
+
+
+@kernel
+def second(x, y):
+    fisheye(x, y)
+
+
+for name in sys.argv[1:]:
+    x, y = np.full((2, 1), 1, np.float32)
+    globals()[name](x, y)
+    print(name, round(float(x[0]), 4))
+"""
+
+
+def test_kernels_that_two_processes_compiled_do_not_take_each_others_loops(copied):
+    """Numba numbers loops of one name by the process, so those of two processes may share a number."""
+    (copied / "pair.py").write_text(PAIR, encoding="utf-8")
+    where = {**os.environ, "NUMBA_CACHE_DIR": str(copied / "cache")}
+
+    def run(*names):
+        command = [sys.executable, "pair.py", *names]
+        return subprocess.run(
+            command, cwd=copied, env=where, capture_output=True, text=True, check=True
+        ).stdout
+
+    alone = run("first") + run("second")
+    assert alone == "first 0.5\nsecond 0.8284\n"
+    assert run("first", "second") == alone

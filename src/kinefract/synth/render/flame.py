@@ -21,6 +21,16 @@ UNIT = np.float32(2.0**-24)
 DEPENDENT = (15, 17, 21, 22)  # need the coefficients of the map that came before
 
 
+def _compiled(loop: Callable, formula: Callable) -> Callable:
+    """Compile a formula's loop, under a name of its own.
+
+    Numba tells loops of one name apart by a number that each process counts from the start. Kernels from two
+    processes' caches would take each other's loops.
+    """
+    loop.__qualname__ = f"{loop.__name__}_{formula.__name__}"
+    return njit(nogil=True, error_model="numpy")(loop)
+
+
 def _each(formula: Callable) -> Callable:
     """Return a loop that applies ``formula(x, y)`` to every point."""
     vary = inlined(formula)
@@ -29,7 +39,7 @@ def _each(formula: Callable) -> Callable:
         for i in range(x.size):
             x[i], y[i] = vary(x[i], y[i])
 
-    return njit(nogil=True, error_model="numpy")(apply)
+    return _compiled(apply, formula)
 
 
 def _each_with_map(formula: Callable) -> Callable:
@@ -40,7 +50,7 @@ def _each_with_map(formula: Callable) -> Callable:
         for i in range(x.size):
             x[i], y[i] = vary(x[i], y[i], maps[0, i], maps[1, i], maps[2, i], maps[3, i])
 
-    return njit(nogil=True, error_model="numpy")(apply)
+    return _compiled(apply, formula)
 
 
 def _each_with_chance(formula: Callable) -> Callable:
@@ -56,7 +66,7 @@ def _each_with_chance(formula: Callable) -> Callable:
             states[i] = state
             x[i], y[i] = vary(x[i], y[i], u, v)
 
-    return njit(nogil=True, error_model="numpy")(apply)
+    return _compiled(apply, formula)
 
 
 @inlined
