@@ -78,8 +78,8 @@ PAIR = """\
 import sys
 
 import numpy as np
-from kinefract.synth.compiled import kernel
-from kinefract.synth.flame import fisheye, spherical
+from kinefract.synth.render.compiled import kernel
+from kinefract.synth.render.flame import fisheye, spherical
 
 
 @kernel
