@@ -1,1 +1,1 @@
-"""Augmentations: one crop per clip as it is read, the rest batched on the training device."""
+"""Augmentations: each clip is cropped when it is read; all others run in batches on the training device."""

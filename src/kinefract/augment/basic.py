@@ -1,4 +1,4 @@
-"""Batched augmentations on the training device, drawn per clip: mirror, blur, normalise."""
+"""Mirroring, blurring and normalising of batches on the training device, with random draws per clip."""
 
 import torch
 from torch.nn.functional import pad
@@ -9,14 +9,14 @@ BLUR_SIGMA = (0.1, 2.0)  # pixels
 
 
 def normalise(clips: torch.Tensor) -> torch.Tensor:
-    """Turn clips, as for ``augment``, into float (B, T, 3, H, W) by ImageNet's mean and deviation."""
+    """Normalise clips with ImageNet's mean and deviation: as for ``augment``, to float (B, T, 3, H, W)."""
     mean = torch.tensor(IMAGENET_MEAN, device=clips.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=clips.device).view(3, 1, 1)
     return (as_pictures(clips) - mean).div_(std)  # broadcasting makes grey clips three-channelled
 
 
 def as_pictures(clips: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 into float in [0, 1]; leave what is float already."""
+    """Convert uint8 to float in [0, 1]; float tensors are returned unchanged."""
     return clips if clips.is_floating_point() else clips.float() / 255
 
 
@@ -58,10 +58,10 @@ def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.G
     """Augment and normalise a batch.
 
     Args:
-        clips: (B, T, C, H, W), C 1 or 3, uint8, or float in [0, 1] where they have been augmented before.
+        clips: (B, T, C, H, W), C 1 or 3. They are uint8, or float in [0, 1] after other augmentations.
         flip: Probability of mirroring a clip.
         blurred: Probability of blurring a clip, sigma U[0.1, 2] pixels.
-        generator: On the CPU, so that the draws are the same whatever device the clips are on.
+        generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
 
     Returns:
         float32, (B, T, 3, H, W), normalised.
@@ -69,6 +69,6 @@ def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.G
     chosen = torch.rand(len(clips), generator=generator) < flip
     sigma = torch.empty(len(clips)).uniform_(*BLUR_SIGMA, generator=generator)
     sigma *= torch.rand(len(clips), generator=generator) < blurred
-    # Before they are normalised, as long as grey clips have one channel.
+    # Clips are augmented before they are normalised, since grey clips then still have one channel.
     pictures = mirror(as_pictures(clips), chosen.to(clips.device))
     return normalise(blur(pictures, sigma.to(clips.device)))

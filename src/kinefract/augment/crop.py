@@ -1,4 +1,4 @@
-"""Crops of single clips, which differ in size, to the square that the network sees."""
+"""Crops that turn single clips of any size into the square input of the network."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import interpolate
 
 CROP_TRIES = 10
-FRAMES_AT_ONCE = 8  # that are resized, since their floats take four times the memory
+FRAMES_AT_ONCE = 8  # frames resized together; as floats they take four times the memory
 
 
 def random_box(
@@ -24,10 +24,10 @@ def random_box(
         width: Width of the frame in pixels.
         area: Least and most share of the frame's area.
         aspect: Least and most width over height, drawn log-uniformly.
-        rng: Where the draws come from.
+        rng: The random generator.
 
     Returns:
-        Top, left, height and width of a box inside the frame. After ten draws that do not fit, the largest
+        Top, left, height and width of a box inside the frame. If ten draws do not fit, it is the largest
         centred box of an allowed aspect.
     """
     for _ in range(CROP_TRIES):
@@ -50,9 +50,9 @@ def resize(
 
     Args:
         frames: uint8 (T, H, W[, C]).
-        height: Of the result, in pixels.
-        width: The same.
-        resizing: "bicubic", with antialiasing, or "area", the mean over what a pixel covers.
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
+        resizing: "bicubic", with antialiasing, or "area", the mean over the area that a pixel covers.
 
     Returns:
         uint8 (T, C, height, width).
@@ -80,7 +80,7 @@ def random_resized_crop(
 
 
 def centre_crop(frames: np.ndarray, short_side: int, size: int, resizing: str = "bicubic") -> torch.Tensor:
-    """Resize a clip's short side and cut the centre: uint8 (T, H, W[, C]) to (T, C, size, size)."""
+    """Resize a clip's short side and crop the centre: uint8 (T, H, W[, C]) to (T, C, size, size)."""
     height, width = frames.shape[1:3]
     scale = short_side / min(height, width)
     tall, wide = max(size, round(height * scale)), max(size, round(width * scale))

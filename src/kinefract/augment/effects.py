@@ -1,7 +1,8 @@
-"""Settings of what makes clips look filmed; defaults are those of arXiv 2411.17584, section 4.
+"""Settings of the augmentations that imitate filming; defaults follow arXiv 2411.17584, section 4.
 
-Pairs named so are [start, end] of the curriculum: the value grows linearly from one to the other over its
-epochs. Others are [least, most] of what is drawn. ``p: 0`` switches an effect off. Loads no torch.
+A pair described as [start, end] follows the curriculum: the value grows linearly from the first to the second
+over its epochs. Every other pair is the range [least, most] of a random draw. ``p: 0`` switches an effect
+off. This module does not import torch.
 """
 
 from typing import Annotated, Any, Self
@@ -17,7 +18,7 @@ Curriculum = Annotated[tuple[float, float], Field(strict=False)]
 
 
 class Foreground(Section):
-    """The clip, shrunk and put somewhere on black."""
+    """Settings of the foreground: the clip is shrunk and placed at random on black."""
 
     p: Often = 1.0
     least_scale: Curriculum = Field(
@@ -27,7 +28,7 @@ class Foreground(Section):
 
 
 class Group(Section):
-    """The clip twice in one frame, after the curriculum."""
+    """Settings of groups: after the curriculum some frames show the clip twice."""
 
     p: Often = 0.15
     scale: Annotated[FloatRange, within(0.05, 1)] = Field(
@@ -43,7 +44,7 @@ class Group(Section):
 
 
 class Displacement(Section):
-    """A straight path, at rest before and after."""
+    """Settings of a straight movement, with rest before and after it."""
 
     p: Often = 0.3
     speed: Curriculum = Field(
@@ -53,7 +54,7 @@ class Displacement(Section):
 
 
 class Background(Section):
-    """What is behind the clip: frames of other clips of the batch."""
+    """Settings of the background, which consists of frames of other clips of the batch."""
 
     p: Often = 1.0
     static: Probability = Field(default=0.8, description="two still frames rather than a moving clip")
@@ -67,7 +68,7 @@ class Background(Section):
 
 
 class Mixing(Section):
-    """How clip and background become one picture."""
+    """Settings of mixing the clip with its background."""
 
     soft: Probability = Field(default=0.95, description="a weighted mean rather than the greater of both")
     alpha: Annotated[FloatRange, within(0, 1)] = Field(
@@ -78,7 +79,7 @@ class Mixing(Section):
 
 
 class Perspective(Section):
-    """The frame seen at an angle."""
+    """Settings of the perspective: the camera sees the frame at an angle."""
 
     p: Often = 0.8
     distortion: float = Field(default=0.7, ge=0, lt=1, description="how far corners come in, at most")
@@ -86,7 +87,7 @@ class Perspective(Section):
 
 
 class Zoom(Section):
-    """Towards the picture or away from it."""
+    """Settings of the zoom: the camera moves towards the picture or away from it."""
 
     p: Often = 0.3
     speed: Curriculum = Field(
@@ -97,7 +98,7 @@ class Zoom(Section):
 
 
 class Shake(Section):
-    """A camera held in the hand."""
+    """Settings of the shaking of a hand-held camera."""
 
     p: Often = 0.3
     waves: Annotated[IntRange, within(1, 20)] = Field(
@@ -112,7 +113,7 @@ class Shake(Section):
 
 
 class RandAugment(Section):
-    """A few operations of a fixed list (Cubuk et al., arXiv 1909.13719)."""
+    """Settings of RandAugment: a few operations of a fixed list (Cubuk et al., arXiv 1909.13719)."""
 
     p: Often = 1.0
     operations: int = Field(default=2, ge=0, le=10, description="how many, one after the other")
@@ -126,7 +127,7 @@ EFFECTS = (
 
 
 class Filmed(Section):
-    """All of them."""
+    """Settings of all augmentations that imitate filming."""
 
     foreground: Foreground = Foreground()
     group: Group = Group()
@@ -143,7 +144,7 @@ class Filmed(Section):
     @model_validator(mode="before")
     @classmethod
     def _some(cls, data: Any) -> Any:
-        """Take ``only: [zoom]``, ``without: [zoom]`` for what it means: others, or these, never happen."""
+        """Expand ``only: [zoom]`` and ``without: [zoom]``: all other effects, or these, are switched off."""
         if not isinstance(data, dict) or not data.keys() & {"only", "without"}:
             return data
         rest = {key: value for key, value in data.items() if key not in ("only", "without")}
@@ -169,11 +170,11 @@ class Filmed(Section):
         return self
 
     def progress(self, epochs: float) -> float:
-        """Return how far the curriculum is after so many epochs, from 0 to 1."""
+        """Return the progress of the curriculum after ``epochs`` epochs, from 0 to 1."""
         return 1.0 if self.curriculum_epochs == 0 else min(1.0, epochs / self.curriculum_epochs)
 
     def of_the_key(self) -> Self:
-        """Return what a key of self-supervised training gets: scale, background and RandAugment alone."""
+        """Return the settings for keys of self-supervised training: scale, background, RandAugment alone."""
         off = {name: getattr(self, name).model_copy(update={"p": 0.0}) for name in NOT_OF_THE_KEY}
         return self.model_copy(update=off | {"background": self.background.model_copy(update={"moved": 0.0})})
 
@@ -182,6 +183,6 @@ NOT_OF_THE_KEY = ("group", "displacement", "perspective", "camera", "zoom", "sha
 
 
 def scheduled(curriculum: tuple[float, float], progress: float) -> float:
-    """Return a value that grows with the curriculum, at ``progress`` from 0 to 1."""
+    """Return the value of a pair [start, end] at ``progress`` (0 to 1) of the curriculum."""
     start, end = curriculum
     return start + progress * (end - start)

@@ -1,10 +1,10 @@
-"""Augmentations that make clips look filmed (arXiv 2411.17584, section 4): foreground, background, camera.
+"""Augmentations that imitate filming (arXiv 2411.17584, section 4): foreground, background, camera.
 
-All is drawn per clip, and batched. Geometry composes: where a layer is put, and the camera that looks at it,
-are one map per frame and clip, so each layer is resampled once.
+All draws are made per clip, and the computation is batched. Each layer is resampled once: its placement and
+the camera compose to one map per frame and clip.
 
-Where the paper is silent: paths are half-way in their middle; the camera shakes after it zooms, moves and
-tilts; beyond a background there is its mirror image.
+The paper leaves some points open. Here a path reaches its place in the middle of its movement; the camera
+shakes after it zooms, moves and tilts; a background is continued by its mirror image.
 """
 
 import math
@@ -18,19 +18,19 @@ from kinefract.augment.paths import chosen, uniform
 
 
 def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator) -> Tensor:
-    """Make a batch look filmed.
+    """Apply the augmentations that imitate filming to a batch.
 
     Args:
         clips: uint8 (B, T, C, S, S), C 1 or 3. Backgrounds are frames of other clips of the batch.
-        recipe: What is done, how often and how much.
-        progress: Of the curriculum, 0 to 1.
-        generator: On the CPU, so that the draws are the same whatever device the clips are on.
+        recipe: Settings of the augmentations: their probabilities and strengths.
+        progress: Progress of the curriculum, 0 to 1.
+        generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
 
     Returns:
         float32 (B, T, C, S, S) in [0, 1].
 
     Raises:
-        ValueError: the frames are not square; turns and heights would be skewed.
+        ValueError: the frames are not square, which would skew rotations and heights.
     """
     count, frames, _, size, width = clips.shape
     if width != size:
@@ -53,7 +53,7 @@ def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator)
 def camera_maps(
     count: int, frames: int, size: int, recipe: Filmed, progress: float, generator: Generator
 ) -> Tensor:
-    """Draw what the camera does: (B, T, 3, 3)."""
+    """Draw the camera's maps: (B, T, 3, 3)."""
     corners = perspective_corners(count, recipe.perspective.distortion, generator)
     enlarged = homography.scale(recipe.perspective.enlargement, recipe.perspective.enlargement)
     tilted = enlarged @ homography.perspective(corners)
@@ -66,7 +66,7 @@ def camera_maps(
 
 
 def perspective_corners(count: int, distortion: float, generator: Generator) -> Tensor:
-    """Draw where corners of the frame are seen, each up to ``distortion`` of the way to the centre."""
+    """Draw where the frame's corners appear, each moved up to ``distortion`` of the way to the centre."""
     inward = 1 - uniform((count, 4, 2), 0, distortion, generator)
     return torch.tensor(homography.CORNERS) * inward
 
@@ -74,13 +74,13 @@ def perspective_corners(count: int, distortion: float, generator: Generator) -> 
 def foreground(
     pictures: Tensor, camera: Tensor, recipe: Filmed, progress: float, generator: Generator
 ) -> Tensor:
-    """Place the clips on black, some of them twice, as the camera sees them: float (B, T, C, S, S)."""
+    """Return the clips on black, some of them twice, as the camera sees them: float (B, T, C, S, S)."""
     count, frames, _, size, _ = pictures.shape
     path = _shift(paths.displacement(count, frames, size, recipe.displacement, progress, generator))
     placed = placement(count, recipe, progress, generator)
     twice = chosen(count, recipe.group.p if progress >= 1 else 0.0, generator)
     side = uniform(count, *recipe.group.scale, generator)
-    # Drawn for all clips, so that a clip's draws do not depend on those of others.
+    # These are drawn for all clips, so that a clip's draws do not depend on those of others.
     copies = [_anywhere(side, side, generator) @ homography.scale(side, side) for _ in range(2)]
     turned = homography.rotate(uniform(count, -1, 1, generator) * math.radians(recipe.group.turn))
     mirrored = 1 - 2.0 * chosen(count, recipe.group.flip, generator)
@@ -101,7 +101,7 @@ def foreground(
 
 
 def placement(count: int, recipe: Filmed, progress: float, generator: Generator) -> Tensor:
-    """Draw size and place of the foreground: (B, 3, 3), inside the frame."""
+    """Draw size and place of the foreground, inside the frame: (B, 3, 3)."""
     least = scheduled(recipe.foreground.least_scale, progress)
     x, y = uniform((2, count), least, 1.0, generator)
     placed = _anywhere(x, y, generator) @ homography.scale(x, y)
@@ -111,10 +111,11 @@ def placement(count: int, recipe: Filmed, progress: float, generator: Generator)
 def background(
     pictures: Tensor, camera: Tensor, wanted: Tensor, recipe: Filmed, progress: float, generator: Generator
 ) -> Tensor | None:
-    """Put what is behind together, as the camera sees it: float (B, T, C, S, S).
+    """Return the backgrounds as the camera sees them: float (B, T, C, S, S), or ``None`` if no clip has one.
 
-    ``wanted``, bool (B,), says which clips have one. ``None`` where none has: all is drawn nonetheless. Else
-    it is made for all, since the last digits of a power in ``mix`` depend on its place in the batch.
+    ``wanted``, bool (B,), marks the clips that have a background. If any has, backgrounds are computed for
+    all, since the last digits of a power in ``mix`` depend on the place in the batch. The random draws are
+    made in every case.
     """
     count, frames, _, size, _ = pictures.shape
     settings = recipe.background
@@ -146,8 +147,8 @@ def background(
 def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator) -> Tensor:
     """Mix foreground and background, float (B, T, C, S, S) in [0, 1].
 
-    ((1 - a) v^gamma + a b^gamma)^power, or the greater of both. Where nothing is behind, all is drawn
-    nonetheless and the foreground returned.
+    The result is ((1 - a) v^gamma + a b^gamma)^power, or the maximum of both. Without a background the
+    foreground is returned. The random draws are made in every case.
     """
     count = len(shown)
     shape = (-1, 1, 1, 1, 1)
@@ -164,24 +165,24 @@ def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generat
 
 
 def reverse_together(views: list[Tensor], generator: Generator) -> list[Tensor]:
-    """Run both windows of a clip backwards, with probability 0.5: tensors (B, T, C, H, W)."""
+    """Reverse all views of a clip in time with probability 0.5: tensors (B, T, C, H, W)."""
     backwards = chosen(len(views[0]), 0.5, generator).to(views[0].device).view(-1, 1, 1, 1, 1)
     return [torch.where(backwards, view.flip(1), view) for view in views]
 
 
 def _others(count: int, generator: Generator) -> Tensor:
-    """Draw for each clip of the batch another one; itself where it is alone."""
+    """Draw for each clip another clip of the batch; in a batch of one, the clip itself."""
     return (torch.arange(count) + torch.randint(1, max(2, count), (count,), generator=generator)) % count
 
 
 def _anywhere(x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-    """Draw a shift that keeps something of size x and y inside the frame, or the frame inside it."""
+    """Draw a shift that keeps a picture of size x and y inside the frame, or the frame inside the picture."""
     places = uniform((2, len(x)), -1, 1, generator)
     return homography.translate(places[0] * (1 - x), places[1] * (1 - y))
 
 
 def _shift(path: Tensor) -> Tensor:
-    """Turn offsets (B, T, 2) in heights into maps (B, T, 3, 3)."""
+    """Convert offsets (B, T, 2) in heights to maps (B, T, 3, 3)."""
     return homography.translate(2 * path[..., 0], 2 * path[..., 1])
 
 

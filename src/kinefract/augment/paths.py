@@ -1,4 +1,4 @@
-"""How clip, background and camera move over the frames: drawn per clip, from a generator on the CPU."""
+"""Movements of clip, background and camera over the frames, drawn per clip from a generator on the CPU."""
 
 import math
 
@@ -23,17 +23,18 @@ def chosen(count: int, p: float, generator: Generator) -> Tensor:
 def ramp(
     count: int, frames: int, share: tuple[float, float], progress: float, generator: Generator
 ) -> Tensor:
-    """Draw when something moves: at rest, then a step further each frame, then at rest.
+    """Draw when a movement happens: rest, then one step per frame, then rest.
 
     Args:
         count: B, number of clips.
         frames: T.
-        share: Of the frames in which it moves, at least 2: from the first value to a growing one.
-        progress: Of the curriculum, 0 to 1.
-        generator: On the CPU.
+        share: Share of the frames with movement, at least 2 frames. It is drawn between the first value and
+            an upper limit that grows with the curriculum.
+        progress: Progress of the curriculum, 0 to 1.
+        generator: A generator on the CPU.
 
     Returns:
-        float32 (B, T), steps made so far, from 0.
+        float32 (B, T), the number of steps made so far, from 0.
     """
     moved = (uniform(count, share[0], scheduled(share, progress), generator) * frames).round()
     moved = moved.clamp(min(LEAST_MOVED, frames), frames)
@@ -44,9 +45,9 @@ def ramp(
 def displacement(
     count: int, frames: int, size: int, recipe: Displacement, progress: float, generator: Generator
 ) -> Tensor:
-    """Draw straight paths, each at its place half-way: float32 (B, T, 2) in heights, x and y.
+    """Draw straight paths, each centred on the clip's place: float32 (B, T, 2) in heights, x and y.
 
-    At least a pixel per frame while they move.
+    A path covers at least a pixel per frame while it moves.
     """
     speed = uniform(count, recipe.speed[0], scheduled(recipe.speed, progress), generator) / frames
     steps = ramp(count, frames, recipe.share, progress, generator)
@@ -57,7 +58,7 @@ def displacement(
 
 
 def zoom(count: int, frames: int, recipe: Zoom, progress: float, generator: Generator) -> Tensor:
-    """Draw factors of enlargement: float32 (B, T), from 1 up, or down to 1."""
+    """Draw factors of enlargement: float32 (B, T), rising from 1 or falling to 1."""
     speed = uniform(count, recipe.speed[0], scheduled(recipe.speed, progress), generator) / frames
     factors = 1 + speed[:, None] * ramp(count, frames, recipe.share, progress, generator)
     factors = torch.where(chosen(count, recipe.out, generator)[:, None], factors.flip(1), factors)
@@ -67,8 +68,8 @@ def zoom(count: int, frames: int, recipe: Zoom, progress: float, generator: Gene
 def shake(count: int, frames: int, recipe: Shake, progress: float, generator: Generator) -> Tensor:
     """Draw a shaking camera: float32 (B, T, 2) in heights, x and y.
 
-    Per axis a sum of sines of one phase with weights 1, 1/2, ..., and noise, scaled to a deviation drawn in
-    pixels of a 112 px frame.
+    Each axis is a sum of sines of one phase with weights 1, 1/2, ..., plus noise. The sum is scaled to a
+    deviation that is drawn in pixels of a 112 px frame.
     """
     most = recipe.waves[1]
     waves = torch.randint(recipe.waves[0], most + 1, (count, 2, 1), generator=generator)
@@ -88,13 +89,15 @@ def shake(count: int, frames: int, recipe: Shake, progress: float, generator: Ge
 
 
 def lazy_walk(count: int, frames: int, window: float, generator: Generator) -> Tensor:
-    """Draw frame numbers that wander: each the one before, or a neighbour, inside a window of a few frames.
+    """Draw a random walk over frame numbers, inside a window of a few frames.
+
+    Each number is the one before it or a neighbour of that.
 
     Args:
-        count: B.
-        frames: T, of the clip that is walked and of the walk.
-        window: Most frames of the window, as a share of T; at least 2 are drawn from.
-        generator: On the CPU.
+        count: B, number of clips.
+        frames: T, the number of frames of the clip and of the walk.
+        window: Greatest length of the window as a share of T; the window has at least 2 frames.
+        generator: A generator on the CPU.
 
     Returns:
         int64 (B, T), 0 to T - 1.

@@ -1,7 +1,7 @@
-"""RandAugment, drawn per clip and alike for all frames of one (Cubuk et al., arXiv 1909.13719).
+"""RandAugment, drawn per clip and equal for all frames of a clip (Cubuk et al., arXiv 1909.13719).
 
-Operations that move the picture are given as maps, to be composed with those of the camera, so that they cost
-no resampling of their own; the others change grey levels and colours in place.
+Operations that move the picture are returned as maps. They are composed with those of the camera, so they
+need no resampling of their own. The other operations change grey levels and colours in place.
 """
 
 import math
@@ -25,10 +25,10 @@ BINS = 256
 
 
 def draw(count: int, recipe: RandAugment, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Draw operations of each clip.
+    """Draw the operations of each clip.
 
     Returns:
-        int64 (operations, B), places in ``OPERATIONS``, and float32 of the same shape, +1 or -1: which way.
+        int64 (operations, B), indices into ``OPERATIONS``, and float32 of the same shape, the signs +1 or -1.
     """
     shape = (recipe.operations, count)
     numbers = torch.randint(len(OPERATIONS), shape, generator=generator)
@@ -38,12 +38,12 @@ def draw(count: int, recipe: RandAugment, generator: Generator) -> tuple[Tensor,
 
 
 def apply(clips: Tensor, recipe: RandAugment, generator: Generator) -> Tensor:
-    """Apply operations to a batch, with one resampling of the clips that are moved.
+    """Apply random operations to a batch; clips that are moved are resampled once.
 
     Args:
         clips: float (B, T, C, H, W) in [0, 1], C 1 or 3; changed in place.
-        recipe: How many operations, how strong, how often.
-        generator: On the CPU, so that the draws are the same whatever device the clips are on.
+        recipe: The number of operations, their magnitude and their probability.
+        generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
 
     Returns:
         float, the same shape, in [0, 1].
@@ -60,7 +60,7 @@ def apply(clips: Tensor, recipe: RandAugment, generator: Generator) -> Tensor:
 
 
 def geometry(numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
-    """Return the map of the operations drawn that move the picture: (B, 3, 3)."""
+    """Return the composed map of the drawn operations that move the picture: (B, 3, 3)."""
     share = signs * magnitude / MOST
     maps = torch.eye(3).expand(numbers.shape[1], 3, 3)
     for number, amount in zip(numbers, share, strict=True):
@@ -69,22 +69,22 @@ def geometry(numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
             return torch.where(number == OPERATIONS.index(name), amount * most, 0.0)
 
         step = homography.shear(of("shear_x", 0.3), of("shear_y", 0.3))
-        # 150 of 331 pixels, and the frame is 2 wide.
+        # The greatest shift is 150 of 331 pixels, and the frame is 2 wide.
         step = homography.translate(of("translate_x", 300 / 331), of("translate_y", 300 / 331)) @ step
         maps = homography.rotate(of("rotate", math.pi / 6)) @ step @ maps
     return maps
 
 
 def photometry(clips: Tensor, numbers: Tensor, signs: Tensor, magnitude: float) -> Tensor:
-    """Apply the operations drawn that change levels, each to the clips that drew it.
+    """Apply the drawn operations that change levels, each to the clips that drew it.
 
     Args:
         clips: float (B, T, C, H, W) in [0, 1], C 1 or 3; changed in place.
-        numbers, signs: From ``draw``.
+        numbers, signs: The tensors that ``draw`` returned.
         magnitude: 0 to 30.
 
     Returns:
-        The same tensor.
+        The same tensor as ``clips``.
     """
     for number, sign in zip(numbers, signs, strict=True):
         for name in PHOTOMETRY:
@@ -98,7 +98,7 @@ def photometry(clips: Tensor, numbers: Tensor, signs: Tensor, magnitude: float) 
 
 
 def _blend(clips: Tensor, other: Tensor, amount: Tensor) -> Tensor:
-    """Move away from ``other`` by up to 0.9, or towards it."""
+    """Move levels away from ``other``, or towards it, by up to 0.9."""
     return other + (1 + 0.9 * amount) * (clips - other)
 
 
@@ -109,7 +109,7 @@ def _grey(clips: Tensor) -> Tensor:
 
 
 def _smooth(clips: Tensor) -> Tensor:
-    """Blur by 3 x 3 with the centre five times as heavy, but for the border."""
+    """Blur by a 3 x 3 kernel whose centre has five times the weight; the border is left unchanged."""
     images = clips.flatten(0, 1)
     inner = (9 * avg_pool2d(images, 3, stride=1) + 4 * images[..., 1:-1, 1:-1]) / 13
     images = images.clone()
@@ -132,7 +132,7 @@ def _autocontrast(clips: Tensor, amount: Tensor) -> Tensor:
 
 
 def _equalize(clips: Tensor, amount: Tensor) -> Tensor:
-    """Spread the levels of each clip and channel evenly."""
+    """Equalise the histogram of each clip and channel."""
     levels = (clips * (BINS - 1)).round().long()  # (B, T, C, H, W)
     channels = levels.transpose(1, 2).flatten(2)  # (B, C, T * H * W)
     each = torch.arange(channels.shape[0] * channels.shape[1], device=clips.device).view(

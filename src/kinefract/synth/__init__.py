@@ -1,4 +1,4 @@
-"""Formulas to clips. Nothing here imports training code.
+"""The synthesis of clips from formulas. Nothing here imports training code.
 
 >>> from kinefract import synth
 >>> fractals = synth.recipe(family="fractal", classes=10, clips_per_class=100, size=64)
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinefract.synth.dataset_recipe import DatasetRecipe
 
-# Imported when they are asked for: Snakemake imports this package at every start, and torch takes seconds.
+# These are imported on first use: Snakemake imports this package at every start, and torch takes seconds.
 _HOMES = {
     "Shards": "store.dataset",
     "join": "store.dataset",
@@ -32,11 +32,12 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     """Return the recipe of a dataset, from settings as under ``datasets:`` in params.yaml.
 
     Args:
-        settings: A mapping with ``family``, ``classes``, ``clips_per_class`` and what the family takes.
-        more: The same as keywords, which go before ``settings``.
+        settings: A mapping with ``family``, ``classes``, ``clips_per_class`` and the family's own settings.
+        more: The same as keywords, which take precedence over ``settings``.
 
     Raises:
-        UserError: no such family, or settings it does not accept: one line each.
+        UserError: there is no such family, or it does not accept some settings; the message has a line for
+            each.
     """
     from pydantic import ValidationError
 

@@ -1,4 +1,4 @@
-"""What every family's dataset recipe has in common, and the registry of families."""
+"""The base class of every family's dataset recipe, and the registry of families."""
 
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Self
@@ -12,11 +12,11 @@ from kinefract.common.schema import Section
 from kinefract.synth.filter import is_worth_seeing
 
 FAMILIES: RecipeRegistry["DatasetRecipe"] = RecipeRegistry("family", "kinefract.families")
-ATTEMPTS = 100  # draws of a clip until one of them is worth seeing
+ATTEMPTS = 100  # draws of a clip until one passes the filter
 
 
 class Points(Section):
-    """Points of a chaos game (method, section 2)."""
+    """Settings of the points of a chaos game (method, section 2)."""
 
     chains: int = Field(default=128, ge=16, le=4096, multiple_of=16, description="points that move at once")
     steps: int = Field(default=7500, ge=2, le=1_000_000, description="steps of every chain, per frame")
@@ -34,8 +34,8 @@ class DatasetRecipe(Section):
     """Settings of a dataset of formula-made clips; a family adds its own.
 
     Clips are dealt round-robin over the classes: clip ``i`` belongs to class ``i % classes``. ``EXAMPLES``
-    are settings worth a look, by their caption in the gallery. ``CHANNELS`` is 1 where all clips are grey; it
-    tells how much memory their frames take before any is rendered.
+    maps captions of the gallery to the settings that it shows. ``CHANNELS`` is 1 if all clips are grey; with
+    it the memory that the frames take is known before any clip is rendered.
     """
 
     EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {"As it is by default.": {}}
@@ -76,14 +76,14 @@ class DatasetRecipe(Section):
 
     @property
     def moves(self) -> bool:
-        """Whether clips are meant to move, and are refused where nothing changes."""
+        """Whether clips are meant to move; if so, the filter rejects clips without change."""
         return True
 
     def clip(self, index: int) -> np.ndarray:
         """Render clip ``index``, a function of the recipe and the index alone.
 
         Args:
-            index: At least 0; those from ``clips`` on are further instances, which the dataset does not hold.
+            index: At least 0. An index from ``clips`` on gives a further instance, outside the dataset.
 
         Returns:
             uint8 frames, (T, size, size) if grey or (T, size, size, 3) if coloured.
@@ -91,10 +91,10 @@ class DatasetRecipe(Section):
         return self.draw(index)[0]
 
     def draw(self, index: int) -> tuple[np.ndarray, int]:
-        """Render clip ``index`` and return how many draws of it were refused before.
+        """Render clip ``index`` and return it with the number of draws that were rejected before it.
 
         Raises:
-            UserError: none of 100 draws is worth seeing; the recipe's ranges leave nothing.
+            UserError: none of 100 draws passes the filter, so the recipe's ranges leave no clip.
         """
         for attempt in range(ATTEMPTS):
             frames = self.render(index, attempt)
@@ -111,10 +111,10 @@ class DatasetRecipe(Section):
 
         Args:
             index: At least 0.
-            attempt: 0, then one more each time a draw was refused.
+            attempt: The number of draws that were rejected before this one.
 
         Returns:
-            Frames as of ``clip``, or ``None`` where this draw cannot be rendered.
+            Frames as for ``clip``, or ``None`` if this draw cannot be rendered.
         """
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 FEWEST_MAPS, MOST_MAPS = 3, 8
 GRID = 2.0**16
-HELD_TRANSLATION = 0.2  # probability that the maps of a clip turn and stretch in place
+HELD_TRANSLATION = 0.2  # probability that the maps of a clip keep their translations
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ def sample_singular_values(rng: np.random.Generator, maps: int) -> np.ndarray:
     """Draw the singular values of a system so that it is neither dust nor a filled square.
 
     The sum of s1 + 2 s2 over the maps is alpha ~ U[(5 + N) / 2, (6 + N) / 2]. Values are drawn one after the
-    other, each uniformly over what still lets the rest add up to alpha, so nothing is rejected or clipped.
+    other, each uniformly over the range that lets the rest add up to alpha, so none is rejected or clipped.
 
     Returns:
         float64 (maps, 2) with 0 <= s2 <= s1 <= 1, sorted by s1 * s2, descending.
     """
-    left = rng.uniform((5 + maps) / 2, (6 + maps) / 2)  # what the maps still to be drawn add up to
+    left = rng.uniform((5 + maps) / 2, (6 + maps) / 2)  # the sum over the maps still to be drawn
     values = np.empty((maps, 2))
     for index in range(maps):
-        # The maps after this one add up to anything from 0 to 3 each, so this one must take least to left.
+        # Each of the maps after this one adds 0 to 3, so this one must add from least to left.
         least = left - 3 * (maps - 1 - index)
         if index < maps - 1:
             s1 = rng.uniform(max(0.0, least / 3), min(1.0, left))
@@ -86,12 +86,12 @@ def sample_key_frames(rng: np.random.Generator, maps: int) -> tuple[Factors, Fac
 
 
 def interpolate(start: Factors, end: Factors, curves: np.ndarray) -> Factors:
-    """Move every factor along its map's time curve ("decomposed interpolation").
+    """Interpolate every factor along its map's time curve ("decomposed interpolation").
 
     Args:
         start, end: Key frames of N maps with the same signs.
-        curves: float64 (T, N), 0 at ``start`` and 1 at ``end``; values outside swing past a key frame, where
-            singular values are held to 0 <= s2 <= s1 <= 1.
+        curves: float64 (T, N), 0 at ``start`` and 1 at ``end``. Values outside this range go past a key
+            frame; there singular values are clipped to 0 <= s2 <= s1 <= 1.
 
     Returns:
         Factors with a leading axis of T frames.
@@ -109,7 +109,7 @@ def interpolate(start: Factors, end: Factors, curves: np.ndarray) -> Factors:
 
 
 def compose(factors: Factors) -> np.ndarray:
-    """Multiply factors out.
+    """Multiply the factors to matrices.
 
     Returns:
         float64 (..., N, 6): (a, b, c, d, e, f) of x' = a x + b y + c, y' = d x + e y + f, as in Draves and
@@ -127,7 +127,7 @@ def compose(factors: Factors) -> np.ndarray:
 
 
 def interpolate_entries(start: np.ndarray, end: np.ndarray, curves: np.ndarray) -> np.ndarray:
-    """Move the entries of composed matrices ("naive interpolation", the baseline of the paper's ablation).
+    """Interpolate the entries of composed matrices (the paper's baseline "naive interpolation").
 
     Entries of unrelated matrices cancel half-way, so the maps shrink and the middle frames turn to dust.
 
@@ -142,10 +142,10 @@ def interpolate_entries(start: np.ndarray, end: np.ndarray, curves: np.ndarray) 
 
 
 def on_grid(coefficients: np.ndarray) -> np.ndarray:
-    """Round coefficients to multiples of 2^-16, far below what a picture shows.
+    """Round coefficients to multiples of 2^-16, far below what is visible in a picture.
 
-    Sines, splines and matrix products differ in their last digit from processor to processor. Rounded, they
-    are the same on all of them, and so is what is drawn from them.
+    Sines, splines and matrix products differ in their last digit from processor to processor. Rounded
+    coefficients are equal on all processors, and so are the pictures.
     """
     return np.rint(coefficients * GRID) / GRID
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 ALL_LINEAR = 0.2  # probability that every map of a clip moves linearly
-SHARED = 0.4  # of the rest: probability that all maps share one nonlinear curve
+SHARED = 0.4  # probability, among the rest, that all maps share one nonlinear curve
 NONLINEAR_WEIGHTS = {"sharp": 0.20, "curve": 0.55, "periodic": 0.25}
 
 SHARP_RAMP = (4, 8)  # frames
@@ -16,7 +16,7 @@ CURVE_DRAWS = 6
 PERIOD = (5, 15)  # frames
 PERIODIC_FREQUENCY = (0.15, 1.7)
 PERIODIC_AMPLITUDE = (0.6, 1.0)
-PERIODIC_SCALE = (1.5, 4.0)  # times period / 100
+PERIODIC_SCALE = (1.5, 4.0)  # scale of the curve, in units of period / 100
 SMOOTH_POINTS = (4, 7)
 
 
@@ -30,8 +30,8 @@ def sample_curves(rng: np.random.Generator, frames: int, maps: int, nonlinear: b
         nonlinear: ``False`` forces the linear curve (the "linear motion" of the ablation).
 
     Returns:
-        float64 (T, N): 0 at the first key frame, 1 at the second. All curves stay in [0, 1] but the periodic
-        one, which swings around the first key frame by up to 0.6.
+        float64 (T, N): 0 at the first key frame, 1 at the second. All curves stay in [0, 1] except the
+        periodic one, which swings around the first key frame by up to 0.6.
     """
     line = np.linspace(0.0, 1.0, frames)
     choice: np.ndarray
@@ -46,18 +46,19 @@ def sample_curves(rng: np.random.Generator, frames: int, maps: int, nonlinear: b
 
 
 def nonlinear_curve(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Draw one nonlinear curve, float64 (T,): sharp, curve or periodic by the paper's weights."""
+    """Draw one nonlinear curve, float64 (T,): sharp, curve or periodic, with the paper's probabilities."""
     kind = rng.choice(list(NONLINEAR_WEIGHTS), p=list(NONLINEAR_WEIGHTS.values()))
     return {"sharp": sharp, "curve": curve, "periodic": periodic}[kind](rng, frames)
 
 
 def sharp(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Draw a rest at 0, a ramp of 4-8 frames at least 4 frames from either end, a rest at 1.
+    """Draw a curve that rests at 0, rises in a ramp of 4-8 frames and rests at 1.
 
-    Clips too short for that keep the ramp inside the clip and centre what room is left.
+    The ramp is at least 4 frames from either end. In clips too short for that it lies inside the clip, with
+    equal room on both sides.
 
     Returns:
-        float64 (T,), never falling.
+        float64 (T,), nondecreasing.
     """
     ramp = min(int(rng.integers(SHARP_RAMP[0], SHARP_RAMP[1] + 1)), frames - 1)
     margin = min(SHARP_MARGIN, (frames - 1 - ramp) // 2)
@@ -66,7 +67,7 @@ def sharp(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def curve(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Draw a quadratic spline through 5-9 values U[0, 1] that go up and down by much.
+    """Draw a quadratic spline through 5-9 values U[0, 1] that differ much from one to the next.
 
     The values are drawn again, up to 6 draws in all, until their mean absolute step exceeds 0.45.
 
@@ -84,8 +85,8 @@ def curve(rng: np.random.Generator, frames: int) -> np.ndarray:
 def periodic(rng: np.random.Generator, frames: int) -> np.ndarray:
     """Draw a sinusoid whose frequency and amplitude drift.
 
-    Period 5-15 frames; the frequency is multiplied by a smooth curve in [0.15, 1.7], the amplitude by one in
-    [0.6, 1]; the whole is scaled by U[1.5, 4] * period / 100. It starts at a random phase.
+    The period is 5-15 frames. The frequency is multiplied by a smooth curve in [0.15, 1.7], the amplitude by
+    one in [0.6, 1]. The result is scaled by U[1.5, 4] * period / 100. It starts at a random phase.
 
     Returns:
         float64 (T,) in [-0.6, 0.6].
@@ -111,12 +112,12 @@ def smooth_curves(rng: np.random.Generator, frames: int, count: int, low: float,
 
 @lru_cache(maxsize=256)
 def spline_matrix(points: int, frames: int) -> np.ndarray:
-    """Return what turns values at equal distances into the quadratic spline through them.
+    """Return the matrix that maps values at equal distances to the quadratic spline through them.
 
     The spline is smooth with knots half-way between the values ("not-a-knot" at the ends).
 
     Args:
-        points: Number of values P, at least 3; the first is met at the first frame, the last at the last.
+        points: Number of values P, at least 3; the first one is at the first frame, the last at the last.
         frames: T, at least 2.
 
     Returns:
@@ -132,9 +133,9 @@ def spline_matrix(points: int, frames: int) -> np.ndarray:
 
 
 def _b_splines(x: np.ndarray, knots: np.ndarray, degree: int = 2) -> np.ndarray:
-    """Evaluate all B-splines over ``knots`` at ``x``: (len(x), len(knots) - degree - 1). Cox and de Boor."""
+    """Evaluate all B-splines over ``knots`` at ``x`` (Cox, de Boor): (len(x), len(knots) - degree - 1)."""
     x = x[:, None]
-    # The last stretch includes its right end, or the curve would drop to 0 at the last frame.
+    # The last interval includes its right end; otherwise the curve would drop to 0 at the last frame.
     inside = (knots[:-1] <= x) & ((x < knots[1:]) | ((x == knots[-1]) & (knots[1:] == knots[-1])))
     basis = (inside & (knots[:-1] < knots[1:])).astype(float)
     for k in range(1, degree + 1):
@@ -147,7 +148,7 @@ def _b_splines(x: np.ndarray, knots: np.ndarray, degree: int = 2) -> np.ndarray:
 
 
 def _within(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Squeeze a spline that overshoots [low, high] back into it, as a whole, so that it stays smooth."""
+    """Rescale a whole spline that leaves [low, high] so that it fits and stays smooth."""
     bottom, top = min(low, values.min()), max(high, values.max())
     if top <= bottom:
         return values

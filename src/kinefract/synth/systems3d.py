@@ -1,9 +1,9 @@
-"""Iterated function systems in space: sampled as factors, degenerate ones refused before any rendering.
+"""Iterated function systems in space: sampled as factors, degenerate ones rejected before any rendering.
 
-Putak, Moeslund, Haurum, "How to Sample High Quality 3D Fractals for Action Recognition Pre-Training?" (arXiv
-2602.11810, abstract): to render systems in order to find the degenerate ones is slow, a test of parameters is
-about a hundred times faster, and too strict a choice costs accuracy. Here mean, covariance and dimension of
-what a system draws follow from its maps, and only what is hardly a body in space is refused.
+Rendering systems to find the degenerate ones is slow, a test of parameters is about a hundred times faster,
+and too strict a choice costs accuracy (Putak, Moeslund, Haurum, "How to Sample High Quality 3D Fractals for
+Action Recognition Pre-Training?", arXiv 2602.11810, abstract). Here mean, covariance and dimension of a
+system's points are computed from its maps, and only systems that hardly fill space are rejected.
 """
 
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from pydantic import Field
 from kinefract.common.schema import Section
 
 FEWEST_MAPS, MOST_MAPS = 3, 8
-HELD_TRANSLATION = 0.2  # probability that the maps of a clip turn and stretch in place
-POINT = 1e-3  # standard deviation below which all points are one
-TINY = 1e-12  # keeps logarithms finite where a weight of zero follows
+HELD_TRANSLATION = 0.2  # probability that the maps of a clip keep their translations
+POINT = 1e-3  # standard deviation below which all points count as one
+TINY = 1e-12  # keeps logarithms finite whose weight is zero
 
 
 def sample_singular_values(rng: np.random.Generator, maps: int) -> np.ndarray:
     """Draw the singular values of a system so that it is neither dust nor a filled cube.
 
-    The "sigma factor" of Anderson and Farrell (WACV 2022) in space: the sum of s1 + 2 s2 + 3 s3 over the maps
-    is alpha ~ U[5 + N, 6 + N], the same share of the greatest sum as in the plane. Values are drawn one after
-    the other, each uniformly over what still lets the rest add up to alpha.
+    This is the "sigma factor" of Anderson and Farrell (WACV 2022) in space: the sum of s1 + 2 s2 + 3 s3 over
+    the maps is alpha ~ U[5 + N, 6 + N], the same share of the greatest sum as in the plane. Values are drawn
+    one after the other, each uniformly over the range that lets the rest add up to alpha.
 
     Args:
         rng: Random stream.
@@ -33,10 +33,10 @@ def sample_singular_values(rng: np.random.Generator, maps: int) -> np.ndarray:
     Returns:
         float64 (maps, 3) with 0 <= s3 <= s2 <= s1 <= 1, sorted by s1 * s2 * s3, descending.
     """
-    left = rng.uniform(5 + maps, 6 + maps)  # what the maps still to be drawn add up to
+    left = rng.uniform(5 + maps, 6 + maps)  # the sum over the maps still to be drawn
     values = np.empty((maps, 3))
     for index in range(maps):
-        # The maps after this one add up to anything from 0 to 6 each, so this one must take least to left.
+        # Each of the maps after this one adds 0 to 6, so this one must add from least to left.
         least = max(0.0, left - 6 * (maps - 1 - index))
         s1 = rng.uniform(least / 6, min(1.0, left))
         s2 = rng.uniform(max(0.0, (least - s1) / 5), min(s1, (left - s1) / 2))
@@ -47,11 +47,11 @@ def sample_singular_values(rng: np.random.Generator, maps: int) -> np.ndarray:
 
 
 def sample_maps(rng: np.random.Generator, maps: int, curves: np.ndarray) -> np.ndarray:
-    """Draw a system and, frame by frame, what it becomes on its way to another ("decomposed interpolation").
+    """Draw two systems and interpolate from one to the other, frame by frame ("decomposed interpolation").
 
-    A map is ``v -> R diag(s) R' D v + b``: rotations uniform over all, a fair sign for each axis in D,
-    b ~ U[-1, 1]^3. On the way each rotation turns by U[0, pi] about an axis of its own, s and b go to a
-    second draw (b is held with probability 0.2), and the signs stay.
+    A map is ``v -> R diag(s) R' D v + b`` with uniformly random rotations, a fair sign for each axis in D and
+    b ~ U[-1, 1]^3. From the first system to the second each rotation turns by U[0, pi] about an axis of its
+    own, s and b go to a second draw (b is held with probability 0.2), and the signs stay.
 
     Args:
         rng: Random stream.
@@ -78,10 +78,10 @@ def sample_maps(rng: np.random.Generator, maps: int, curves: np.ndarray) -> np.n
 
 
 def rotations(turns: np.ndarray) -> np.ndarray:
-    """Return the matrices of turns about axes through the origin (Rodrigues' formula).
+    """Return the matrices of rotations about axes through the origin (Rodrigues' formula).
 
     Args:
-        turns: float64 (..., 3): the axis, as long as the angle in radians.
+        turns: float64 (..., 3): the axis, whose length is the angle in radians.
 
     Returns:
         float64 (..., 3, 3).
@@ -108,18 +108,18 @@ def map_probabilities(maps: np.ndarray) -> np.ndarray:
 
 
 class Moments(NamedTuple):
-    """Mean (..., 3) and covariance (..., 3, 3) of the points that systems draw; NaN where there are none."""
+    """Mean (..., 3) and covariance (..., 3, 3) of the points of systems; NaN if they do not exist."""
 
     mean: np.ndarray
     covariance: np.ndarray
 
 
 def moments(maps: np.ndarray, probabilities: np.ndarray) -> Moments:
-    """Return mean and covariance of the invariant measure, without drawing a point.
+    """Return mean and covariance of the invariant measure in closed form.
 
     The measure is the mixture of its images under the maps (Hutchinson, "Fractals and self similarity", 1981,
     section 4), so its mean is m = sum p_i (A_i m + b_i) and its covariance is S = sum p_i (A_i S A_i' + d_i
-    d_i') with d_i = A_i m + b_i - m: linear equations both.
+    d_i') with d_i = A_i m + b_i - m. Both are linear equations.
 
     Args:
         maps: (..., N, 3, 4).
@@ -129,10 +129,10 @@ def moments(maps: np.ndarray, probabilities: np.ndarray) -> Moments:
     weight = probabilities[..., None, None]
     mean_linear = (weight * linear).sum(axis=-3)
     mean_translation = (weight[..., 0] * translation).sum(axis=-2)
-    # What the maps do to a covariance, as a matrix on its 9 entries: sum p_i (A_i kron A_i).
+    # The maps act on a covariance as a matrix on its 9 entries: sum p_i (A_i kron A_i).
     squares = np.einsum("...ij,...kl->...ikjl", linear, linear).reshape(*linear.shape[:-2], 9, 9)
     squared = (weight * squares).sum(axis=-3)
-    # Points that spread without end have no covariance, whatever the equations say.
+    # Points that spread without limit have no covariance, even if the equations have a solution.
     spreads = ~(np.abs(np.linalg.eigvals(squared)).max(axis=-1) < 1)
     mean = _solve(np.eye(3) - mean_linear, mean_translation, spreads)
     away = linear @ mean[..., None, :, None] + translation[..., None] - mean[..., None, :, None]
@@ -142,7 +142,7 @@ def moments(maps: np.ndarray, probabilities: np.ndarray) -> Moments:
 
 
 def _solve(matrices: np.ndarray, right: np.ndarray, hopeless: np.ndarray) -> np.ndarray:
-    """Solve systems of equations; NaN for those without hope, whose matrices may be singular."""
+    """Solve systems of equations; those marked ``hopeless``, whose matrices may be singular, give NaN."""
     matrices = np.where(hopeless[..., None, None], np.eye(matrices.shape[-1]), matrices)
     solved = np.linalg.solve(matrices, right[..., None])[..., 0]
     return np.where(hopeless[..., None], np.nan, solved)
@@ -163,7 +163,7 @@ def _random_rotations(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _random_turns(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draw turns by U[0, pi] about axes uniform on the sphere, float64 (count, 3)."""
+    """Draw rotations by U[0, pi] about axes uniform on the sphere, float64 (count, 3)."""
     height, azimuth = rng.uniform(-1, 1, count), rng.uniform(0, 2 * np.pi, count)
     flat = np.sqrt(1 - height**2)
     axes = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), height], axis=1)
@@ -171,7 +171,7 @@ def _random_turns(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 class Limits(Section):
-    """What a system is at least, or it is degenerate."""
+    """Lower limits that a system must reach; below them it is degenerate."""
 
     contraction: float = Field(
         default=0.0, ge=0, le=5, description="by how much a step brings points closer on average (logarithm)"
@@ -186,16 +186,16 @@ class Limits(Section):
 
 
 def is_sound(maps: np.ndarray, probabilities: np.ndarray, limits: Limits) -> np.ndarray:
-    """Tell which systems draw a body in space, from their parameters alone.
+    """Return which systems give a body in space, from their parameters alone.
 
     Contraction is -sum p_i log s1_i. The axes are the principal ones of the closed-form covariance. The
-    dimension is the entropy of the probabilities over the mean of -log s, exact for similarities that keep
-    their copies apart.
+    dimension is the entropy of the probabilities over the mean of -log s, which is exact for similarities
+    whose copies do not overlap.
 
     Args:
         maps: (..., N, 3, 4), finite.
         probabilities: (..., N).
-        limits: What is asked for.
+        limits: The lower limits.
 
     Returns:
         bool (...).

@@ -1,7 +1,7 @@
-"""Formula-made clips as PyTorch data sets, for training loops of your own.
+"""Formula-made clips as PyTorch data sets, for training loops outside kinefract.
 
-``ShardClips`` reads a dataset that has been made, ``RenderedClips`` renders as it goes, for ever if wanted.
-Both give uint8 clips (T, C, H, W) from 0 to 255 and integer labels, with any number of workers.
+``ShardClips`` reads a dataset on disk. ``RenderedClips`` renders clips as they are read, without end if
+wanted. Both give uint8 clips (T, C, H, W) from 0 to 255 and integer labels, with any number of workers.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from kinefract.video.windows import random_start, window
 
 @dataclass(frozen=True)
 class Window:
-    """What is taken of a clip.
+    """The window that is taken from a clip: its frames and its size.
 
     Attributes:
         frames: Frames of a window, at a random place in the clip; ``None``: the whole clip.
-        stride: From one frame of the window to the next; past the clip's end its last frame is repeated.
-        size: Height and width in pixels; ``None``: as the clip is.
-        fit: How that size is reached: ``resize`` the whole frame (bicubic), or ``crop`` at a random place.
+        stride: Step from one frame of the window to the next; past the clip's end its last frame is repeated.
+        size: Height and width in pixels; ``None``: those of the clip.
+        fit: How the size is reached: ``resize`` the whole frame (bicubic), or ``crop`` at a random place.
     """
 
     frames: int | None = None
@@ -46,7 +46,7 @@ class Window:
             raise UserError(f"fit: wants 'resize' or 'crop', got {self.fit!r}")
 
     def numbers(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw a place and return the frames there: int64 (T,), each from 0 to ``length - 1``."""
+        """Draw a place and return the numbers of its frames: int64 (T,), each from 0 to ``length - 1``."""
         frames = -(-length // self.stride) if self.frames is None else self.frames
         return window(random_start(length, frames, self.stride, rng), frames, self.stride, length)
 
@@ -54,7 +54,7 @@ class Window:
         """Return frames (T, H, W[, C]) as uint8 (T, C, size, size).
 
         Raises:
-            UserError: a crop larger than the frames.
+            UserError: the crop is larger than the frames.
         """
         height, width = frames.shape[1:3]
         size = self.size
@@ -69,7 +69,7 @@ class Window:
 
 
 class _Epoch:
-    """A number that worker processes see change, those that outlive an epoch too."""
+    """The number of the epoch in shared memory, where workers that outlive an epoch see its changes."""
 
     def __init__(self) -> None:
         self._number = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -84,9 +84,9 @@ class _Epoch:
 
 
 class ShardClips(Dataset):
-    """The clips of a dataset folder, in any order: a window of each, at a place that changes with the epoch.
+    """Random access to the clips of a dataset folder: of each a window, whose place changes with the epoch.
 
-    What is returned is a function of (seed, epoch, index) alone, whatever the workers.
+    An item is a function of (seed, epoch, index) alone, whatever the workers.
 
     >>> clips = ShardClips(folder, frames=8, stride=2, size=24)
     >>> clip, label = clips[3]
@@ -127,7 +127,7 @@ class ShardClips(Dataset):
         return self.shards.labels
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the windows of another epoch, counted from 0; before a loader is iterated over."""
+        """Choose the windows of an epoch, counted from 0; call this before a loader is iterated over."""
         self._epoch.set(epoch)
 
     def __len__(self) -> int:
@@ -137,7 +137,7 @@ class ShardClips(Dataset):
         """Return a clip, uint8 (T, C, H, W), C 1 if grey or 3 if RGB, and its label.
 
         Raises:
-            IndexError: no such clip.
+            IndexError: there is no such clip.
             UserError: the clip is damaged, or smaller than the crop.
         """
         if not 0 <= index < len(self):
@@ -148,12 +148,12 @@ class ShardClips(Dataset):
 
 
 class RenderedClips(IterableDataset):
-    """Clips rendered as they are asked for, for ever or some epochs long, and never one twice.
+    """Clips that are rendered as they are read, without end or for some epochs, and never one twice.
 
-    An epoch has as many clips as the recipe, in an order of its own, and every epoch has new instances of the
-    same classes: clip ``i`` of epoch ``e`` is clip ``e * recipe.clips + i`` of the recipe, which has no last
-    one. Ranks and workers share the clips out among them; which clips a rank gets does not depend on its
-    workers. Where the number of clips cannot be shared out evenly, ranks differ by one.
+    An epoch has as many clips as the recipe, in an order of its own. Every epoch has new instances of the
+    same classes: clip ``i`` of epoch ``e`` is clip ``e * recipe.clips + i`` of the recipe, whose indices have
+    no end. The clips are divided among ranks and workers; the clips of a rank do not depend on its workers.
+    If the number of clips cannot be divided evenly, ranks differ by one clip.
 
     >>> clips = RenderedClips(recipe, frames=4, epochs=1)
     >>> len([label for clip, label in clips]) == recipe.clips
@@ -180,10 +180,11 @@ class RenderedClips(IterableDataset):
             stride: From one frame of the window to the next; past a clip's end its last frame is repeated.
             size: Height and width in pixels; ``None``: as rendered.
             fit: ``resize`` the whole frame to ``size``, or ``crop`` it at a random place.
-            epochs: After how many the clips end; ``None``: never.
-            seed: Of order, places and crops, at least 0. That of the clips themselves is the recipe's.
-            rank: Which of several training processes this is, with ``world_size`` how many they are. Without
-                them ``torch.distributed`` is asked, where it has been initialised before this is made.
+            epochs: Number of epochs after which the clips end; ``None``: they never end.
+            seed: Seed of order, places and crops, at least 0. The seed of the clips is the recipe's.
+            rank: Number of this training process.
+            world_size: Number of training processes. Without both arguments ``torch.distributed`` gives the
+                values if it was initialised before this object is created.
 
         Raises:
             UserError: an argument is out of range.
@@ -198,14 +199,14 @@ class RenderedClips(IterableDataset):
         self._epoch = _Epoch()
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin with another epoch, counted from 0: to go on after a stop, or for one epoch at a time."""
+        """Start from an epoch, counted from 0: to continue after a stop, or to read one epoch at a time."""
         self._epoch.set(epoch)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, int]]:
         """Yield clips, uint8 (T, C, H, W), C 1 if grey or 3 if RGB, and their labels.
 
         Raises:
-            UserError: the recipe's ranges leave nothing to see.
+            UserError: the recipe's ranges leave no clip that passes the filter.
         """
         for index in self.indices():
             rng = stream(self.seed, "window", index)
@@ -216,7 +217,7 @@ class RenderedClips(IterableDataset):
             )
 
     def indices(self) -> Iterator[int]:
-        """Yield the recipe's clips that fall to this rank and worker, in order."""
+        """Yield the indices of the clips of this rank and worker, in order."""
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         share, shares = self.rank + self.world_size * worker, self.world_size * workers
@@ -224,14 +225,14 @@ class RenderedClips(IterableDataset):
         epoch = first
         while self.epochs is None or epoch < first + self.epochs:
             order = stream(self.seed, "order", epoch).permutation(clips)
-            # Counted on from the epoch before, or with few clips the same ranks always got one more.
+            # Positions count on from the epoch before; otherwise the same ranks would always get one more.
             begin = (share - (epoch - first) * clips) % shares
             yield from (epoch * clips + order[begin::shares]).tolist()
             epoch += 1
 
 
 def _place(rank: int | None, world_size: int | None) -> tuple[int, int]:
-    """Return rank and number of ranks, as said or as ``torch.distributed`` has them."""
+    """Return rank and number of ranks, from the arguments or from ``torch.distributed``."""
     if rank is None and world_size is None:
         distributed = torch.distributed
         if distributed.is_available() and distributed.is_initialized():

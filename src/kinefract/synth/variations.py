@@ -1,7 +1,7 @@
 """The catalogue of flame variations (Draves and Reckase, "The Fractal Flame Algorithm", appendix), by number.
 
-Only names and numbers, which recipes are checked against. The formulas are in ``flame``, on CPUs, and in
-``flame_torch``, on GPUs.
+This module holds only names and numbers, by which recipes are checked. The formulas for CPUs are in
+``flame``, those for GPUs in ``flame_torch``.
 """
 
 LINEAR = 0
@@ -40,5 +40,5 @@ VARIATIONS = {
 }
 NAMES = {number: name for name, number in VARIATIONS.items()}
 
-# The mix of arXiv 2411.17584, section 3.
+# This is the mix of arXiv 2411.17584, section 3.
 METHOD_MIX = ("horseshoe", "bent", "fisheye", "popcorn", "cosine", "eyefish", "cylinder")

@@ -1,1 +1,1 @@
-"""Clips to trained networks: where clips come from, the loop of both phases, going on after a stop."""
+"""Training of networks: the sources of clips, the loop of both phases, and resuming after a stop."""

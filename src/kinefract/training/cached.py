@@ -1,8 +1,8 @@
-"""A benchmark's videos decoded once and made small, in one file that is mapped into memory.
+"""A cache of a benchmark's videos: decoded once and resized, in one file that is mapped into memory.
 
 Fine-tuning reads each video again in every epoch, and decoding 320 x 240 takes longer than a small network's
-step. Windows of the cache are those of the files, resized: crops taken from them are not to the bit the
-crops of the originals, so whether to use a cache is part of a recipe.
+step. Windows of the cache are those of the files, resized. Crops taken from them differ in some bits from
+crops of the originals, so the use of a cache is part of a recipe.
 """
 
 import json
@@ -24,17 +24,17 @@ from kinefract.common.layout import CACHE_INDEX, CACHED_FRAMES, LOCK
 from kinefract.common.progress import log_line, progress
 from kinefract.common.schema import digest_of
 
-MAKES = "is making this cache"  # what a process does that holds the lock
+MAKES = "is making this cache"  # the activity of the process that holds the lock, for messages
 VERSION = 2  # raised when the same videos give other bytes
-BYTES_AT_ONCE = 1 << 28  # that a thread decodes of a long video
+BYTES_AT_ONCE = 1 << 28  # bytes that a thread decodes at once of a long video
 
 
 class CachedVideos:
     """Videos as a source of clips, each frame resized so that its short side is ``side`` pixels.
 
-    The folder holds ``frames.bin``, the frames of all videos one after the other, and ``index.json``, which
-    is written last: the sizes, and what the file was made of. Other videos or changed ones make it anew. Of
-    several processes that want it one makes it and the others wait.
+    The folder holds ``frames.bin``, the frames of all videos one after the other. ``index.json``, which is
+    written last, holds the sizes and the fingerprints of the videos. If videos have changed or are others,
+    the cache is made again. If several processes need it, one makes it and the others wait.
 
     Attributes:
         labels: int64 (N,), the class of each video.
@@ -44,15 +44,15 @@ class CachedVideos:
     fresh = False
 
     def __init__(self, videos: list[Video], folder: Path, side: int) -> None:
-        """Open the cache, made first where it is not there.
+        """Open the cache, and make it first if it does not exist.
 
         Args:
             videos: All videos of a benchmark, probed, with absolute paths.
-            folder: Where caches of this benchmark lie; ``-<side>`` is added to its name.
-            side: Of the short side, in pixels.
+            folder: The folder for caches of this benchmark; ``-<side>`` is added to its name.
+            side: Length of the short side in pixels.
 
         Raises:
-            UserError: a video cannot be read or is not as its index says, or the cache cannot be written.
+            UserError: a video cannot be read or does not match its index, or the cache cannot be written.
         """
         self.labels = np.array([entry.label for entry in videos], np.int64)
         self.frames = np.array([entry.length for entry in videos], np.int64)
@@ -64,7 +64,7 @@ class CachedVideos:
         self._make(videos, side)
 
     def only(self, indices: Sequence[int]) -> "CachedVideos":
-        """Return some of the videos, say those of one split, as a source of its own."""
+        """Return some of the videos, for example those of one split, as a source of its own."""
         part = object.__new__(CachedVideos)
         part.labels, part.frames = self.labels[indices], self.frames[indices]
         part._sizes, part._starts = [self._sizes[index] for index in indices], self._starts[indices]
@@ -112,19 +112,22 @@ class CachedVideos:
 def fill(
     path: Path, starts: np.ndarray, pieces: Callable[[int], Iterable[np.ndarray]], what: str, unit: str
 ) -> None:
-    """Write a file, whole or not at all, whose items are made in threads side by side.
+    """Write a file, whole or not at all, whose items are computed in parallel threads.
 
-    Each item is written to its place as it is made, so that none waits in memory for another. What a killed
-    process left of such a file is removed; so one process at a time may do this.
+    Each item is written to its place as soon as it is computed, so that none waits in memory for another.
+    Remains of such a file that a killed process left are removed. Therefore only one process at a time may
+    call this.
 
     Args:
         path: The file.
         starts: int64 (N + 1,), the byte where each item begins, and the file's size.
-        pieces: Gives the arrays of an item's bytes, in order, by its number; called in threads.
+        pieces: A function from an item's number to the arrays of its bytes, in order; it is called in
+            threads.
         what, unit: As for ``progress``.
 
     Raises:
-        UserError: there is no room for the file, or it cannot be written; or what ``pieces`` raises.
+        UserError: there is no room for the file, or it cannot be written. Errors that ``pieces`` raises pass
+            through.
     """
     for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
         left.unlink(missing_ok=True)
@@ -154,13 +157,13 @@ def fill(
 
 
 def _size(entry: Video, side: int) -> tuple[int, int]:
-    """Return height and width of a video whose short side is resized."""
+    """Return height and width of a video after its short side is resized."""
     scale = side / min(entry.height, entry.width)
     return max(side, round(entry.height * scale)), max(side, round(entry.width * scale))
 
 
 def _resized(entry: Video, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yield a video's frames, resized: uint8 (T, H, W, 3), some at a time."""
+    """Yield a video's resized frames in parts: uint8 (T, H, W, 3)."""
     some = max(1, BYTES_AT_ONCE // (entry.height * entry.width * 3))
     for start in range(entry.start, entry.end, some):
         frames = video.decode(entry.path, range(start, min(start + some, entry.end)))
@@ -170,7 +173,7 @@ def _resized(entry: Video, size: tuple[int, int]) -> Iterator[np.ndarray]:
 
 
 def _stamp(entry: Video) -> list:
-    """Return what tells whether a clip has changed; a moved project has the same."""
+    """Return the fingerprint by which a changed clip is recognised; moving the project does not change it."""
     stamp = video.stamp(entry.path)
     if stamp is None:
         raise UserError(f"cannot read video {entry.path}: it is not there, or may not be read")

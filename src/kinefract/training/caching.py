@@ -1,4 +1,4 @@
-"""Whether pre-training reads from a cache of decoded frames: one decision, for plans and for runs."""
+"""The decision whether pre-training reads from a cache of decoded frames, for plans and for runs."""
 
 import os
 
@@ -11,8 +11,8 @@ SHARE_OF_MEMORY = 0.25  # of the machine's memory, so that the pages of a cache 
 def uses_cache(spec: PretrainSpec) -> bool:
     """Return whether a run reads from a cache.
 
-    ``source: auto`` takes the cache where clips are read more than once and their frames fit into a quarter
-    of the machine's memory. The answer depends on the recipe and the machine alone, so a plan, a run and a
+    ``source: auto`` uses the cache if clips are read more than once and their frames fit into a quarter of
+    the machine's memory. The answer depends on the recipe and the machine alone, so a plan, a run and a
     resumed run agree.
     """
     if spec.recipe.source == "auto":
@@ -21,7 +21,7 @@ def uses_cache(spec: PretrainSpec) -> bool:
 
 
 def cache_bytes(recipe: DatasetRecipe) -> int:
-    """Return the size of a dataset's decoded frames in bytes, with clips of mean length."""
+    """Return the estimated size in bytes of a dataset's decoded frames, by the mean length of clips."""
     return round(recipe.clips * sum(recipe.frames) / 2 * recipe.size**2 * recipe.CHANNELS)
 
 

@@ -1,4 +1,4 @@
-"""What a run needs to go on after it was stopped, and when it stops."""
+"""Checkpoints, from which a stopped run is resumed, and the conditions under which a run stops."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     Raises:
         UserError: the file cannot be written, with the reason.
     """
-    # In memory first: torch's own writer reports a full disk as an error of its own, without the reason.
+    # It is written to memory first, since torch reports a full disk as an error without the reason.
     content = io.BytesIO()
     torch.save(state, content)
     with written_whole(path) as partial:
@@ -30,10 +30,10 @@ def write(path: Path, state: dict[str, Any]) -> None:
 
 
 def read(path: Path, spec_id: str) -> dict[str, Any] | None:
-    """Return a checkpoint's content, tensors and plain values only; None where there is none.
+    """Return a checkpoint's content, tensors and plain values only; None if there is no checkpoint.
 
     Raises:
-        UserError: it is damaged, holds code, or belongs to another spec.
+        UserError: the checkpoint is damaged, holds code, or belongs to another spec.
     """
     if not path.exists():
         return None
@@ -47,19 +47,19 @@ def read(path: Path, spec_id: str) -> dict[str, Any] | None:
 
 
 class Stopped(UserError):
-    """A run stopped before its end, on a signal or at its time limit, its checkpoint written."""
+    """A run stopped before its end, on a signal or at its time limit, and its checkpoint is written."""
 
 
 @dataclass
 class Pauses:
-    """When a run writes a checkpoint between epochs, and when it stops.
+    """The times at which a run writes a checkpoint between epochs, and at which it stops.
 
-    Used as a context: inside it SIGTERM asks for a checkpoint and an end, instead of ending the process. A
-    scheduler sends it before it kills a job.
+    This is a context manager. Inside its block SIGTERM asks for a checkpoint and a stop, instead of ending
+    the process. A scheduler sends SIGTERM before it kills a job.
 
     Args:
-        minutes: Between two checkpoints, at most, to a step.
-        limit: Minutes after which the run stops, from the start of its process; None for no limit.
+        minutes: Longest time between two checkpoints in minutes, to within a step.
+        limit: Minutes after which the run stops, counted from the start of its process; None for no limit.
     """
 
     minutes: float = 10.0
@@ -69,7 +69,7 @@ class Pauses:
 
     def __enter__(self) -> Self:
         self._before = None
-        # Outside the main thread it is for that one to stop.
+        # Only the main thread may handle signals; in another thread this is left to it.
         with contextlib.suppress(ValueError):
             self._before = signal.signal(signal.SIGTERM, self._ask)
         return self
@@ -84,7 +84,7 @@ class Pauses:
         self.asked = True
 
     def stop(self) -> str | None:
-        """Return why the run is to stop now, or None if it is not."""
+        """Return the reason to stop now, or None if there is none."""
         if self.asked:
             return "stopped by SIGTERM"
         if self.limit is not None and process_seconds() >= 60 * self.limit:
@@ -92,16 +92,16 @@ class Pauses:
         return None
 
     def due(self) -> bool:
-        """Tell whether a checkpoint is due."""
+        """Return whether a checkpoint is due."""
         return time.monotonic() - self._last >= 60 * self.minutes
 
     def written(self) -> None:
-        """Note that one was written."""
+        """Record that a checkpoint was written."""
         self._last = time.monotonic()
 
 
 def process_seconds() -> float:
-    """Return for how many seconds this process has run, imports included."""
+    """Return the time in seconds that this process has run, imports included."""
     started = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     return uptime - started / os.sysconf("SC_CLK_TCK")

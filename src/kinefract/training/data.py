@@ -1,4 +1,4 @@
-"""Clips for training: windows of videos, cropped, in an order that seed and epoch alone decide."""
+"""Clips for training: cropped windows of videos, in an order that depends on seed and epoch alone."""
 
 import multiprocessing
 import os
@@ -26,10 +26,10 @@ class ClipSource(Protocol):
 
     labels: np.ndarray  # int64, (N,)
     frames: np.ndarray  # int64, (N,): frames of each video
-    fresh: bool  # whether there are new clips in every epoch: clip i of epoch e is number i + e * N
+    fresh: bool  # whether every epoch has new clips: clip i of epoch e is number i + e * N
 
     def read(self, index: int, frames: Sequence[int]) -> np.ndarray | torch.Tensor:
-        """Return the frames asked for: uint8, (T, H, W) or (T, H, W, 3)."""
+        """Return the given frames of a video: uint8, (T, H, W) or (T, H, W, 3)."""
 
 
 class DeviceSource(ClipSource, Protocol):
@@ -38,7 +38,7 @@ class DeviceSource(ClipSource, Protocol):
     on_device: bool
 
     def prepare(self, numbers: Sequence[int]) -> None:
-        """Get these clips ready, all of a batch at once."""
+        """Prepare the clips of a batch, all at once."""
 
 
 class Videos:
@@ -63,7 +63,7 @@ class TrainingClips(Dataset):
         self.on_device = getattr(source, "on_device", False)
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> list[tuple[torch.Tensor, int, int]]:
-        """Return a batch of what ``__getitem__`` returns."""
+        """Return a batch: a list of items as ``__getitem__`` returns them."""
         if self.on_device:
             cast(DeviceSource, self.source).prepare([self._number(*key) for key in keys])
         return [self[key] for key in keys]
@@ -77,7 +77,7 @@ class TrainingClips(Dataset):
         streams = [stream(self.seed, SAMPLE, epoch, index, *view) for view in views]
         starts = [random_start(length, recipe.frames, recipe.stride, rng) for rng in streams]
         numbers = [window(start, recipe.frames, recipe.stride, length) for start in starts]
-        # One read for all views, since decoding or rendering a clip is what takes time.
+        # All views come from one read, since decoding or rendering a clip takes most of the time.
         frames = source.read(self._number(epoch, index), np.concatenate(numbers))
         frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
         crops = [
@@ -91,10 +91,10 @@ class TrainingClips(Dataset):
 
 
 class EpochBatches:
-    """Batches of (epoch, index) for the steps that are left; each epoch shuffled by (seed, epoch) alone.
+    """Batches of (epoch, index) for the remaining steps; each epoch is shuffled by (seed, epoch) alone.
 
-    A last batch that is not full is left out. Of several processes each takes its ``share``, (rank,
-    processes), of every batch.
+    A last batch that is not full is left out. If there are several processes, each takes its ``share``,
+    (rank, processes), of every batch.
 
     Raises:
         UserError: there are fewer clips than a batch holds.
@@ -133,7 +133,7 @@ class EpochBatches:
 
 
 class EvaluationWindows(Dataset):
-    """All windows of a test video, the centre of its frames or the whole of them (method, section 5)."""
+    """All windows of a test video, with its frames whole or cropped to the centre (method, section 5)."""
 
     def __init__(self, source: ClipSource, recipe: FinetuneRecipe) -> None:
         self.source, self.recipe = source, recipe
@@ -155,17 +155,17 @@ class EvaluationWindows(Dataset):
 
 
 class Workers:
-    """A block in which a loader's workers go on at SIGTERM, which schedulers send to all processes of a job.
+    """A context in which a loader's workers ignore SIGTERM, which schedulers send to all processes of a job.
 
-    The training process needs them to finish its step and write its checkpoint. After the block SIGTERM ends
-    them as usual, also amid a batch.
+    The training process needs its workers to finish a step and write its checkpoint. After the block SIGTERM
+    ends them as usual, even in the middle of a batch.
     """
 
     def __init__(self) -> None:
         self._ended = multiprocessing.RawValue("b", 0)
 
     def __call__(self, worker: int) -> None:
-        """Prepare this process, a worker."""
+        """Prepare this worker process."""
         signal.signal(
             signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM) if self._ended.value else None
         )
@@ -180,8 +180,8 @@ class Workers:
 def training_loader(
     clips: TrainingClips, batches: EpochBatches, workers: int, prepare: Workers | None = None
 ) -> DataLoader:
-    """Load batches of (uint8 (B, views, T, C, size, size), labels, indices) in workers (0: in this one)."""
-    # What lies on the device can neither pass through a worker nor be pinned.
+    """Load batches of (uint8 (B, views, T, C, size, size), labels, indices); 0 workers: in this process."""
+    # Tensors on the device can neither pass through a worker nor be pinned.
     workers, pinned = (0, False) if clips.on_device else (workers, torch.cuda.is_available())
     return DataLoader(
         clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned, worker_init_fn=prepare

@@ -1,4 +1,4 @@
-"""Which GPU a process computes on: one that no other job of kinefract on this machine holds."""
+"""The choice of a process's GPU: one that no other job of kinefract on this machine holds."""
 
 import fcntl
 import os
@@ -11,17 +11,17 @@ import torch
 from kinefract.common.errors import UserError
 from kinefract.common.layout import LOCK
 
-_held: list[int] = []  # open files, whose locks last as long as the process
+_held: list[int] = []  # open files; their locks last as long as the process
 
 
 def own_gpu(accelerator: str = "auto") -> int | None:
-    """Return the number of this process's GPU, the same at each call; None where it computes on a CPU.
+    """Return the number of this process's GPU, the same at each call; None if it computes on a CPU.
 
-    One that `torchrun` started has the GPU of its number on the machine. Another takes the first that is
-    free; where none is, it shares the first rather than wait.
+    A process that `torchrun` started takes the GPU of its local rank. Any other process takes the first free
+    GPU; if none is free, it shares the first one and does not wait.
 
     Raises:
-        UserError: a GPU is asked for and there is none, or there are fewer than processes.
+        UserError: a GPU is requested and there is none, or there are fewer GPUs than processes.
     """
     if accelerator == "cpu":
         return None
@@ -39,17 +39,17 @@ def _taken() -> int:
         return next(filter(_hold, range(seen)), 0)
     if int(local) >= seen:
         raise UserError(f"process {local} has no GPU, torch sees {seen} here; start one process a GPU")
-    _hold(int(local))  # for jobs that choose
+    _hold(int(local))  # so that jobs that choose see it as taken
     return int(local)
 
 
 def _hold(gpu: int) -> bool:
-    """Take a GPU as this process's own, if no other has."""
+    """Try to lock a GPU for this process, and return whether that succeeded."""
     name = getattr(torch.cuda.get_device_properties(gpu), "uuid", gpu)
     path = Path(tempfile.gettempdir()) / f"kinefract-gpu-{name}{LOCK}"
     try:
         file = _open(path)
-    except OSError:  # another user's, who lets nobody read it
+    except OSError:  # the file of another user, which nobody else may read
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,10 +61,10 @@ def _hold(gpu: int) -> bool:
 
 
 def _open(path: Path) -> int:
-    """Open a file to be locked; readable is enough, so that users may share it."""
+    """Open a file for locking; read access suffices, so that users may share it."""
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-        os.fchmod(file, 0o644)  # whatever the umask
+        os.fchmod(file, 0o644)  # regardless of the umask
         return file

@@ -1,6 +1,6 @@
-"""Where the clips of pre-training come from: shards, a cache of their decoded frames, or the formulas.
+"""The sources of clips for pre-training: shards, a cache of their decoded frames, or the formulas.
 
-On a GPU the cache is held in its memory where it fits, and fractals are rendered on it.
+On a GPU the cache is held in the GPU's memory if it fits, and fractals are rendered on the GPU.
 """
 
 import math
@@ -23,17 +23,17 @@ from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
 
-SHARE_OF_GPU = 0.5  # that it may take of a GPU, beside the network
+SHARE_OF_GPU = 0.5  # share of a GPU's memory that a cache may take, beside the network
 
 
 def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> ClipSource:
-    """Open the clips of a pre-training run as its recipe says, and say which way was picked.
+    """Open the source of a pre-training run that its recipe names, and log which one it is.
 
-    ``uses_cache`` decides between shards and cache. Both give the same clips, so what is picked changes no
+    ``uses_cache`` decides between shards and cache. Both give the same clips, so the choice changes no
     result on a CPU.
 
     Raises:
-        UserError: the dataset is missing or damaged, the cache cannot be written, or as of ``own_gpu``.
+        UserError: the dataset is missing or damaged, the cache cannot be written, or as for ``own_gpu``.
     """
     recipe, dataset = spec.recipe, spec.dataset.recipe
     gpu = own_gpu(accelerator)
@@ -60,7 +60,7 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
 
 
 class CachedClips:
-    """All frames of a dataset, decoded, in one file that is mapped into memory.
+    """All decoded frames of a dataset, in one file that is mapped into memory.
 
     Attributes:
         labels: int64 (N,), the class of each clip.
@@ -80,10 +80,10 @@ class CachedClips:
 
     @classmethod
     def of(cls, shards: Shards, folder: Path) -> "CachedClips":
-        """Open the cache in a folder, made first where it is not there or not of these shards.
+        """Open the cache in a folder; make it first if it does not exist or is of other shards.
 
         Raises:
-            UserError: it cannot be written, or a shard cannot be read.
+            UserError: the cache cannot be written, or a shard cannot be read.
         """
         size = shards.read(0, [0]).shape[1]
         cached = cls(shards, folder / CACHED_FRAMES, size)
@@ -106,7 +106,7 @@ class CachedClips:
         return np.fromfile(self._path, np.uint8)
 
     def place(self, index: int) -> tuple[int, tuple[int, ...]]:
-        """Return where a clip begins, and its shape."""
+        """Return the offset of a clip and its shape."""
         shape = (int(self.frames[index]), self._size, self._size)
         return int(self._starts[index]), shape + ((3,) if self._channels[index] == 3 else ())
 
@@ -120,7 +120,7 @@ class CachedClips:
 
 
 class ResidentClips:
-    """A cache held in the memory of a device: reading a clip is an index."""
+    """A cache held in the memory of a device, where reading a clip is only indexing."""
 
     def __init__(self, cached: CachedClips, device: torch.device) -> None:
         self.labels, self.frames, self.fresh, self.on_device = cached.labels, cached.frames, False, True
@@ -128,7 +128,7 @@ class ResidentClips:
         self._bytes = torch.from_numpy(cached.everything()).to(device)
 
     def prepare(self, numbers: Sequence[int]) -> None:
-        """All clips are ready."""
+        """Do nothing, since all clips are in memory."""
 
     def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:
         """Return frames of a clip: uint8 (T, H, W) if grey, else (T, H, W, 3), on the device."""
@@ -138,22 +138,22 @@ class ResidentClips:
 
 
 class OnlineClips:
-    """Clips rendered as they are asked for: in every epoch other instances of the same classes."""
+    """Clips that are rendered as they are read: every epoch has other instances of the same classes."""
 
     def __init__(self, recipe: DatasetRecipe) -> None:
         self.fresh = True
         self._recipe = recipe
         self.labels = np.arange(recipe.clips) % recipe.classes
-        # A clip's length is known once it is rendered: windows are drawn from the fewest frames.
+        # A clip's length is unknown before rendering, so windows are drawn from the fewest frames.
         self.frames = np.full(recipe.clips, recipe.frames[0])
 
     def read(self, index: int, frames: Sequence[int]) -> np.ndarray | torch.Tensor:
-        """Render clip ``index``, which may be beyond the dataset's, and return frames of it."""
+        """Render clip ``index``, which may be outside the dataset, and return frames of it."""
         return self._recipe.clip(index)[np.asarray(frames)]
 
 
 class DeviceRenderedClips(OnlineClips):
-    """Fractals rendered on a device, a batch at a time."""
+    """Fractals that are rendered on a device, a batch at a time."""
 
     def __init__(self, recipe: FractalRecipe, device: torch.device) -> None:
         super().__init__(recipe)
@@ -162,10 +162,10 @@ class DeviceRenderedClips(OnlineClips):
         self._ready: dict[int, torch.Tensor] = {}
 
     def prepare(self, numbers: Sequence[int]) -> None:
-        """Render these clips; those before are let go."""
+        """Render these clips and drop the earlier ones."""
         clips = draw_clips(self._fractals, numbers, self._device)
         self._ready = {number: frames for number, (frames, _) in zip(numbers, clips, strict=True)}
 
     def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:
-        """Return frames of a clip of the batch that is ready: uint8 (T, H, W) on the device."""
+        """Return frames of a clip of the prepared batch: uint8 (T, H, W) on the device."""
         return self._ready[index][torch.as_tensor(frames, device=self._device)]

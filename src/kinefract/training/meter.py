@@ -1,4 +1,4 @@
-"""What an epoch of training measures: means over its steps, and where its time went."""
+"""Measurements of a training epoch: means over its steps, and the shares of its time."""
 
 import math
 import resource
@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-COUNTED = ("loss", "correct", "norm", "skipped", "steps", "clips")  # by each process of its share
-PARTS = ("data", "augment", "network")  # of a step, in their order
+COUNTED = ("loss", "correct", "norm", "skipped", "steps", "clips")  # counted by each process for its share
+PARTS = ("data", "augment", "network")  # parts of a step, in their order
 
 
 class Meter:
-    """Sums over the steps of one epoch. A resumed run goes on with the sums of the one before.
+    """Sums over the steps of one epoch. A resumed run continues with the sums of the run before.
 
-    Of several processes the first goes on with the sums of all, the others from nothing.
+    If there are several processes, the first continues with the sums of all and the others start from zero.
 
-    On a GPU times are taken there, so that nothing waits for them before the epoch ends.
+    On a GPU times are measured by events of the GPU, so that nothing waits for them before the epoch ends.
     """
 
     def __init__(self, device: torch.device, state: dict[str, Any] | None = None) -> None:
@@ -37,13 +37,13 @@ class Meter:
         self._marks.append([self._now()])
 
     def mark(self) -> None:
-        """Note that the next part of the step begins: the data is here; then, it is augmented."""
+        """Record the end of a part of the step: the first call follows the data, the second augmentation."""
         self._marks[-1].append(self._now())
 
     def step_done(
         self, loss: torch.Tensor, correct: torch.Tensor, norm: torch.Tensor | None, clips: int
     ) -> None:
-        """Note the figures of one step, left on the device; a step whose norm is not finite was skipped."""
+        """Add the figures of one step, left on the device; a step whose norm is not finite was skipped."""
         norm = torch.zeros(()) if norm is None else norm
         self._new.append(torch.stack([loss.detach().float(), correct.float(), norm.to(loss.device).float()]))
         self._sums["clips"] += clips
@@ -51,15 +51,15 @@ class Meter:
         self._marks.append([self._marks[-1][-1]])
 
     def state(self, total: Callable[[list[float]], list[float]] = list) -> dict[str, float]:
-        """Return the sums so far, as plain numbers: what is counted of all processes, times of this one.
+        """Return the sums so far, as plain numbers: counts over all processes, times of this process.
 
         Args:
-            total: Adds numbers up over all processes.
+            total: A function that adds numbers over all processes.
         """
         if self._new:
             if self._device.type == "cuda":
                 torch.cuda.synchronize(self._device)
-            # One after the other in double precision: where a run is cut in two, the sums are the same.
+            # Values are added one by one in double precision, so a run that is cut in two has the same sums.
             for loss, correct, norm in torch.stack(self._new).double().tolist():
                 self._sums["loss"] += loss
                 self._sums["correct"] += correct
@@ -104,7 +104,7 @@ class Meter:
         return begin.elapsed_time(end) / 1000 if self._device.type == "cuda" else end - begin
 
     def _megabytes(self) -> float:
-        """Return the most memory used so far: of the GPU, or of the process."""
+        """Return the peak memory so far in megabytes: of the GPU, or of the process."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / 1e6
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

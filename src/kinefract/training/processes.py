@@ -1,4 +1,4 @@
-"""Processes that train one network together, one a GPU, started by `torchrun`; usually there is just one."""
+"""Processes that train one network together, one per GPU, started by `torchrun`; usually there is one."""
 
 import os
 from typing import Literal, TypeVar, cast
@@ -16,26 +16,26 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def computes_in_bfloat16() -> bool:
-    """Return whether this machine's CPU multiplies bfloat16 numbers itself (AVX-512 or AMX)."""
+    """Return whether this machine's CPU multiplies bfloat16 numbers in hardware (AVX-512 or AMX)."""
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Processes:
-    """Which process this is, and what they exchange.
+    """The processes of a training run: the rank of this one, and their communication.
 
     Attributes:
         fabric: Devices and precision.
-        rank: 0 for the one that writes and logs.
+        rank: The number of this process; 0 is the one that writes and logs.
         size: Number of processes.
     """
 
     def __init__(
         self, precision: Literal["32-true", "bf16-mixed", "16-mixed"], accelerator: str = "auto"
     ) -> None:
-        """Join the other processes that `torchrun` started, if it did.
+        """Join the other processes if `torchrun` started them.
 
         Raises:
-            UserError: a GPU is asked for and there is none, or there are fewer than processes.
+            UserError: a GPU is requested and there is none, or there are fewer GPUs than processes.
         """
         gpu = own_gpu(accelerator)
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -61,18 +61,18 @@ class Processes:
         return self.fabric.device
 
     def prepare(self, module: M) -> M:
-        """Let batch norm see the batch of all processes, where several GPUs share it."""
+        """Let batch norm use the batch of all processes if several GPUs share it."""
         if self.size > 1 and self.device.type == "cuda":
             return nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return module
 
     def check_batch(self, batch_size: int) -> None:
-        """Raise a UserError unless every process gets as many clips of a batch."""
+        """Raise a UserError unless every process gets the same number of clips of a batch."""
         if batch_size % self.size:
             raise UserError(f"batch_size: {batch_size} clips cannot be shared by {self.size} processes")
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """Collect (B, ...) of all processes to (size * B, ...), gradients included."""
+        """Concatenate (B, ...) of all processes to (size * B, ...); gradients flow back."""
         if self.size == 1:
             return tensor
         gathered = self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad)
@@ -86,5 +86,5 @@ class Processes:
         return cast(Tensor, self.fabric.all_reduce(own, reduce_op="sum")).tolist()
 
     def agree(self, value: T) -> T:
-        """Return what the first process says, so that all do the same."""
+        """Return the value of the first process, so that all processes use the same."""
         return self.fabric.broadcast(value) if self.size > 1 else value

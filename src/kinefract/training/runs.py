@@ -52,18 +52,19 @@ SHOWN_CLIPS = 8  # of the first batch
 
 
 def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
-    """Pre-train as a spec says; write weights, metrics and ``result.json`` beside it.
+    """Pre-train by a spec; write weights, metrics and ``result.json`` beside it.
 
     Args:
         spec_path: ``results/pretrain/<id>/spec.yaml``.
-        execution: Workers, device, checkpoints and time limit, on which the result does not depend.
+        execution: Workers, device, checkpoints and time limit; the result does not depend on them.
 
     Returns:
-        The content of ``result.json``; of several processes all but the first return nothing.
+        The content of ``result.json``; if there are several processes, all but the first return an empty
+        mapping.
 
     Raises:
         UserError: the spec, the dataset or a checkpoint cannot be used.
-        Stopped: (a UserError) it was stopped before its end and can be run again to go on.
+        Stopped: (a UserError) the run was stopped before its end; running it again resumes it.
     """
     spec = PretrainSpec.read(spec_path)
     root = project_root(spec_path)
@@ -83,9 +84,9 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
 
 
 def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
-    """Fine-tune and evaluate as a spec says; as for ``pretrain``, with ``predictions.csv`` besides.
+    """Fine-tune and evaluate by a spec; write the files of ``pretrain`` and ``predictions.csv``.
 
-    On a benchmark with folds, each of which is a run of its own, their results are pooled.
+    On a benchmark with folds each fold is a run of its own, and their results are pooled.
 
     Arguments, result and errors as for ``pretrain``.
     """
@@ -102,7 +103,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     )
     _start(spec, model, root)
     train, tested = _sources(spec, videos, root)
-    test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part in its place
+    test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part that replaces them
     folder = Path(spec_path).parent
 
     def finish() -> dict[str, Any]:
@@ -117,7 +118,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
 
 
 def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
-    """Return the training videos and those to evaluate on, as files or from a cache."""
+    """Return the sources of the training and the evaluation videos, from files or from a cache."""
     train = [place for place, entry in enumerate(videos) if entry.split == TRAIN]
     test = [place for place, entry in enumerate(videos) if entry.split != TRAIN]
     if not train or not test:
@@ -132,10 +133,10 @@ def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipS
 
 
 def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
-    """Put the weights that a run starts from into the network.
+    """Load the weights from which a run starts into the network.
 
     Raises:
-        UserError: they are missing, not those that the recipe means, or do not fit the network.
+        UserError: the weights are missing, are not those that the recipe names, or do not fit the network.
     """
     match spec.init:
         case PretrainSpec():
@@ -168,7 +169,7 @@ def _run(
     execution: Execution,
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
-    """Train, then ``finish()`` (which may evaluate), then put the results in place, the weights last."""
+    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last."""
     model = objective.network
     place = folder / CHECKPOINT
     training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
@@ -226,7 +227,7 @@ def _run(
 
 
 def _show(views: torch.Tensor, path: Path) -> None:
-    """Write what the network sees first: a row per clip and view (views, B, T, 3, H, W), its frames in it."""
+    """Write a picture of the first batch (views, B, T, 3, H, W): a row of frames per clip and view."""
     from kinefract.augment.basic import pixels
     from kinefract.viewing import tiles
 
@@ -238,7 +239,7 @@ def _show(views: torch.Tensor, path: Path) -> None:
 
 
 def _write_lines(path: Path, history: list[dict[str, Any]]) -> None:
-    """Write the metrics of epochs as JSON, one line each."""
+    """Write the metrics as JSON lines, one line per epoch."""
     write_text(path, "".join(json.dumps(metrics) + "\n" for metrics in history))
 
 

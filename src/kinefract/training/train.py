@@ -1,7 +1,7 @@
 """The training loop of both phases: steps, schedule, checkpoints.
 
-Everything random is a function of the seed and the step or epoch, so a checkpoint holds no generator, and a
-run that was stopped at any step and resumed ends, on a CPU, with the weights of one that was not.
+Everything random is a function of the seed and the step or epoch, so a checkpoint holds no generator. On a
+CPU, a run that was stopped at any step and resumed ends with the same weights as a run without a stop.
 """
 
 import math
@@ -26,8 +26,8 @@ from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
 from kinefract.training.views import augmented
 
-REFERENCE_BATCH = 32  # the batch that learning rates in recipes are given for
-LEAST_SCALE = 1.0  # of the loss in 16-mixed: a gradient that overflows at less has diverged
+REFERENCE_BATCH = 32  # the batch size to which learning rates in recipes refer
+LEAST_SCALE = 1.0  # least scale of the loss in 16-mixed; a gradient that overflows below has diverged
 AUGMENT, DROPOUT = "augment", "dropout"  # purposes that keep random streams of one step apart
 
 
@@ -38,7 +38,7 @@ def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> fl
         step: 0 to ``steps - 1``.
         steps: Steps of the whole run.
         warmup_steps: Steps of the warm-up; the peak is reached at this step.
-        recipe: Peak, first and last rate, which scale with the batch size over 32.
+        recipe: The recipe with peak, first and last rate, which are multiplied by the batch size over 32.
     """
     scale = recipe.batch_size / REFERENCE_BATCH
     if step < warmup_steps:
@@ -49,7 +49,7 @@ def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> fl
 
 
 def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
-    """Return AdamW with no weight decay on biases and norms, which are the parameters of one dimension."""
+    """Return AdamW without weight decay on biases and norms, which are the parameters of one dimension."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     decayed = [weight for weight in trained if weight.ndim > 1]
     spared = [weight for weight in trained if weight.ndim <= 1]
@@ -57,7 +57,7 @@ def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": spared, "weight_decay": 0.0},
     ]
-    # All parameters at once: the same to the bit as one after the other, in less time.
+    # All parameters are updated at once: the same to the bit as one after the other, in less time.
     return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, foreach=True)
 
 
@@ -68,7 +68,7 @@ def stream_seed(*key: int | str) -> int:
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is executed. None of it is part of a recipe, since none of it changes a result on a CPU."""
+    """Settings of how a run is executed. They change no result on a CPU and so are not part of a recipe."""
 
     workers: int = 0  # processes that read clips
     accelerator: str = "auto"  # or cpu, cuda
@@ -77,11 +77,12 @@ class Execution:
 
 @dataclass
 class Training:
-    """What one run of the loop needs.
+    """One run of the training loop, with everything it needs.
 
-    ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk;
-    ``on_snapshot`` before, with the number of an epoch among the recipe's ``snapshots``;
-    ``on_first_batch`` with the first batch that the network sees, float (views, B, T, 3, H, W), normalised.
+    ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
+    ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
+    ``on_first_batch`` is called with the first batch that the network sees, normalised float
+    (views, B, T, 3, H, W).
     """
 
     spec_id: str
@@ -103,7 +104,7 @@ class Training:
         return getattr(self.recipe, "snapshots", None) or ()
 
     def resume(self) -> dict | None:
-        """Return the checkpoint's content, or None where there is none; ``history`` is taken from it.
+        """Return the checkpoint's content, or None if there is no checkpoint; set ``history`` from it.
 
         Raises:
             UserError: the checkpoint is damaged or belongs to another spec.
@@ -116,9 +117,10 @@ class Training:
         """Train from ``state`` (a checkpoint, or None for the start) to the last epoch.
 
         Raises:
-            UserError: the loss or the gradient is no longer finite, or memory of the GPU runs out; the last
+            UserError: the loss or the gradient is no longer finite, or the GPU runs out of memory; the last
                 checkpoint is kept.
-            Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is written.
+            Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is
+                written.
         """
         try:
             self._fit(state)
@@ -135,7 +137,7 @@ class Training:
         processes = Processes(recipe.precision, self.execution.accelerator)
         processes.check_batch(recipe.batch_size)
         fabric, device = processes.fabric, processes.device
-        # In 16-mixed it leaves out a step whose gradient overflows, and halves its scale for the next.
+        # In 16-mixed the scaler skips a step whose gradient overflows, and halves its scale for the next.
         scaler = getattr(fabric.strategy.precision, "scaler", None)
         if recipe.compile:
             self.objective.compile()
@@ -157,7 +159,7 @@ class Training:
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
 
-        def save() -> None:  # called by all processes, which add up what they measured
+        def save() -> None:  # called by all processes, which add up their measurements
             measured = meter.state(processes.total) if step % batches.per_epoch else None
             if processes.rank:
                 return
@@ -195,8 +197,8 @@ class Training:
                 norm = fabric.clip_gradients(
                     objective, optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
                 )
-                assert norm is not None  # as it is where values are clipped, not the norm
-                if not torch.isfinite(loss + norm):  # the one wait for the GPU in a step
+                assert norm is not None  # as it is when values, not the norm, are clipped
+                if not torch.isfinite(loss + norm):  # the only wait for the GPU in a step
                     skipped = scaler and scaler.get_scale() >= LEAST_SCALE and torch.isfinite(loss)
                     if not skipped:
                         raise UserError(self._not_finite(loss, norm, step, lr, numbers.tolist()))

@@ -1,4 +1,4 @@
-"""From windows of clips to what the network sees: one view of each, or a query and a key."""
+"""The network's input from windows of clips: one view of each clip, or a query and a key."""
 
 from torch import Generator, Tensor
 
@@ -11,18 +11,19 @@ from kinefract.config.phases import FinetuneRecipe, PretrainRecipe, TrainRecipe
 def augmented(windows: Tensor, recipe: TrainRecipe, epochs: float, generator: Generator) -> list[Tensor]:
     """Augment and normalise a batch.
 
-    Of two views the first, the query, gets everything; the second, the key, gets scale, background,
-    RandAugment, mirror and blur. Both are run backwards together with probability 0.5 (arXiv 2411.17584,
-    section 4).
+    If there are two views, the first, the query, gets all augmentations. The second, the key, gets scale,
+    background, RandAugment, mirror and blur. Both are reversed in time together with probability 0.5 (arXiv
+    2411.17584, section 4).
 
     Args:
         windows: uint8 (B, views, T, C, S, S), C 1 or 3, on the training device.
-        recipe: Of either phase; pre-training may ask for clips that look filmed, fine-tuning for RandAugment.
-        epochs: How many are done, as far as the curriculum is concerned.
-        generator: On the CPU.
+        recipe: The recipe of either phase. Pre-training may use the augmentations that imitate filming,
+            fine-tuning may use RandAugment.
+        epochs: Number of epochs done, for the curriculum.
+        generator: A generator on the CPU.
 
     Returns:
-        For each view float32 (B, T, 3, S, S), normalised.
+        For each view normalised float32 (B, T, 3, S, S).
     """
     views = list(windows.unbind(1))
     settings = recipe.filmed if isinstance(recipe, PretrainRecipe) else None

@@ -3,11 +3,12 @@
 A class is a set of shapes and their paths. An instance drops some shapes, stacks the others in another order
 and bends their paths.
 
-Where the paper is silent: polygons are regular, an ellipse draws both semi-axes, shapes do not turn as they
-move, and what no shape covers is black. The two time curves of each shape are drawn by the rule for the maps
+The paper leaves some points open. Here polygons are regular, an ellipse draws both semi-axes, shapes do not
+rotate as they move, and the ground is black. The two time curves of each shape follow the rule for the maps
 of a clip, shape by shape. Paths are normalised together, so that the centres of a class just reach all four
-edges. An instance drops exactly its share of the shapes, multiplies distances from the frame's centre by one
-curve per axis that all shapes share, as the maps of a fractal share theirs, and shifts each shape by itself.
+edges. An instance drops exactly its share of the shapes. It multiplies distances from the frame's centre by
+one curve per axis that all shapes share, as the maps of a fractal share theirs, and shifts each shape on its
+own.
 """
 
 from functools import lru_cache
@@ -21,7 +22,7 @@ from kinefract.common.streams import stream
 from kinefract.synth import motion
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
-SIZE = 256  # at which lengths in pixels are given
+SIZE = 256  # height and width of the frame to which lengths in pixels refer
 
 
 @FAMILIES.register
@@ -74,7 +75,7 @@ class Leaves(NamedTuple):
 
 @lru_cache(maxsize=512)
 def class_leaves(recipe: DeadLeavesRecipe, label: int) -> Leaves:
-    """Return the shapes and paths of a class, which decides T and N, too."""
+    """Return the shapes and paths of a class; T and N are drawn per class, too."""
     from kinefract.synth.render.polygons import corners
 
     rng = stream(recipe.seed, "class", label)
@@ -95,7 +96,7 @@ def class_leaves(recipe: DeadLeavesRecipe, label: int) -> Leaves:
 
 
 def _path(rng: np.random.Generator, frames: int, recipe: DeadLeavesRecipe) -> np.ndarray:
-    """Draw the way of one shape, float64 (T, 2), not yet fitted to the frame."""
+    """Draw the path of one shape, float64 (T, 2), not yet fitted to the frame."""
     curves = motion.sample_curves(rng, frames, 2, recipe.motion == "nonlinear")
     scale = rng.uniform(*recipe.scale, 2) * rng.choice([-1, 1], 2)
     path = scale * curves + rng.uniform(-recipe.offset, recipe.offset, 2)
@@ -103,7 +104,7 @@ def _path(rng: np.random.Generator, frames: int, recipe: DeadLeavesRecipe) -> np
 
 
 def vary(leaves: Leaves, recipe: DeadLeavesRecipe, rng: np.random.Generator) -> Leaves:
-    """Make an instance of a class: fewer shapes, in another order, on ways that differ a little."""
+    """Make an instance of a class: fewer shapes, in another order, on slightly different paths."""
     frames, count, _ = leaves.paths.shape
     kept = rng.permutation(count)[: max(1, count - round(recipe.dropped * count))]
     factors = motion.smooth_curves(rng, frames, 2, 1 - recipe.factor, 1 + recipe.factor)

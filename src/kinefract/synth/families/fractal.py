@@ -1,4 +1,4 @@
-"""The fractal family: clips of an iterated function system on the move (arXiv 2411.17584, section 3)."""
+"""The fractal family: clips of a moving iterated function system (arXiv 2411.17584, section 3)."""
 
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -14,13 +14,13 @@ from kinefract.synth.filter import is_worth_seeing
 from kinefract.synth.variations import LINEAR, METHOD_MIX, NAMES, VARIATIONS
 
 # An instance that cannot be shown is drawn again: ten times at full strength, then closer and closer to its
-# class, which has been seen to show something.
+# class, which is known to give a picture.
 FULL_STRENGTH, FADE, LEAST_STRENGTH = 10, 6, 0.1
 CLASS_ATTEMPTS = 50
 
-LEAST_INSIDE = 0.02  # of the points, or the system explodes
+LEAST_INSIDE = 0.02  # share of the points inside the window; with fewer the system explodes
 
-# Enough to tell whether a class shows something.
+# These points suffice to check whether a class gives a picture.
 CHECKED_SIZE = 64
 CHECKED_POINTS = Points(steps=220, discard=20, window_steps=220)
 
@@ -36,7 +36,7 @@ Variation = Annotated[str, BeforeValidator(_variation_name)]
 
 
 class Perturbation(Section):
-    """How far an instance strays from its class."""
+    """Settings of how far an instance differs from its class."""
 
     factor: float = Field(default=0.4, ge=0, lt=1, description="coefficients times U[1 - factor, 1 + factor]")
     offset: float = Field(default=0.2, ge=0, description="coefficients plus U[-offset, offset]")
@@ -44,7 +44,7 @@ class Perturbation(Section):
 
 @FAMILIES.register
 class FractalRecipe(DatasetRecipe):
-    """Fractals on the move: attractors of iterated function systems (arXiv 2411.17584)."""
+    """Settings of moving fractals: attractors of iterated function systems (arXiv 2411.17584)."""
 
     EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {
         "The method's mix.": {},
@@ -89,14 +89,14 @@ class FractalRecipe(DatasetRecipe):
 
 
 class System(NamedTuple):
-    """What a clip is drawn from."""
+    """The iterated function system of a clip, frame by frame."""
 
     maps: np.ndarray  # float64 (T, N, 6), composed
     variation: int  # number of the flame variation after every map; 0 for none
 
 
 class _Class(NamedTuple):
-    """What decides the parameters of a class; not its size in pixels, nor its number of points."""
+    """The settings that decide the parameters of a class; size in pixels and number of points do not."""
 
     seed: int
     motion: str
@@ -108,7 +108,7 @@ class _Class(NamedTuple):
 
 
 def class_system(recipe: FractalRecipe, label: int) -> System:
-    """Return the system of a class, its maps read-only; T, N and the variation are decided by the class."""
+    """Return the system of a class with read-only maps; T, N and the variation are drawn per class, too."""
     return _class_system(_Class(**{key: getattr(recipe, key) for key in _Class._fields[:-1]}, number=label))
 
 
@@ -138,7 +138,7 @@ def sample_maps(
         rng: Random stream.
         frames: Fewest and most frames, T is uniform between them.
         nonlinear: Draw nonlinear time curves, too.
-        decomposed: Interpolate factors; otherwise the entries of two unrelated systems.
+        decomposed: Interpolate factors; otherwise interpolate the entries of two unrelated systems.
 
     Returns:
         float64 (T, N, 6), N uniform on 3..8.
@@ -153,7 +153,7 @@ def sample_maps(
 
 
 def instance(recipe: FractalRecipe, index: int, attempt: int) -> tuple[System, np.random.Generator]:
-    """Return what one draw of a clip is rendered from: its system, and the stream of its points."""
+    """Return the system of one draw of a clip, and the random stream of its points."""
     strength = min(1.0, max(LEAST_STRENGTH, 1 - (attempt - FULL_STRENGTH + 1) / FADE))
     rng = stream(recipe.seed, "instance", index, attempt)
     return perturb(class_system(recipe, recipe.label(index)), recipe.perturbation, strength, rng), rng
@@ -178,7 +178,7 @@ def perturb(system: System, by: Perturbation, strength: float, rng: np.random.Ge
 def render_clip(
     system: System, size: int, points: Points, rng: np.random.Generator, moves: bool = True
 ) -> np.ndarray | None:
-    """Render one clip, window and all.
+    """Render one clip, including the choice of its window.
 
     Args:
         system: Maps of every frame.
@@ -188,8 +188,8 @@ def render_clip(
         moves: ``False`` draws the first frame and holds it.
 
     Returns:
-        uint8 (T, size, size), or ``None`` for a system that explodes: a frame has no point where the window
-        is looked for, or hardly a point falls into the window.
+        uint8 (T, size, size), or ``None`` for a system that explodes: in a frame no point lies in the area
+        searched for the window, or hardly a point falls into the window.
     """
     from kinefract.synth.render.cpu import render
     from kinefract.synth.render.tone import box_sum, tone
@@ -212,5 +212,5 @@ def render_clip(
 
 
 def frame_keys(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Draw the keys of a clip's chaos games: uint64 (T + 2,), of every frame, then of both ends' windows."""
+    """Draw the keys of a clip's chaos games: uint64 (T + 2,), one per frame, then one per end's window."""
     return rng.integers(0, 2**64, frames + 2, dtype=np.uint64)

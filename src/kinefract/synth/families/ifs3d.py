@@ -1,11 +1,11 @@
 """The 3-D fractal family: iterated function systems in space, seen by a camera that circles them.
 
-Degenerate systems are refused by their parameters, before any rendering, as Putak, Moeslund, Haurum (arXiv
-2602.11810) propose; ``systems3d`` says how. The camera looks at the mean of the points, and what the frame
-shows is a multiple of their spread, both in closed form and the same for all frames of a clip.
+Degenerate systems are rejected by their parameters, before any rendering, as Putak, Moeslund, Haurum (arXiv
+2602.11810) propose; ``systems3d`` holds the tests. The camera looks at the mean of the points, and the width
+of its view is a multiple of their spread. Both have a closed form and are the same for all frames of a clip.
 
-A class is a system and the camera's path. In an instance coefficients are perturbed as in the fractal family,
-by curves over time where the system moves, and the camera starts elsewhere on its way round.
+A class is a system and the camera's path. An instance perturbs coefficients as in the fractal family, by
+curves over time if the system moves, and its camera starts at another place of the circle.
 """
 
 from functools import lru_cache
@@ -23,13 +23,13 @@ from kinefract.synth.families import fractal
 from kinefract.synth.render import camera
 
 CLASS_ATTEMPTS = 1000
-# How strongly coefficients are perturbed until an instance is sound; the last one is its class.
+# Strengths of the perturbation, tried in turn until an instance is sound; the last one gives its class.
 STRENGTHS = (*(1.0,) * 10, 0.8, 0.6, 0.4, 0.2, 0.0)
-REACH = 1.8  # half of what the frame shows, in spreads
+REACH = 1.8  # half the width of the view, in spreads
 
 
 class Perturbation(fractal.Perturbation):
-    """How far an instance strays from its class."""
+    """Settings of how far an instance differs from its class."""
 
     factor: float = Field(default=0.2, ge=0, lt=1)
     offset: float = Field(default=0.1, ge=0)
@@ -37,10 +37,10 @@ class Perturbation(fractal.Perturbation):
 
 @FAMILIES.register
 class Ifs3dRecipe(DatasetRecipe):
-    """Fractals in space, seen by a camera on the move (after arXiv 2602.11810).
+    """Settings of a dataset of fractals in space, seen by a moving camera (after arXiv 2602.11810).
 
-    Distances are in spreads, the root mean square distance of the points from their mean. Of ``points``,
-    ``window_steps`` are not needed.
+    Distances are in spreads; a spread is the root mean square distance of the points from their mean.
+    ``points.window_steps`` is not used.
     """
 
     EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {
@@ -87,7 +87,7 @@ class Ifs3dRecipe(DatasetRecipe):
 
 
 class Scene(NamedTuple):
-    """What a clip is drawn from."""
+    """The system and the camera of a clip."""
 
     maps: np.ndarray  # float64 (T, N, 3, 4), or (1, N, 3, 4) of a system that stays as it is
     path: camera.Path  # of T frames
@@ -96,10 +96,10 @@ class Scene(NamedTuple):
 
 @lru_cache(maxsize=512)
 def class_scene(recipe: Ifs3dRecipe, label: int) -> Scene:
-    """Return the system and the camera of a class, which decides T and N, too.
+    """Return the system and the camera of a class; T and N are drawn per class, too.
 
     Raises:
-        UserError: none of 1000 systems is sound; the recipe's limits leave nothing.
+        UserError: none of 1000 systems is sound, so the recipe's limits leave no system.
     """
     for attempt in range(CLASS_ATTEMPTS):
         rng = stream(recipe.seed, "class", label, attempt)
@@ -133,7 +133,7 @@ def perturb(
     """Multiply coefficients by smooth curves that the maps share, and add an offset to each.
 
     Args:
-        maps: (T, N, 3, 4); or (1, N, 3, 4), which takes the first value of each curve.
+        maps: (T, N, 3, 4); or (1, N, 3, 4), for which the first value of each curve is used.
         frames: T.
         by: Ranges of factor and offset.
         strength: From 0 (nothing changes) to 1.
@@ -149,7 +149,7 @@ def perturb(
 
 
 def render_clip(scene: Scene, size: int, points: Points, rng: np.random.Generator) -> np.ndarray:
-    """Render one clip; a system that stays is played once, and its points are seen from all places.
+    """Render one clip; the points of a system that does not move are computed once for all frames.
 
     Returns:
         uint8 (T, size, size).
@@ -162,7 +162,7 @@ def render_clip(scene: Scene, size: int, points: Points, rng: np.random.Generato
     mean, covariance = systems3d.moments(maps, probabilities)
     target = ifs.on_grid(mean.mean(axis=0))
     squares = np.trace(covariance, axis1=-2, axis2=-1) + ((mean - target) ** 2).sum(axis=-1)
-    # The median, which one frame that nearly explodes does not change.
+    # The median is used, since one frame that nearly explodes does not change it.
     spread = float(ifs.on_grid(np.sqrt(np.median(squares))))
     cameras = camera.projections(path, target, distance * spread, REACH * spread, size)
     views = cameras[None] if len(maps) == 1 else cameras[:, None]

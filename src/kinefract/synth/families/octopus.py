@@ -1,14 +1,16 @@
 """The octopus family: bodies of a few limbs that bend and curl (arXiv 2411.17584, ablation).
 
-A class is a body, with its colours and its motion. An instance bends each limb otherwise, and lies elsewhere.
+A class is a body with its colours and its motion. An instance bends each limb differently and lies at another
+place.
 
-Where the paper is silent: both coordinates of a limb's curve are splines, whose values set a shape and no
-size, since the body, over all frames, is fitted into the frame with a margin. The other limbs grow from the
-first fifth of the first one, carried along by it. Lines are 255 strong and a pixel wide at 256 px, which
-makes limbs 10 to 27 px thick. Polygons, regular ones, and patches, polygons or ellipses that show where they
-lie on the body, sit on points of limbs and go with them without turning; both are as large as the shapes of
-dead leaves. Colours keep away from the black around the body. An instance multiplies each limb, as seen from
-its root, by a smooth curve per axis and shifts the whole, as far as those of dead leaves.
+The paper leaves some points open. Here both coordinates of a limb's curve are splines. Their values set the
+shape but not the size, since the body, over all frames, is fitted into the frame with a margin. The other
+limbs are attached to the first fifth of the first limb and move with it. Lines have the value 255 and are a
+pixel wide at 256 px, which makes limbs 10 to 27 px thick. Polygons are regular. Patches are polygons or
+ellipses, visible where they lie on the body. Both are attached to points of limbs, move with them without
+rotating, and are as large as the shapes of dead leaves. Colours differ clearly from the black around the
+body. An instance multiplies each limb, relative to its root, by a smooth curve per axis and shifts the whole
+body; the ranges are those of dead leaves.
 """
 
 from typing import Annotated, Literal, NamedTuple, Self
@@ -21,12 +23,12 @@ from kinefract.common.streams import stream
 from kinefract.synth import motion
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
-SIZE = 256  # at which lengths in pixels are given
-POINTS = 512  # of a limb
-VALUES = (0.85, 1.15)  # that a limb's coordinates run through
-JOINTS = 0.2  # of the first limb, where others may grow
-MARGIN = 0.12  # of the frame, on each side
-MOST_SIDES = 8  # of polygons and patches
+SIZE = 256  # height and width of the frame to which lengths in pixels refer
+POINTS = 512  # points of a limb
+VALUES = (0.85, 1.15)  # range of the spline values of a limb's coordinates
+JOINTS = 0.2  # share of the first limb to which the others may be attached
+MARGIN = 0.12  # share of the frame on each side
+MOST_SIDES = 8  # sides of polygons and patches
 LINE = 255.0  # grey level of a line before it is blurred
 
 
@@ -94,7 +96,7 @@ class OctopusRecipe(DatasetRecipe):
 
 
 class Piece(NamedTuple):
-    """A shape that sits on a point of a limb."""
+    """A shape that is attached to a point of a limb."""
 
     corners: np.ndarray  # float64 (corners, 2), around that point, as a share of the frame
     limb: int
@@ -102,11 +104,11 @@ class Piece(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What the instances of a class share. Its limbs are in the unit of ``VALUES``, not yet fitted."""
+    """The body that the instances of a class share. Its limbs are in units of ``VALUES``, not yet fitted."""
 
-    keys: np.ndarray  # float64 (2, N, POINTS, 2), between which limbs move, as seen from their roots
+    keys: np.ndarray  # float64 (2, N, POINTS, 2): key frames of the limbs, relative to their roots
     times: np.ndarray  # float64 (T, N): 0 at the first, 1 at the second
-    joints: np.ndarray  # int (N,), points of limb 0 where the others grow
+    joints: np.ndarray  # int (N,), points of limb 0 to which the others are attached
     sigma: float
     threshold: float
     closing: float
@@ -182,10 +184,10 @@ def vary(body: Body, recipe: OctopusRecipe, rng: np.random.Generator) -> np.ndar
 
 
 def join(limbs: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """Move limbs to where they grow from limb 0, frame by frame.
+    """Move limbs to their points of attachment on limb 0, frame by frame.
 
     Args:
-        limbs: (T, N, POINTS, 2), each as seen from its root.
+        limbs: (T, N, POINTS, 2), each relative to its root.
         joints: int (N,), points of limb 0.
     """
     roots = limbs[:, 0, joints]  # (T, N, 2)
@@ -197,7 +199,7 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     """Paint a body on black.
 
     Args:
-        body: All but its limbs.
+        body: The body, whose own limbs are not used.
         limbs: (T, N, POINTS, 2), the frame being [0, 1].
         size: Height and width in pixels.
 
@@ -208,11 +210,11 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     from kinefract.synth.render.polygons import fill
 
     unit = size / SIZE
-    # A line of this much ink per length, blurred by sigma * unit, is as bright as at 256 px.
+    # With this amount of ink per length a line, blurred by sigma * unit, is as bright as at 256 px.
     ink = silhouette.draw_lines(limbs * size, size, LINE * unit)
     masks = (silhouette.blur(ink, body.sigma * unit) >= body.threshold).astype(np.uint8)
     images = np.empty((*masks.shape, 3), np.uint8)
-    # Channel by channel, or each inner loop would be three steps long.
+    # Channels are processed one by one; otherwise each inner loop would be three steps long.
     for channel, level in enumerate(body.colours[0]):
         images[..., channel] = level
     for mask, image, points in zip(masks, images, limbs, strict=True):

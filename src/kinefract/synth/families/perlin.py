@@ -1,10 +1,11 @@
 """The Perlin family: clips of moving noise (arXiv 2411.17584, ablation; Perlin, "Improving Noise", 2002).
 
-A class is a pair of spatial frequencies. Its instances are other noise fields, and have lengths of their own.
+A class is a pair of spatial frequencies. Each instance is another noise field with a length of its own.
 
-Where the paper is silent: gradients are the twelve of Perlin 2002; the frame spans the same cells of the
-lattice at every size, so frequencies above the size in pixels alias, into noise again; pixels and frames are
-sampled at their centres, since the noise vanishes on the lattice; grey levels are stretched clip by clip.
+The paper leaves some points open. Here gradients are the twelve of Perlin 2002. The frame spans the same
+cells of the lattice at every size, so frequencies above the size in pixels alias, into noise again. Pixels
+and frames are sampled at their centres, since the noise is zero on the lattice. Grey levels are stretched
+clip by clip.
 """
 
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
-# (t, y, x): to the middles of a cube's twelve edges, all of one length.
+# Directions (t, y, x) to the middles of a cube's twelve edges, all of one length.
 GRADIENTS = np.array(
     [
         (0, 1, 1), (0, 1, -1), (0, -1, 1), (0, -1, -1),
@@ -30,7 +31,7 @@ Frequency = Annotated[int, Field(ge=1, le=1024)]
 
 @FAMILIES.register
 class PerlinRecipe(DatasetRecipe):
-    """Settings of a dataset of Perlin noise, at most one class per pair of frequencies."""
+    """Settings of a dataset of Perlin noise, with at most one class per pair of frequencies."""
 
     CHANNELS: ClassVar[int] = 1
 
@@ -54,7 +55,7 @@ class PerlinRecipe(DatasetRecipe):
 
     @property
     def moves(self) -> bool:
-        """``False``: no clip is refused for lack of motion; all change, fine noise within its blocks."""
+        """``False``: no clip is rejected for lack of motion. All change, though fine noise only in blocks."""
         return False
 
     def render(self, index: int, attempt: int) -> np.ndarray:
@@ -67,7 +68,7 @@ class PerlinRecipe(DatasetRecipe):
 
 
 def class_frequencies(recipe: PerlinRecipe, label: int) -> tuple[int, int]:
-    """Return the frequencies (fy, fx) of a class: the pairs in a random order that the seed decides."""
+    """Return the frequencies (fy, fx) of a class; the seed decides the random order of the pairs."""
     count = len(recipe.frequencies)
     pair = int(stream(recipe.seed, "class").permutation(count**2)[label])
     return recipe.frequencies[pair // count], recipe.frequencies[pair % count]
@@ -76,11 +77,11 @@ def class_frequencies(recipe: PerlinRecipe, label: int) -> tuple[int, int]:
 def perlin_noise(gradients: np.ndarray, frames: int, size: int) -> np.ndarray:
     """Sample gradient noise with a quintic fade, zero at the corners of its lattice (Perlin 2002).
 
-    Along time the noise is a mix of two planes of the lattice, each of which changes by a constant rate: so
-    two images per plane are all there is to interpolate in space.
+    Along time the noise is a mix of two planes of the lattice, each of which changes at a constant rate.
+    Therefore only two images per plane are interpolated in space.
 
     Args:
-        gradients: (periods + 1, fy + 1, fx + 1, 3), at every corner; each (t, y, x).
+        gradients: (periods + 1, fy + 1, fx + 1, 3), one gradient (t, y, x) at every corner.
         frames: T.
         size: Height and width in pixels.
 
@@ -98,14 +99,14 @@ def perlin_noise(gradients: np.ndarray, frames: int, size: int) -> np.ndarray:
 
 
 def stretch(noise: np.ndarray) -> np.ndarray:
-    """Turn noise into grey levels, uint8 of the same shape: its least value is 0, its greatest 255."""
+    """Convert noise to grey levels, uint8 of the same shape: the least value becomes 0, the greatest 255."""
     low, high = noise.min(), noise.max()
     levels = (noise - low) * (np.float32(255) / (high - low))
     return np.rint(levels, out=levels).astype(np.uint8)
 
 
 class _Cells(NamedTuple):
-    """Where the centres of pixels (or frames) lie along one axis of the lattice, each of shape (samples,)."""
+    """Positions of the centres of pixels (or frames) on one axis of the lattice, each of shape (samples,)."""
 
     cell: np.ndarray  # int
     offset: np.ndarray  # float32, from the cell's start, in [0, 1)
@@ -125,7 +126,7 @@ def _plane(corners: np.ndarray, y: _Cells, x: _Cells) -> tuple[np.ndarray, np.nd
 
     Args:
         corners: (fy + 1, fx + 1, 3), gradients.
-        y, x: Where the rows and columns of pixels lie.
+        y, x: Positions of the rows and columns of pixels.
     """
     left, right = corners[:, x.cell], corners[:, x.cell + 1]  # (fy + 1, size, 3)
     slopes = _mix(left, right, x.share[:, None])

@@ -1,17 +1,18 @@
 """The shapes family: five steps from still circles to shapes that move, transform and accelerate.
 
-Yu, Chen, Gandelsman, "Learning Video Representations without Natural Videos" (arXiv 2410.24213), section 3.1;
-ranges from section 9.2 and table 8. Each step adds one thing to the step before, and the classes of a seed
-keep all else, so a study of the steps compares like with like. Textures, which the paper goes on to, are left
-out.
+The family follows Yu, Chen, Gandelsman, "Learning Video Representations without Natural Videos" (arXiv
+2410.24213), section 3.1; ranges are from section 9.2 and table 8. Each step adds one thing to the step
+before. The classes of a seed keep everything else, so a study of the steps compares like with like. The
+textures that the paper adds later are left out.
 
-A class is a set of shapes with their colours and kinematics. In an instance every shape starts a little off,
-is a little larger or smaller, takes a slightly other direction, and moves and transforms up to a fifth slower
-or faster; its colour is shifted by a few levels. What the shapes are, and which hides which, stays.
+A class is a set of shapes with their colours and kinematics. In an instance every shape starts at a slightly
+different place, is slightly larger or smaller, moves in a slightly different direction, and moves and
+transforms up to a fifth slower or faster; its colour is shifted by a few levels. The kinds of the shapes and
+their order in depth do not change.
 
-Where the paper is silent: the number of shapes, and mean and limits of their radii, are ours; corners lie on
-a circle, unevenly. Of the two ranges it gives for accelerations, table 8's is the one that suits the speeds.
-Shapes that leave the frame are gone, and what none covers is black.
+The paper leaves some points open. Here the number of shapes, and mean and limits of their radii, are our
+choice; corners lie unevenly on a circle. Of the paper's two ranges for accelerations, that of table 8 fits
+the speeds. Shapes that leave the frame do not return, and the ground is black.
 """
 
 from functools import lru_cache
@@ -25,19 +26,19 @@ from kinefract.common.schema import Section
 from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
-SIZE = 256  # height and width at which lengths in pixels are given
+SIZE = 256  # height and width of the frame to which lengths in pixels refer
 Step = Literal[
     "static_circles", "moving_circles", "moving_shapes", "transforming_shapes", "accelerating_shapes"
 ]
 STEPS: tuple[Step, ...] = get_args(Step)
 Kind = Literal["circle", "triangle", "quadrilateral", "pentagon", "hexagon"]
 CORNERS: dict[Kind, int] = {"circle": 0, "triangle": 3, "quadrilateral": 4, "pentagon": 5, "hexagon": 6}
-MOST_CHANGE = 4.0  # natural logarithm of how much a shape may grow along x or y within a clip
-UNEVEN = 0.25  # a corner is shifted by up to so much of the angle between two
+MOST_CHANGE = 4.0  # natural logarithm of a shape's greatest growth along x or y within a clip
+UNEVEN = 0.25  # greatest shift of a corner, as a share of the angle between two
 
 
 class Perturbation(Section):
-    """How far an instance strays from its class, shape by shape."""
+    """Settings of how far the shapes of an instance differ from those of its class."""
 
     shift: float = Field(default=0.05, ge=0, le=1, description="starts plus U[-shift, shift] of the frame")
     factor: float = Field(
@@ -50,10 +51,10 @@ class Perturbation(Section):
 
 @FAMILIES.register
 class ShapesRecipe(DatasetRecipe):
-    """Flat shapes that move, transform and accelerate: the progression of arXiv 2410.24213.
+    """Settings of flat shapes that move, transform and accelerate: the progression of arXiv 2410.24213.
 
-    Speeds and rates are the paper's, per frame of its 25 a second; ``pace`` says how many of them pass
-    between two frames of a clip.
+    Speeds and rates are per frame of the paper's videos, which have 25 frames a second. ``pace`` is the
+    number of those frames that pass between two frames of a clip.
     """
 
     EXAMPLES: ClassVar[dict[str, dict[str, Any]]] = {
@@ -123,7 +124,7 @@ class ShapesRecipe(DatasetRecipe):
         return self.reaches("moving_circles")
 
     def reaches(self, step: Step) -> bool:
-        """Tell whether the recipe's step is this one or a later one."""
+        """Return whether the recipe's step is this one or a later one."""
         return STEPS.index(self.step) >= STEPS.index(step)
 
     def render(self, index: int, attempt: int) -> np.ndarray:
@@ -150,9 +151,9 @@ class Scene(NamedTuple):
 
 @lru_cache(maxsize=512)
 def class_scene(recipe: ShapesRecipe, label: int) -> Scene:
-    """Return the shapes of a class, which decides T and N, too.
+    """Return the shapes of a class; T and N are drawn per class, too.
 
-    All that any step needs is drawn at every step, so that a step changes what it adds and nothing else.
+    Every step draws the numbers of all steps, so that a step changes only what it adds.
     """
     rng = stream(recipe.seed, "class", label)
     frames = int(rng.integers(*recipe.frames, endpoint=True))
@@ -184,14 +185,14 @@ def class_scene(recipe: ShapesRecipe, label: int) -> Scene:
 
 
 def _radii(rng: np.random.Generator, recipe: ShapesRecipe, count: int) -> np.ndarray:
-    """Draw radii above the least that follow an exponential distribution cut off at the greatest."""
+    """Draw radii above the least one, from an exponential distribution cut off at the greatest radius."""
     least, greatest = recipe.radius
     kept = -np.expm1((least - greatest) / recipe.mean_radius)
     return least - recipe.mean_radius * np.log1p(-kept * rng.random(count))
 
 
 def _outline(rng: np.random.Generator, kind: Kind, shaped: bool, radius: float, width: float) -> np.ndarray:
-    """Draw the corners of a shape, float64 (corners, 2); an outline's run round it outside, then inside."""
+    """Draw the corners of a shape, float64 (corners, 2); those of an outline run outside, then inside."""
     from kinefract.synth.render.polygons import corners
 
     shifts, turn = rng.uniform(-UNEVEN, UNEVEN, max(CORNERS.values())), rng.random()
@@ -203,7 +204,7 @@ def _outline(rng: np.random.Generator, kind: Kind, shaped: bool, radius: float, 
         outer = corners(0, (radius, radius), 0.0)
     if width == 1:
         return outer
-    # The way in and the way out are the same line, so nothing lies between them.
+    # The line that leads in and the one that leads out coincide, so they enclose no area.
     ring = np.concatenate([outer, outer[:1]])
     return np.concatenate([ring, (1 - width) * ring])
 
@@ -229,7 +230,7 @@ def vary(scene: Scene, by: Perturbation, rng: np.random.Generator) -> Scene:
 
 
 def centres(scene: Scene) -> np.ndarray:
-    """Return where the shapes are, float64 (T, N, 2): straight lines, evenly accelerated."""
+    """Return the centres of the shapes, float64 (T, N, 2), on straight lines with constant acceleration."""
     time = scene.pace * np.arange(scene.frames)[:, None]  # (T, 1)
     way = scene.speeds * time + scene.accelerations * time**2 / 2
     heading = np.stack([np.cos(scene.directions), np.sin(scene.directions)], axis=1)
@@ -237,7 +238,7 @@ def centres(scene: Scene) -> np.ndarray:
 
 
 def transformations(scene: Scene) -> np.ndarray:
-    """Return what has become of each shape, float64 (T, N, 2, 2): scaled, turned and sheared every frame."""
+    """Return each shape's matrix in each frame, float64 (T, N, 2, 2): scaling, rotation and shear add up."""
     cosine, sine = np.cos(scene.rotations), np.sin(scene.rotations)
     turns = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
     shears = np.tile(np.eye(2), (len(turns), 1, 1))

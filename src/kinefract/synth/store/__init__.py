@@ -1,1 +1,1 @@
-"""Datasets on disk: shards, how they are made, checked and unpacked."""
+"""Datasets on disk: their shards are written, read, checked and exported here."""

@@ -32,7 +32,7 @@ from kinefract.viewing.sheets import write_sheets
 def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
     """Render, encode and write the clips of one shard: ``shards/00000.tar``, then ``shards/00000.csv``.
 
-    Clips pass through one by one, so memory does not grow with the shard. The files depend on the recipe and
+    Clips are handled one by one, so memory does not grow with the shard. The files depend on the recipe and
     the shard's number alone.
 
     Args:
@@ -46,7 +46,7 @@ def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
     if not 0 <= shard < recipe.shards:
         raise UserError(f"shard {shard}: the dataset has shards 0 to {recipe.shards - 1}")
     tar_path, csv_path = shard_files(folder, shard)
-    # Left in reverse order: the CSV file takes its place after the tar file has.
+    # Contexts end in reverse order: the CSV file is renamed into place after the tar file.
     with (
         written_whole(csv_path) as partial_csv,
         written_whole(tar_path) as partial_tar,
@@ -66,10 +66,10 @@ def write_shard(recipe: DatasetRecipe, shard: int, folder: Path | str) -> None:
 
 
 def join(recipe: DatasetRecipe, folder: Path | str) -> None:
-    """Check that all shards are there and whole; write previews, card and, last, ``manifest.csv``.
+    """Check that all shards are complete; write previews, card and, last, ``manifest.csv``.
 
     Raises:
-        UserError: a shard is missing, truncated, or does not hold the clips the recipe puts there.
+        UserError: a shard is missing or truncated, or does not hold the clips that the recipe assigns to it.
     """
     folder = Path(folder)
     with written_whole(folder / MANIFEST) as partial:
@@ -83,7 +83,7 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
 
 
 def _checked_lines(recipe: DatasetRecipe, folder: Path, shard: int) -> Iterator[str]:
-    """Return the lines of a shard's CSV file without its header, once the shard is found whole."""
+    """Check that a shard is complete and return the lines of its CSV file without the header."""
     _, csv_path = shard_files(folder, shard)
     columns = read_table(csv_path)
     clips = np.array(shard_clips(recipe, shard))

@@ -18,16 +18,16 @@ UNFINISHED = re.compile(r"\.(\d{9}|labels|export)\.\d+\.partial\.(mp4|csv|json)"
 def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
     """Write ``<label>/<clip>.mp4`` of every clip, ``labels.csv`` and, last, ``export.json``.
 
-    Labels are filled up with zeros to equal width. Goes on where an export was stopped: files that hold the
-    right bytes stay as they are.
+    Labels are padded with zeros to equal width. An export that was stopped is continued: files that hold the
+    right bytes are kept.
 
     Args:
-        dataset_id: The dataset's id, by which the folder is known again.
+        dataset_id: The dataset's id, by which a later export recognises the folder.
         shards: Its clips.
-        folder: Where to; made if it is not there. Nothing outside it is written.
+        folder: The target folder; it is created if it does not exist. Nothing outside it is written.
 
     Returns:
-        The number of clips written, without those that were there.
+        The number of clips written, without those that were there before.
 
     Raises:
         UserError: the folder holds something else, a shard is damaged, or a file cannot be written.
@@ -49,7 +49,7 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(COLUMNS)
         rows.writerows(zip(paths, shards.labels.tolist(), shards.frames.tolist(), strict=True))
-    for found in folder.rglob("*"):  # of an export that was killed
+    for found in folder.rglob("*"):  # left by an export that was killed
         if UNFINISHED.fullmatch(found.name):
             found.unlink()
     about = {"dataset": dataset_id, "clips": len(shards), "classes": int(shards.labels.max()) + 1}
@@ -66,7 +66,7 @@ def clip_paths(shards: Shards) -> list[PurePosixPath]:
 
 
 def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> None:
-    """Refuse a folder that holds anything but an export of this dataset, finished or not."""
+    """Raise a UserError if a folder holds anything but an export of this dataset, finished or not."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: not a folder; name one that is empty or does not exist")
     for name in {path.parent for path in paths}:
@@ -90,7 +90,7 @@ def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> 
 
 
 def _earlier(folder: Path) -> str | None:
-    """Return the dataset of which the folder holds an export, ``None`` if of none."""
+    """Return the id of the dataset whose export the folder holds, ``None`` if it holds none."""
     try:
         about = json.loads((folder / EXPORT_FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -99,7 +99,7 @@ def _earlier(folder: Path) -> str | None:
 
 
 def _holds(path: Path, content: bytes) -> bool:
-    """Tell whether a file, and not a link to one, holds just this."""
+    """Return whether a regular file, not a link, has exactly this content."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content):
         return False
     return path.read_bytes() == content

@@ -1,8 +1,8 @@
-"""Shards of encoded clips on disk, the manifest that joins them, and random access to both.
+"""Shards of encoded clips on disk, their common manifest, and random access to both.
 
 A shard is a tar file in the layout of WebDataset: ``000000123.mp4`` holds clip 123, ``000000123.cls`` its
-class as text. The CSV file beside it says where each clip begins, the CRC-32 of its bytes and the SHA-256 of
-the frames they were encoded from.
+class as text. The CSV file beside it lists for each clip the offset, the CRC-32 of its bytes and the SHA-256
+of the frames before encoding.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def member_name(index: int) -> str:
 
 
 def label_name(index: int) -> str:
-    """Return the name of the text beside a clip that tells its class."""
+    """Return the name of the text file that holds a clip's class in its tar file."""
     return f"{index:09d}.cls"
 
 
@@ -51,7 +51,7 @@ def add_clip(tar: tarfile.TarFile, index: int, label: int, encoded: bytes) -> in
     """Add a clip and its label to a shard, without owner or time, so that equal clips make equal files.
 
     Returns:
-        Where the bytes of the clip begin.
+        The offset of the clip's bytes.
     """
     offset = tar.offset + tarfile.BLOCKSIZE  # behind the member's header
     for name, content in ((member_name(index), encoded), (label_name(index), str(label).encode())):
@@ -62,12 +62,12 @@ def add_clip(tar: tarfile.TarFile, index: int, label: int, encoded: bytes) -> in
 
 
 def padded(size: int | np.ndarray) -> int | np.ndarray:
-    """Return a size in bytes, or each of several, rounded up to the whole blocks that a tar file gives it."""
+    """Return one or several sizes in bytes, rounded up to whole blocks of a tar file."""
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def tar_size(end: int) -> int:
-    """Return the size of a tar file whose members end at ``end``: two empty blocks more, in whole records."""
+    """Return the size of a tar file whose members end at ``end``: with two empty blocks, in whole records."""
     return -(-(end + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
 
 
@@ -77,19 +77,19 @@ def frames_digest(frames: np.ndarray) -> str:
 
 
 class Shards:
-    """The clips of a dataset folder, in any order. Holds no open file, so it may be copied or forked freely.
+    """Random access to the clips of a dataset folder. No file stays open, so copying and forking are safe.
 
     Attributes:
         labels: int64 (N,), the class of each clip.
         frames: int64 (N,), its number of frames.
-        redrawn: int64 (N,), how many draws were refused before it.
-        sizes: int64 (N,), its bytes, encoded.
-        channels: int64 (N,), 1 where it was rendered in grey, else 3.
+        redrawn: int64 (N,), the number of draws that were rejected before it.
+        sizes: int64 (N,), its encoded size in bytes.
+        channels: int64 (N,), 1 if it was rendered in grey, else 3.
         fresh: False: the clips are the same in every epoch.
     """
 
     def __init__(self, folder: Path | str, manifest: Path | None = None) -> None:
-        """Open the dataset in ``folder`` (by another manifest while the folder's is being written).
+        """Open the dataset in ``folder``; another manifest is used while the folder's is being written.
 
         Raises:
             UserError: the manifest is missing or damaged, or a shard is missing or truncated.
@@ -111,13 +111,13 @@ class Shards:
         return len(self.labels)
 
     def encoded(self, index: int) -> bytes:
-        """Return a clip as it is stored, the content of an mp4 file.
+        """Return a clip as it is stored: the content of an mp4 file.
 
         Args:
             index: 0 to ``len(self) - 1``.
 
         Raises:
-            UserError: the shard cannot be read, or holds other bytes than it was given.
+            UserError: the shard cannot be read, or the bytes differ from the clip's CRC-32.
         """
         tar_path, _ = shard_files(self.folder, int(self._shard[index]))
         start, size = int(self._offset[index]), int(self.sizes[index])
@@ -142,14 +142,14 @@ class Shards:
 
         Args:
             index: 0 to ``len(self) - 1``.
-            frames: Numbers of the frames wanted, in any order; all if ``None``.
-            grey: Return one channel; ``None``: if the clip was rendered so.
+            frames: Numbers of the frames to return, in any order; ``None`` for all.
+            grey: Whether to return one channel; ``None``: as the clip was rendered.
 
         Returns:
             uint8 (T, H, W) if grey, else (T, H, W, 3).
 
         Raises:
-            UserError: the shard cannot be read, or holds other bytes or frames than it was given.
+            UserError: the shard cannot be read, or its bytes or frames are not those that were written.
         """
         encoded = self.encoded(index)
         try:
@@ -163,7 +163,7 @@ class Shards:
 
 
 def repair_hint(path: Path) -> str:
-    """Return what to do about a damaged file of a dataset, for messages."""
+    """Return the hint of messages about a damaged file of a dataset."""
     folder = path.parents[1] if path.parent.name == SHARDS else path.parent
     return f"delete {folder} and run snakemake, which makes it again"
 
@@ -172,7 +172,7 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
     """Return the numeric columns of a shard's CSV file or of a manifest by name: int64 (N,) each.
 
     Raises:
-        UserError: it is missing, or does not hold such columns of numbers in range.
+        UserError: the file is missing, or does not hold the expected columns of numbers in range.
     """
     try:
         with path.open(encoding="utf-8") as stream:
@@ -196,18 +196,18 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> None:
-    """Check that clips lie end to end in shards of just that size, by a table of whole shards.
+    """Check by a table of whole shards that clips lie end to end and that shards have the matching sizes.
 
     Args:
         folder: The dataset's folder.
-        table: Where the columns were read from, for messages.
-        columns: As of ``read_table``.
+        table: The file from which the columns were read, for messages.
+        columns: The columns as ``read_table`` returns them.
 
     Raises:
-        UserError: a clip lies elsewhere, or a shard is missing or of another size.
+        UserError: a clip has another offset, or a shard is missing or has another size.
     """
     first = np.flatnonzero(np.diff(columns["shard"], prepend=-1))
-    header, label = tarfile.BLOCKSIZE, 2 * tarfile.BLOCKSIZE  # the text of a label takes one block
+    header, label = tarfile.BLOCKSIZE, 2 * tarfile.BLOCKSIZE  # a label's text takes one block
     ends = columns["offset"] + padded(columns["size"]) + label
     starts = np.append(0, ends[:-1])
     starts[first] = 0

@@ -1,8 +1,9 @@
-"""Whether a dataset is what its recipe says: the bytes of every shard, and a sample of clips rendered again.
+"""The check of a dataset against its recipe: the bytes of every shard, and a sample of clips rendered again.
 
-The rows of a shard hold the CRC-32 of each clip's bytes. With these clips the shard is packed again, and its
-SHA-256 must be that of the file. The rows also hold the SHA-256 of each clip's frames before encoding: a clip
-rendered again must have it, and what is stored must decode to nearly the same frames.
+The rows of a shard hold the CRC-32 of each clip's bytes. The shard is packed again from these clips, and the
+SHA-256 of the result must be that of the file. The rows also hold the SHA-256 of each clip's frames before
+encoding. A clip that is rendered again must have that SHA-256, and the stored clip must decode to nearly the
+same frames.
 """
 
 import hashlib
@@ -35,13 +36,13 @@ from kinefract.synth.store.shards import (
 )
 
 SAMPLE = 20  # clips rendered again
-SHOWN = 20  # damaged shards, and clips of each
-# What another build of the encoder may differ by in its distance from the frames: a factor, and grey levels.
+SHOWN = 20  # damaged shards, and clips of each, that a message lists
+# Tolerance for another build of the encoder, in its distance from the frames: a factor, and grey levels.
 OTHER_ENCODER = 1.5, 0.5
 
 
 class Row(NamedTuple):
-    """A row of the manifest: its numbers, and the whole line."""
+    """A row of the manifest, with its numbers and the whole line."""
 
     number: int
     label: int
@@ -76,15 +77,16 @@ def verify(recipe: DatasetRecipe, folder: Path | str, sample: int | None = SAMPL
 
     Args:
         recipe: The dataset.
-        folder: Where it lies.
-        sample: How many clips, evenly spread, are decoded and rendered again; ``None``: all.
-        jobs: Threads.
+        folder: The dataset's folder.
+        sample: Number of clips, evenly spread, that are decoded and rendered again; ``None``: all.
+        jobs: Number of threads.
 
     Returns:
-        What was checked, in a line.
+        A line that states what was checked.
 
     Raises:
-        UserError: the manifest is missing or damaged, or shards are: all of them, and how to make them again.
+        UserError: the manifest is missing or damaged, or shards are damaged; the message names them and the
+            commands that make them again.
     """
     folder, start = Path(folder), time.monotonic()
     rows = _read_rows(recipe, folder / MANIFEST)
@@ -113,7 +115,7 @@ def _read_rows(recipe: DatasetRecipe, manifest: Path) -> list[Row]:
     """Return the rows of the manifest, one for each clip.
 
     Raises:
-        UserError: there is no manifest, or its rows are not those of the recipe's clips.
+        UserError: there is no manifest, or its rows do not match the recipe's clips.
     """
     columns = read_table(manifest)
     lines = manifest.read_text(encoding="utf-8").splitlines()[1:]
@@ -130,7 +132,7 @@ def _read_rows(recipe: DatasetRecipe, manifest: Path) -> list[Row]:
 
 
 def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
-    """Return what is wrong with the two files of a shard, given the manifest's rows of its clips."""
+    """Return a description of damage to the two files of a shard, given the manifest's rows of its clips."""
     tar_path, csv_path = shard_files(folder, rows[0].shard)
     packed, damaged = _Digest(), []
     try:
@@ -152,7 +154,7 @@ def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
 
 
 def _clip_damage(recipe: DatasetRecipe, folder: Path, row: Row) -> str:
-    """Render a clip again, decode what is stored, and return what is wrong with either."""
+    """Render a clip again, decode the stored one, and return a description of the damage to either."""
     try:
         frames, redrawn = recipe.draw(row.number)
         channels = 1 if frames.ndim == 3 else frames.shape[3]
@@ -169,14 +171,14 @@ def _clip_damage(recipe: DatasetRecipe, folder: Path, row: Row) -> str:
 
 
 def _stored(tar_path: Path, row: Row) -> bytes:
-    """Return the bytes where a clip lies, as many as there are."""
+    """Return the bytes at a clip's place, which are fewer if the file ends before."""
     with tar_path.open("rb") as tar:
         tar.seek(row.offset)
         return tar.read(min(row.size, tar_path.stat().st_size))
 
 
 def _same_clip(recipe: DatasetRecipe, encoded: bytes, stored: np.ndarray, frames: np.ndarray) -> bool:
-    """Return whether a clip is stored as it would be now, or by another build of the encoder but as near."""
+    """Return whether the stored clip is the one encoded here, or as close to the frames as that."""
     again = video.encode(frames, recipe.fps, recipe.crf)
     if again == encoded:
         return True
@@ -190,7 +192,7 @@ def _distance(clip: np.ndarray, other: np.ndarray) -> float:
 
 
 def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
-    """Return which shards are damaged and what makes them again."""
+    """Return the text that names the damaged shards and the commands that make them again."""
     names = {shard: shard_files(folder, shard)[0].relative_to(folder) for shard in sorted(damaged)}
     lines = [f"{names[shard]}: {'; '.join(damaged[shard][:SHOWN])}" for shard in names]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
