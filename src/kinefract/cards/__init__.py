@@ -1,1 +1,1 @@
-"""Data cards: what clips and videos look like, in figures, and the pages that show them."""
+"""Data cards: figures that describe clips and videos, and the pages that show them."""

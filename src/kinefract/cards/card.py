@@ -1,4 +1,4 @@
-"""The card of a dataset: what is in it, what it cost, how close it is to filmed video, what made it."""
+"""The card of a dataset: its contents, its cost, its closeness to filmed video, and its provenance."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import Shards
 
-SAMPLE, LEAST_SAMPLE = 24, 12  # clips that are measured, of a large dataset and of a small one
+SAMPLE, LEAST_SAMPLE = 24, 12  # measured clips of a large dataset and of a small one
 DIGITS = 6
 
 
@@ -38,15 +38,15 @@ def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | N
     """Return the content of ``card.json``.
 
     Contents are counts, ``bytes`` and ``seconds`` of video; ``redrawn_share`` is the share of clips of which
-    a draw was refused. ``measured`` says what ``figures`` are from, each ``{"mean", "std", "clips"}`` as of
-    ``summary``.
+    a draw was rejected. ``measured`` describes the sample from which ``figures`` are computed, each
+    ``{"mean", "std", "clips"}`` as from ``summary``.
 
     Args:
         recipe: The dataset.
         clips: Its clips.
-        folder: Where they lie, ``<project>/data/synthetic/<id>``.
-        sample: How many clips to measure; by the dataset's size if ``None``, so that a small one is joined in
-            seconds.
+        folder: Their folder, ``<project>/data/synthetic/<id>``.
+        sample: Number of clips to measure. ``None`` takes it from the dataset's size, so that joining a
+            small dataset takes seconds.
     """
     wanted = sample or min(SAMPLE, max(LEAST_SAMPLE, len(clips) // 50))
     chosen = choose(len(clips), wanted)
@@ -75,10 +75,10 @@ def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | N
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Return the content of a folder's ``card.json``, or None where there is none or it lacks the figures.
+    """Return the content of a folder's ``card.json``, or None if it does not exist or lacks the figures.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     path = folder / CARD
     try:
@@ -94,7 +94,7 @@ def read(folder: Path) -> dict[str, Any] | None:
 def choose(count: int, wanted: int) -> list[int]:
     """Return up to ``wanted`` different numbers below ``count``, in order: the same ones at every call.
 
-    By chance, since even steps would fall into step with classes that are dealt round-robin.
+    They are drawn at random, since even steps would coincide with classes that are dealt round-robin.
     """
     order = stream(0, "card").permutation(count)
     return sorted(order[:wanted].tolist())
@@ -108,7 +108,7 @@ def middle(frames: int) -> range:
 
 
 def measured(clips: int, side: int) -> dict[str, int]:
-    """Return what figures are from: ``clips``, their most ``frames``, the most pixels a ``side``."""
+    """Return the size of the measured sample: ``clips``, greatest ``frames``, greatest ``side`` in pixels."""
     return {"clips": clips, "frames": measure.FRAMES, "side": side}
 
 
@@ -116,12 +116,13 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
     """Return mean and standard deviation of each figure over clips.
 
     Args:
-        clips: Each uint8 (T, H, W) or (T, H, W, 3); they are brought to scale here.
-        side: The most pixels a side.
+        clips: Clips, each uint8 (T, H, W) or (T, H, W, 3); they are rescaled here.
+        side: Greatest side in pixels.
 
     Returns:
-        Figure -> ``mean``, ``std`` (the sample's; None of fewer than 2), ``clips`` (how many had it), and,
-        where some had not, ``why``, by the last of them. ``mean`` is None where none had it.
+        Figure -> ``mean``, ``std`` (of the sample; None for fewer than 2) and ``clips`` (the number of clips
+        with this figure). If the figure could not be measured for some clips, ``why`` holds the reason of
+        the last of them. ``mean`` is None if no clip has the figure.
     """
     values: dict[str, list[float]] = {name: [] for name in measure.FIGURES}
     reasons: dict[str, str] = {}
@@ -133,7 +134,7 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
     figures: dict[str, dict[str, Any]] = {}
     for name, of_clips in values.items():
         figures[name] = {
-            # Without the added zero, grey clips would have colours of -0.0.
+            # Adding zero turns -0.0, which grey clips have as colour, into 0.0.
             "mean": round(float(np.mean(of_clips)), DIGITS) + 0.0 if of_clips else None,
             "std": round(float(np.std(of_clips, ddof=1)), DIGITS) if len(of_clips) > 1 else None,
             "clips": len(of_clips),
@@ -144,14 +145,15 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
 
 
 def cost(root: Path, dataset: str) -> dict[str, Any]:
-    """Return the CPU seconds of a dataset's shard jobs as Snakemake noted them, and how many jobs that were.
+    """Return the CPU seconds of a dataset's shard jobs, as Snakemake recorded them, and the number of jobs.
 
     Args:
         root: The project's folder, with ``results/benchmarks/shard/<dataset>-<shard>.tsv``.
         dataset: Its id.
 
     Returns:
-        ``cpu_seconds`` (None where no job was noted: made by hand, or fetched) and ``jobs``.
+        ``cpu_seconds`` and ``jobs``. The seconds are None if no job was recorded, because the dataset was
+        made by hand or fetched.
     """
     seconds = list(_cpu_seconds(sorted((root / SHARD_TIMES).glob(f"{dataset}-*.tsv"))))
     return {"cpu_seconds": round(sum(seconds), 2) if seconds else None, "jobs": len(seconds)}
@@ -161,6 +163,6 @@ def _cpu_seconds(paths: list[Path]) -> Iterator[float]:
     for path in paths:
         with path.open(encoding="utf-8", newline="") as table:
             for row in csv.DictReader(table, delimiter="\t"):
-                # A job shorter than Snakemake's first look at it has its duration alone, on its one thread.
+                # For a job that ends before Snakemake's first measurement, its duration is taken.
                 noted = row["s"] if row["cpu_time"] == "NA" else row["cpu_time"]
                 yield float(noted)

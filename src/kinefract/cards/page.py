@@ -1,4 +1,4 @@
-"""Cards to look at: one dataset, or several beside each other and beside benchmarks, as a page or as text."""
+"""Cards as a page or as text: one dataset, or several beside each other and beside benchmarks."""
 
 import base64
 import math
@@ -19,8 +19,8 @@ MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
 class Column(NamedTuple):
     """A dataset or a benchmark: its name, the folder with its previews, and its card.
 
-    A dataset's card is the content of ``card.json``; a benchmark's has the same keys as far as they apply and
-    no ``recipe``.
+    A dataset's card is the content of ``card.json``. A benchmark's card has those of the same keys that
+    apply, and no ``recipe``.
     """
 
     name: str
@@ -29,12 +29,12 @@ class Column(NamedTuple):
 
     @property
     def made(self) -> bool:
-        """Whether it is a dataset, made from a recipe."""
+        """Whether this is a dataset, which is made from a recipe."""
         return "recipe" in self.card
 
 
 class Cell(NamedTuple):
-    """What a table shows in one place: a value, its spread, and how far it is from the benchmark's."""
+    """One cell of the table: a value, its spread, and its difference from the benchmark's value."""
 
     value: str = ""
     spread: str = ""
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the table: what it is called, what that says, and a cell for each column."""
+    """A line of the table: its name, its description, and a cell for each column."""
 
     title: str
     says: str
@@ -50,13 +50,13 @@ class Row(NamedTuple):
 
 
 def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = "Data card") -> str:
-    """Return a page that holds everything it shows and refers to nothing outside itself.
+    """Return a page that contains everything it shows and refers to nothing outside itself.
 
     Args:
-        columns: What to show, datasets first; differences are to the first benchmark.
-        title: The heading; of the first column's contents if empty.
-        lead: A sentence below it; the same.
-        eyebrow: The line above it.
+        columns: The datasets to show, then the benchmarks; differences are to the first benchmark.
+        title: The heading; if empty, one that describes the first column.
+        lead: A sentence below the heading; if empty, one that describes the first column.
+        eyebrow: The line above the heading.
     """
     environment = Environment(
         loader=PackageLoader("kinefract", "templates"),
@@ -89,7 +89,7 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
 
 
 def text(columns: list[Column]) -> str:
-    """Return the same figures as a table for the terminal; of one dataset also the differences."""
+    """Return the same figures as a table for the terminal; for a single dataset with differences."""
     reference = _reference(columns)
     differing = reference if sum(column.made for column in columns) == 1 else None
     lines = [["", *(column.name for column in columns), *([f"to {differing.name}"] if differing else [])]]
@@ -192,7 +192,7 @@ def _cost_per_clip(card: dict[str, Any]) -> Cell:
 
 
 def _embedded(path: Path, kind: str) -> str | None:
-    """Return a file as ``data:``, or None where it is missing or too large for a page."""
+    """Return a file as a data URI, or None if it is missing or too large for a page."""
     if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
         return None
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

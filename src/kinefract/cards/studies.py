@@ -1,4 +1,4 @@
-"""What ``kinefract card`` shows: a dataset, a benchmark beside it, or the datasets of a study."""
+"""The cards that ``kinefract card`` shows: a dataset, a benchmark beside it, or the datasets of a study."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ from kinefract.synth.store.shards import Shards
 
 
 class Cards(NamedTuple):
-    """Cards beside each other: what they are called, and where their page goes if nobody says otherwise."""
+    """Cards that are shown beside each other, with their title and the default place of their page."""
 
     columns: list[Column]
     place: Path
@@ -38,7 +38,7 @@ class Cards(NamedTuple):
         return card_page.text(self.columns)
 
     def write(self, path: Path | None = None) -> Path:
-        """Write the page, and return where it is."""
+        """Write the page and return its path."""
         path = path or self.place
         write_text(path, card_page.html(self.columns, self.title, self.lead, self.eyebrow))
         return path
@@ -52,11 +52,11 @@ def of_dataset(
     Args:
         text: The dataset's folder, its ``spec.yaml``, or its name under ``datasets:``.
         against: The benchmark's index folder, or its name under ``benchmarks:``.
-        sample: How many clips, and videos, the figures are of; as in the dataset's ``card.json`` if ``None``.
+        sample: Number of clips, and of videos, to measure; ``None``: as in the dataset's ``card.json``.
         root: The project's folder.
 
     Raises:
-        UserError: there is no such thing, or it is not made yet, or damaged.
+        UserError: there is no such dataset or benchmark, or it is not made yet, or it is damaged.
     """
     column = measured_dataset(text, sample, root)
     name = column.card["id"]
@@ -77,7 +77,8 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
     Benchmarks are measured at the scale of the first dataset; generated ones come last.
 
     Raises:
-        UserError: no such study, it has no datasets on disk, or one of them is not made yet, or damaged.
+        UserError: there is no such study, it has no datasets on disk, or one of them is not made yet or is
+            damaged.
     """
     root = Path(root)
     read = params.load(root / PARAMS_FILE)
@@ -111,19 +112,19 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
 
 
 def measured_dataset(text: str, sample: int | None = None, root: Path | str = "") -> Column:
-    """Return the card of a finished dataset: the one in its folder, or one made now where that will not do.
+    """Return the card of a finished dataset: the one in its folder, or a new one if that does not suffice.
 
     Args:
         text: Its folder, its ``spec.yaml``, or its name under ``datasets:``.
-        sample: How many clips the figures are of; as in the folder's card if ``None``.
+        sample: Number of clips to measure; ``None``: as in the folder's card.
         root: The project's folder.
 
     Raises:
-        UserError: no such dataset, not made yet, or damaged.
+        UserError: there is no such dataset, or it is not made yet, or it is damaged.
     """
     spec, folder = locate_dataset(text, root)
     name = text if len(Path(text).parts) == 1 and not Path(root, text).exists() else spec.name
-    clips = Shards(folder)  # also tells whether the dataset is whole
+    clips = Shards(folder)  # also checks that the dataset is complete
     found = card.read(folder)
     if found is None or (sample and min(sample, len(clips)) != found["measured"]["clips"]):
         found = card.describe(spec.recipe, clips, folder, sample)
@@ -131,16 +132,16 @@ def measured_dataset(text: str, sample: int | None = None, root: Path | str = ""
 
 
 def measured_benchmark(text: str, like: Column, sample: int | None = None, root: Path | str = "") -> Column:
-    """Measure the videos of an indexed benchmark as a dataset's clips were: at its scale and frame rate.
+    """Measure the videos of an indexed benchmark at the scale and frame rate of a dataset's clips.
 
     Args:
         text: Its index folder, or its name under ``benchmarks:``.
         like: The dataset.
-        sample: How many videos; 24 if ``None``.
+        sample: Number of videos; 24 if ``None``.
         root: The project's folder.
 
     Raises:
-        UserError: no such benchmark, not indexed, or a video cannot be read.
+        UserError: there is no such benchmark, it is not indexed, or a video cannot be read.
     """
     folder = locate_benchmark(text, root)
     videos = index.read(folder)
@@ -149,7 +150,7 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
     clips = _clips(chosen, like.card["fps"])
     described = {
         "id": folder.resolve().name,
-        # A benchmark that makes its own videos keeps them in its index folder.
+        # A benchmark with generated videos keeps them in its index folder.
         "filmed": not videos[0].path.is_relative_to(folder.resolve()),
         "clips": len(videos),
         "classes": len({item.label for item in videos}),
@@ -166,7 +167,7 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
 
 
 def _clips(videos: list[Video], fps: float) -> Iterator[np.ndarray]:
-    """Read of each video successive frames from its middle, about ``fps`` a second: uint8 (T, H, W, 3)."""
+    """Yield successive frames from the middle of each video, about ``fps`` a second: uint8 (T, H, W, 3)."""
     for item in videos:
         stride = max(1, round(item.fps / fps))
         places = card.middle(max(1, item.length // stride))

@@ -1,1 +1,1 @@
-"""What a fine-tuned network makes of videos: the papers' protocol, figures and pictures, predictions."""
+"""Evaluation of fine-tuned networks: the papers' protocol, its figures and pictures, and predictions."""

@@ -11,32 +11,32 @@ from matplotlib.colors import to_rgba
 from kinefract.common.style import GRID, INK, MUTED, SERIES, svg
 
 RIGHT, WRONG = SERIES[:2]
-FAINTEST = 0.15  # opacity of a cell with few of its row's videos; an empty cell is not drawn
+FAINTEST = 0.15  # least opacity of a cell; an empty cell is not drawn
 NUMBERED = 24  # with more classes the cells are too small for percentages
 LONGEST_NAME = 36  # characters
-MARGIN = 0.6  # inches beside the names: what the axes show
+MARGIN = 0.6  # inches for the labels of the axes, beside the names
 
 
 def shown(text: str, longest: int | None = None) -> str:
-    """Return a name as it can be drawn and printed, shortened to ``longest`` characters where it is longer.
+    """Return a name that can be drawn and printed, with at most ``longest`` characters.
 
-    Bytes of file names that are no UTF-8, line ends and what else has no picture become a mark.
+    Bytes of file names that are no UTF-8, line ends and other characters without a glyph are replaced.
     """
     text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
 
 
 def confusion_svg(matrix: np.ndarray, classes: Sequence[str]) -> str:
-    """Draw a confusion matrix: a row per class, shaded by the share of its videos taken for each class.
+    """Draw a confusion matrix: a row per class, shaded by the share of its videos that got each prediction.
 
-    The same matrix gives the same bytes. Up to 24 classes, cells carry their percentage.
+    The same matrix gives the same bytes. With up to 24 classes the cells show percentages.
 
     Args:
-        matrix: int, (classes, classes): row i counts the videos of class i by the class they were taken for.
+        matrix: int, (classes, classes): row i counts the videos of class i by predicted class.
         classes: The names, in label order.
 
     Returns:
-        The text of an SVG file, with every class's name at its row and at its column.
+        The text of an SVG file with every class's name at its row and at its column.
     """
     count = len(classes)
     videos = matrix.sum(1, keepdims=True)
@@ -69,7 +69,7 @@ def confusion_svg(matrix: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def _draw_cells(axes: Axes, shares: np.ndarray) -> None:
-    # Shapes rather than a picture, so that they stay sharp however far one zooms in.
+    # Cells are drawn as shapes rather than as a picture, so that they stay sharp when one zooms in.
     cells = np.argwhere(shares > 0)
     corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     colours = [
@@ -80,5 +80,5 @@ def _draw_cells(axes: Axes, shares: np.ndarray) -> None:
 
 
 def _width(text: str) -> int:
-    """Return how many average letters wide a text is: those of East Asian scripts count twice."""
+    """Return the width of a text in average letters; letters of East Asian scripts count twice."""
     return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)

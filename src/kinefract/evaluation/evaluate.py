@@ -1,4 +1,4 @@
-"""The papers' protocol (method, section 5): scores averaged over windows, figures over videos.
+"""Evaluation by the papers' protocol (method, section 5): scores are means over windows, figures over videos.
 
 Beside ``predictions.csv`` an evaluation leaves ``per_class.csv``, ``confusion.svg`` and ``mistakes.png``.
 """
@@ -39,11 +39,11 @@ def scores(
 ) -> np.ndarray:
     """Return each video's softmax scores averaged over its windows: float32, (videos, classes).
 
-    One video is one batch, so memory does not grow with their number or length. ``source`` gives the same
-    videos from a cache.
+    One video is one batch, so memory does not grow with the number or length of videos. ``source`` gives the
+    same videos from a cache.
 
     Raises:
-        UserError: a video cannot be read, scores are no numbers, or a GPU is asked for and there is none.
+        UserError: a video cannot be read, scores are not finite, or a GPU is requested and there is none.
     """
     gpu = own_gpu(accelerator)
     torch.set_num_threads(recipe.threads)
@@ -76,22 +76,22 @@ def evaluate(
     accelerator: str = "auto",
     source: ClipSource | None = None,
 ) -> dict:
-    """Evaluate a model on test videos, write what it did and return the figures.
+    """Evaluate a model on test videos, write its predictions and return the figures.
 
     Args:
-        model: Maps clips, normalised, to logits.
-        videos: At least one, their labels being those of the model's outputs.
-        recipe: Windows, sizes, precision.
-        path: The CSV of predictions; the other files lie beside it.
-        root: Paths of videos below it are written relative to it.
-        workers: Processes that read videos.
-        classes: Names of the model's outputs; those of the videos' classes where None.
-        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
-        source: The same videos from a cache; their files where None.
+        model: A network that maps normalised clips to logits.
+        videos: At least one video; labels count the model's outputs.
+        recipe: The recipe with windows, sizes and precision.
+        path: The CSV file of predictions; the other files lie beside it.
+        root: The folder relative to which paths of videos are written.
+        workers: Number of processes that read videos.
+        classes: Names of the model's outputs; None for those of the videos' classes.
+        accelerator: The device: ``auto``, ``cpu`` or ``cuda``.
+        source: The same videos from a cache; None for their files.
 
     Returns:
-        ``top1``, ``top5`` (of all classes where there are fewer) and ``mean_class_accuracy`` (0 to 1),
-        ``videos``, ``evaluation_seconds``.
+        ``top1``, ``top5`` (over all classes if there are fewer than five) and ``mean_class_accuracy`` (0 to
+        1), ``videos``, ``evaluation_seconds``.
 
     Raises:
         UserError: as for ``scores``, or a file cannot be written.
@@ -105,13 +105,13 @@ def evaluate(
 
 
 def write_figures(path: Path, videos: list[Video], predicted: np.ndarray, classes: Sequence[str]) -> dict:
-    """Write what follows from scores beside the CSV of predictions, and return the figures.
+    """Write the files that are made from scores beside the CSV file of predictions; return the figures.
 
     Args:
-        path: The CSV of predictions; the files lie beside it.
-        videos: What was evaluated.
-        predicted: Float (videos, classes), scores.
-        classes: The names, in label order.
+        path: The CSV file of predictions; the files lie beside it.
+        videos: The evaluated videos.
+        predicted: Scores, float (videos, classes).
+        classes: The names in label order.
 
     Returns:
         ``top1``, ``top5``, ``mean_class_accuracy`` (0 to 1) and ``videos``.
@@ -130,7 +130,7 @@ def write_figures(path: Path, videos: list[Video], predicted: np.ndarray, classe
 
 
 def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, root: Path) -> None:
-    """Write a row per video: path, label, class, prediction, if it is right, five best labels and scores.
+    """Write a row per video: path, label, class, prediction, its correctness, five best labels and scores.
 
     Paths below ``root`` are written relative to it, so that they are the same in every clone.
     """
@@ -145,7 +145,7 @@ def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, ro
 
 
 def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:
-    """Write a row per class: its videos, how many are right, and the class most others were taken for."""
+    """Write a row per class: its videos, how many are correct, and the most frequent wrong prediction."""
     header = ["class", "videos", "correct", "accuracy", "most_confused_with", "count"]
     write_rows(path, header, [[*row[:3], _share(row.accuracy), *row[4:]] for row in rows])
 
@@ -155,13 +155,13 @@ def _share(value: float | None) -> str:
 
 
 def _names(videos: list[Video], outputs: int) -> list[str]:
-    """Return the classes' names by label; the label itself where no video is of that class."""
+    """Return the classes' names by label; a class without videos is named by its label."""
     names = {entry.label: entry.class_name for entry in videos}
     return [names.get(label, str(label)) for label in range(outputs)]
 
 
 def write_rows(path: Path, header: list[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file whole, its first line the names of the columns."""
+    """Write a CSV file, whole or not at all; its first line holds the names of the columns."""
     # File names are bytes: those that are not UTF-8 pass through as surrogates, as everywhere in Python.
     with (
         written_whole(path) as partial,

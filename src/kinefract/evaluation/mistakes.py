@@ -1,4 +1,4 @@
-"""A picture of what a network gets most wrong: frames of the videos it was surest of, and wrong."""
+"""A picture of a network's worst mistakes: frames of the wrong videos with the highest scores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from kinefract.training.data import Videos
 from kinefract.viewing.tiles import WHITE, grid
 
 MOST, COLUMNS = 24, 2
-FRAMES = 4  # of a video, from the middles of its quarters
+FRAMES = 4  # frames of a video, from the middles of its quarters
 TILE = (120, 90)  # width and height of a frame, in pixels
 GAP = 10
 LINE = 16  # height of a line of text, in pixels
@@ -23,14 +23,14 @@ STRIP = (FRAMES * TILE[0], 3 * LINE + TILE[1])  # width and height
 
 
 def worst(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return which videos are wrong, those first that have the highest score in the wrong class.
+    """Return the videos with a wrong prediction, sorted by the score of that prediction, descending.
 
     Args:
         scores: float, (videos, classes).
         labels: int, (videos,).
 
     Returns:
-        int64, up to 24 numbers of videos; of equal scores the first video comes first.
+        int64, up to 24 numbers of videos; with equal scores the first video comes first.
     """
     predicted = best(scores, 1)[:, 0]
     wrong = np.flatnonzero(predicted != labels)
@@ -41,13 +41,13 @@ def worst(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def write_mistakes(path: Path, videos: list[Video], scores: np.ndarray, classes: Sequence[str]) -> None:
     """Write a PNG with a strip for each of the ``worst`` videos: class, prediction, its score, four frames.
 
-    Where no video is wrong, the picture says so. One video at a time is read.
+    If no video is wrong, the picture states that. Videos are read one at a time.
 
     Args:
         path: The file, ending in ``.png``.
-        videos: What was evaluated; readable.
+        videos: The evaluated videos, which must be readable.
         scores: float, (videos, classes).
-        classes: The names, in label order.
+        classes: The names in label order.
 
     Raises:
         UserError: a video cannot be read, or the picture cannot be written.

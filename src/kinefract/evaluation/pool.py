@@ -1,7 +1,7 @@
-"""One result of several folds: each video's prediction comes from the fold that held it out.
+"""The pooled result of several folds: each video's prediction comes from the fold that held it out.
 
-What lies in the folder of such a run is what any fine-tuning leaves, but for weights: predictions and figures
-over all videos, and curves that are means over the folds. In MLflow each fold is a run; the whole is none.
+The folder of such a run holds the files of any fine-tuning except weights: predictions and figures over all
+videos, and curves that are means over the folds. In MLflow each fold is a run, but the pooled result is not.
 """
 
 import csv
@@ -19,21 +19,21 @@ from kinefract.common.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_F
 from kinefract.config.specs import FinetuneSpec
 from kinefract.evaluation.evaluate import write_figures, write_rows
 
-SUMMED = ("seconds", "evaluation_seconds")  # over the folds; other numbers are means
+SUMMED = ("seconds", "evaluation_seconds")  # summed over the folds; other numbers are means
 
 
 def pool(spec: FinetuneSpec, root: Path) -> dict:
     """Pool the runs of all folds into the folder of a spec, ``result.json`` last.
 
     Args:
-        spec: The run on the benchmark as a whole, whose ``folds`` have been run.
+        spec: The run on the whole benchmark, whose ``folds`` have been run.
         root: The project's folder.
 
     Returns:
         The content of ``result.json``.
 
     Raises:
-        UserError: a fold has not been run, or was run on another index than there is now.
+        UserError: a fold has not been run, or was run on another index than the current one.
     """
     folder = root / spec.folder
     results = [_result(fold, root) for fold in spec.folds]
@@ -89,12 +89,12 @@ def _predictions(path: Path) -> list[list[str]]:
 
 
 def _mean_curves(folds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return one line per epoch that all folds have."""
+    """Return the mean metrics of each epoch that all folds have."""
     return [{**lines[0], **_means(list(lines))} for lines in zip(*folds, strict=False)]
 
 
 def _means(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean of each number that all entries have; of times the sum, of equal numbers that one."""
+    """Return the mean of each number that all entries have; times are summed, equal numbers are kept."""
     found: dict[str, Any] = {}
     for key, value in entries[0].items():
         values: list[Any] = [entry.get(key) for entry in entries]

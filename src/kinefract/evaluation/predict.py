@@ -1,4 +1,4 @@
-"""Use of a finished network: on the videos of another index, and on single files without a label."""
+"""Predictions of a finished network: for the videos of another index, and for files without a label."""
 
 import difflib
 import json
@@ -26,7 +26,7 @@ from kinefract.models import weights
 from kinefract.models.base import Backbone
 
 PROBLEMS_SHOWN = 10
-BAR = 24  # characters that stand for a probability of 1
+BAR = 24  # length in characters of the bar for a probability of 1
 
 Guesses = list[tuple[str, float]]  # class names and probabilities, the best first
 
@@ -45,14 +45,15 @@ class Finished:
 def load(run: Path | str, root: Path | str = "") -> Finished:
     """Load a finished fine-tuning run.
 
-    The names of its classes are those of ``classes.json`` in its folder, else in the index it was trained on.
+    The names of its classes are read from ``classes.json`` in its folder; if there is none, from the index
+    on which it was trained.
 
     Args:
         run: Its folder, or its id below ``results/finetune/`` of the project.
         root: The project's folder.
 
     Raises:
-        UserError: no such run, it is not finished, or its files are damaged.
+        UserError: there is no such run, it is not finished, or its files are damaged.
     """
     folder = _folder(run, Path(root))
     spec = FinetuneSpec.read(folder / SPEC_FILE)
@@ -63,7 +64,7 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     root = project_root(folder / SPEC_FILE) if inside else folder.resolve()
     classes = _classes([folder / CLASSES, root / spec.benchmark.folder / CLASSES])
     recipe, network = spec.recipe, spec.network
-    # Which weights it starts from does not matter; the generator of the caller is left alone.
+    # The initial weights do not matter, and the caller's random generator must not change.
     model = weights.seeded(
         0, models.build, network.backbone, network.width, recipe.frames, len(classes), recipe.dropout
     )
@@ -79,23 +80,24 @@ def evaluate_run(
     workers: int = 0,
     accelerator: str = "auto",
 ) -> dict:
-    """Evaluate a finished fine-tuning run on other videos, whose classes it knows by name.
+    """Evaluate a finished fine-tuning run on other videos; classes are matched by name.
 
     Args:
         run: As for ``load``.
-        on: An index folder, or one of class folders (whose videos are for testing unless it has folders for
-            splits), or videos. Their labels do not count: class names say which output is meant.
-        out: The folder for ``predictions.csv``, the files ``evaluate`` puts beside it, and ``result.json``.
-        split: Which videos: one of ``SPLITS``, or ``all``.
-        workers: Processes that read videos.
-        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
+        on: An index folder, or a folder of class folders (whose videos are for testing unless it has folders
+            for splits), or videos. Their labels are ignored, since outputs are matched by class names.
+        out: The folder for ``predictions.csv``, the files that ``evaluate`` writes beside it, and
+            ``result.json``.
+        split: The videos to use: one of ``SPLITS``, or ``all``.
+        workers: Number of processes that read videos.
+        accelerator: The device: ``auto``, ``cpu`` or ``cuda``.
 
     Returns:
         The content of ``result.json``: the figures of ``evaluate``, the run's id, the split, versions.
 
     Raises:
-        UserError: as for ``load``; there are no such videos, or some are of classes the network does not
-            know; ``out`` is the folder of a run.
+        UserError: as for ``load``; there are no such videos, or some are of classes that the network does
+            not have; ``out`` is the folder of a run.
     """
     out = Path(out)
     if (out / SPEC_FILE).exists():
@@ -128,9 +130,9 @@ def predict_videos(
     Args:
         run: As for ``load``.
         paths: Video files, in any container.
-        top: Classes to return, at least 1; all of them where there are fewer.
-        workers: Processes that read videos.
-        accelerator: Where to compute: ``auto``, ``cpu`` or ``cuda``.
+        top: Number of classes to return, at least 1; all of them if there are fewer.
+        workers: Number of processes that read videos.
+        accelerator: The device: ``auto``, ``cpu`` or ``cuda``.
 
     Returns:
         For each path, class names and probabilities (0 to 1), the most probable first.
@@ -149,7 +151,7 @@ def predict_videos(
 
 
 def text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
-    """Return predictions to read on a terminal: a video's path, then a line and a bar per class."""
+    """Return predictions as text for a terminal: a video's path, then a line with a bar per class."""
     width = max((len(shown(name)) for guesses in found for name, _ in guesses), default=0)
     lines = []
     for path, guesses in zip(paths, found, strict=True):
@@ -161,7 +163,7 @@ def text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
 
 
 def json_text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
-    """Return predictions as JSON: per ``video`` its ``classes``, each a ``class`` and a ``probability``."""
+    """Return predictions as JSON: per ``video`` its ``classes``, each with ``class`` and ``probability``."""
     content = [
         {
             "video": str(path),
@@ -187,7 +189,7 @@ def _videos(folder: Path) -> list[Video]:
 
 
 def _folder(run: Path | str, root: Path) -> Path:
-    """Return a run's folder: what is there as a folder goes before an id."""
+    """Return a run's folder; an existing folder takes precedence over an id."""
     for folder in (root / run, root / FinetuneSpec.PARENT / run):
         if (folder / SPEC_FILE).is_file():
             return folder
@@ -198,7 +200,7 @@ def _folder(run: Path | str, root: Path) -> Path:
 
 
 def _classes(places: list[Path]) -> list[str]:
-    """Return the class names that the first of the files that is there holds."""
+    """Return the class names from the first of the files that exists."""
     path = next((path for path in places if path.exists()), None)
     if path is None:
         raise UserError(f"the names of the run's classes are missing: neither {places[0]} nor {places[1]}")
@@ -214,7 +216,7 @@ def _classes(places: list[Path]) -> list[str]:
 
 
 def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
-    """Return the videos with the labels under which the network knows their classes."""
+    """Return the videos with the labels of the network for their classes."""
     labels = {name: label for label, name in enumerate(finished.classes)}
     unknown = sorted({entry.class_name for entry in videos} - labels.keys())
     if unknown:
@@ -232,7 +234,7 @@ def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
 
 
 def _probed(paths: Sequence[Path | str]) -> list[Video]:
-    """Return files as videos without a label, having counted their frames."""
+    """Count the frames of files and return them as videos without a label."""
     videos, problems = [], []
     for path in progress(paths, "reading videos", len(paths), "files"):
         try:

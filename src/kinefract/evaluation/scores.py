@@ -1,4 +1,4 @@
-"""From scores to figures: top-k, the confusion matrix, and what follows from it for each class."""
+"""Figures computed from scores: top-k accuracy, the confusion matrix, and its figures for each class."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,10 @@ import numpy as np
 
 
 class ClassRow(NamedTuple):
-    """What became of one class's videos; ``accuracy`` is None where it has none.
+    """The results of one class; ``accuracy`` is None if the class has no videos.
 
-    ``confused_with`` is the class most of its wrong videos were taken for, ``confused`` how many; "" and 0
-    where none was wrong. Of classes that tie it is the first.
+    ``confused_with`` is the most frequent wrong prediction for its videos, and ``confused`` the number of
+    those videos; they are "" and 0 if no prediction was wrong. Among classes that tie it is the first.
     """
 
     class_name: str
@@ -22,7 +22,7 @@ class ClassRow(NamedTuple):
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Return the ``k`` best classes of each video (all where there are fewer), the best first.
+    """Return the ``k`` best classes of each video (all if there are fewer), the best first.
 
     Equal scores rank by class.
 
@@ -49,7 +49,7 @@ def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: int, (videos,), 0 to classes - 1.
 
     Returns:
-        int64, (classes, classes); row i holds the videos of class i, by the class they were taken for.
+        int64, (classes, classes); row i counts the videos of class i by predicted class.
     """
     classes = scores.shape[1]
     pairs = labels * classes + best(scores, 1)[:, 0]
@@ -57,7 +57,7 @@ def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def mean_class_accuracy(matrix: np.ndarray) -> float:
-    """Return the mean, over the classes that occur, of the share (0 to 1) of their videos that are right."""
+    """Return the mean, over the classes that occur, of the share (0 to 1) of correctly predicted videos."""
     videos = matrix.sum(1)
     return float((matrix.diagonal()[videos > 0] / videos[videos > 0]).mean())
 

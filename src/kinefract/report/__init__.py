@@ -1,4 +1,4 @@
-"""Reports: from the finished runs of a study to its table, figures, curves and page."""
+"""Reports: a study's table, figures, curves and page, made from its finished runs."""
 
 from kinefract.report.study import build, point
 

@@ -1,4 +1,4 @@
-"""The answer of a study in plain words, made from its numbers alone."""
+"""The answer of a study as sentences, made from its numbers alone."""
 
 from kinefract.report import cost
 from kinefract.report.compare import Comparison
@@ -16,19 +16,19 @@ ONE_SEED = (
     "With one seed there is no interval: nothing is known of the spread, and chance may have made this."
 )
 
-IN_WORDS = 4  # baselines whose variants get a sentence each; the others are counted
+IN_WORDS = 4  # number of baselines whose variants get sentences; the other comparisons are counted
 
 UNEQUAL = "The variants were not trained equally long, which is a difference of its own."
 
 
 def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
-    """Return a few sentences per benchmark: the best variant against its baseline, and if it is better.
+    """Return a few sentences per benchmark: the best variant, its baseline, and whether it is better.
 
-    Where there are several baselines, each of the first four has sentences of its own, and the comparisons
-    with the others are counted.
+    If there are several baselines, each of the first four has sentences of its own, and the comparisons with
+    the others are counted.
 
-    Beside each score stand the number of its seeds and its compute (``cost.in_words``). A difference that the
-    test does not tell from none is said to be not distinguishable.
+    Each score is followed by the number of its seeds and its compute (``cost.in_words``). A difference that
+    is not significant is called not distinguishable.
 
     Args:
         rows: The variants, compared (``compare.compared``) and counted (``cost.counted``).
@@ -70,7 +70,7 @@ def _alone(benchmark: str, row: Row) -> str:
 def _against(
     benchmark: str, base: Row, others: list[Row], rows: list[Row], families: dict[str, str], start: str
 ) -> str:
-    """Return the sentences about the variants that share a baseline; ``start`` says which, if not all do."""
+    """Return the sentences about the variants that share a baseline; ``start`` names them if not all do."""
     best = max(others, key=lambda row: row.cells[benchmark].top1.mean)
     before, after = base.cells[benchmark], best.cells[benchmark]
     called = "scratch" if start else baseline_name(best, rows)
@@ -89,7 +89,7 @@ def _against(
         return f"{reached}. The runs of {name} have not finished, so there is nothing to compare it with."
     against = f"{percent(before.top1.mean)} % "
     against += f"from {name}" if from_scratch else f"of {name}"
-    # The difference as in the table, though the two rounded means may differ by a tenth more or less.
+    # This is the difference in the table; that of the rounded means may be a tenth more or less.
     points = round(100 * (after.top1.mean - before.top1.mean), 1)
     change = (
         "no change" if points == 0 else f"a {'gain' if points > 0 else 'loss'} of {abs(points):.1f} points"
@@ -100,7 +100,7 @@ def _against(
 
 
 def _shared_by(base: Row, bases: list[Row]) -> str:
-    """Return how a sentence starts about the variants that share a baseline: by what tells it from others."""
+    """Return the start of a sentence about variants with one baseline: the settings that set it apart."""
     keys = [
         key
         for key in dict.fromkeys(key for row in bases for key in row.values)
@@ -112,7 +112,7 @@ def _shared_by(base: Row, bases: list[Row]) -> str:
 
 
 def name_of(row: Row) -> str:
-    """Return a label that says what it is a value of, which a bare number does not."""
+    """Return a variant's label; a bare number is preceded by the name of its setting."""
     keys = list(row.values)
     if len(keys) != 1 or keys[0] in ("init", "pretraining.objective"):
         return row.label
@@ -147,7 +147,7 @@ def _judged(comparison: Comparison | None, name: str) -> str:
 
 
 def _counts(benchmark: str, others: list[Row]) -> str:
-    """Return how many variants were better and worse, where any was tested."""
+    """Return a sentence with the numbers of better and worse variants, if any was tested."""
     found = [row.cells[benchmark].comparison for row in others]
     verdicts = [entry.verdict for entry in found if entry and entry.difference]
     if not verdicts:

@@ -1,4 +1,4 @@
-"""What the clips of a study look like beside what they taught: figures of the data cards, and top-1."""
+"""The appearance of a study's clips beside accuracy: figures of the data cards, and top-1."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from kinefract.report.samples import dataset_of
 from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
 
-LEAST = 4  # variants of which a rank correlation says anything
+LEAST = 4  # least number of variants for a rank correlation
 
 
 @dataclass(frozen=True)
 class Look:
-    """A variant: the mean of each figure over its dataset's clips, and top-1 (0 to 1) by benchmark."""
+    """The appearance of one variant: mean of each figure over its clips, and top-1 (0 to 1) by benchmark."""
 
     label: str
     figures: dict[str, float]
@@ -32,7 +32,7 @@ class Look:
 def appearances(root: Path, rows: list[Row]) -> list[Look]:
     """Return the pre-trained variants whose datasets have been measured.
 
-    Figures that are equal everywhere are left out. The list is empty where there are fewer than two datasets.
+    Figures that are equal everywhere are left out. The list is empty if there are fewer than two datasets.
     """
     used = [(row, dataset) for row in rows if row.begun and (dataset := dataset_of(row))]
     means = {dataset: _means(root / DatasetSpec.PARENT / dataset / CARD) for _, dataset in used}
@@ -58,7 +58,7 @@ def appearances(root: Path, rows: list[Row]) -> list[Look]:
 def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
     """Return Spearman's rank correlation of each figure with top-1 on a benchmark.
 
-    None where fewer than four variants have both, or either is the same everywhere.
+    The value is None if fewer than four variants have both, or if either is the same everywhere.
     """
     there = [look for look in found if benchmark in look.top1]
     values: dict[str, float | None] = {}
@@ -71,7 +71,7 @@ def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
 
 
 def table(found: list[Look], rows: list[Row]) -> dict[str, Any]:
-    """Return the table of the page: heads, a line per variant, and lines of correlations, if any."""
+    """Return the table of the page: headings, a line per variant, and lines of correlations, if any."""
     names = [name for name in benchmarks(rows) if any(name in look.top1 for look in found)]
     figures = list(found[0].figures) if found else []
     ranked = {name: correlations(found, name) for name in names}
@@ -95,7 +95,7 @@ def table(found: list[Look], rows: list[Row]) -> dict[str, Any]:
 
 
 def appearance_csv(found: list[Look], rows: list[Row]) -> str:
-    """Return the figures and top-1 (0 to 1) of each variant as CSV, and a line of rank correlations each."""
+    """Return figures and top-1 (0 to 1) of each variant as CSV, and lines of rank correlations."""
     names = benchmarks(rows)
     lines = [
         {"variant": look.label, **look.figures}

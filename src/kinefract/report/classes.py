@@ -1,4 +1,4 @@
-"""What a variant changed for each class of a benchmark, against its baseline."""
+"""The changes of accuracy for each class of a benchmark, between a variant and its baseline."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from kinefract.report.results import Cell, Row, baseline_of, baselines, benchmar
 from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
 
-SHOWN = 5  # largest gains, and as many losses
+SHOWN = 5  # number of gains, and of losses, that are shown
 COLUMNS = ("benchmark", "variant", "baseline", "class", "videos", "before", "after", "change")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One class: its number of test videos, and the share that is right, seeds averaged (0 to 1)."""
+    """One class: its number of test videos, and its accuracy (0 to 1), averaged over seeds."""
 
     name: str
     videos: int
@@ -26,8 +26,8 @@ class Change:
 
     @property
     def points(self) -> float:
-        """Change of the share, above 0 for a gain."""
-        return round(self.after - self.before, DIGITS)  # equal shares may be unequal sums
+        """Change of the accuracy, above 0 for a gain."""
+        return round(self.after - self.before, DIGITS)  # sums of equal shares may differ in the last digits
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Changes:
 
 
 def changes(rows: list[Row]) -> list[Changes]:
-    """Return the changes of every variant on every benchmark, as far as the runs' predictions allow."""
+    """Return the changes of every variant on every benchmark whose runs have usable predictions."""
     found = []
     for benchmark in benchmarks(rows):
         known = {id(base): _by_class(base.cells[benchmark]) for base in baselines(rows)}
@@ -70,7 +70,7 @@ def changes(rows: list[Row]) -> list[Changes]:
 
 
 def classes_csv(found: list[Changes]) -> str:
-    """Return every class of every variant as CSV, shares from 0 to 1."""
+    """Return every class of every variant as CSV, with shares from 0 to 1."""
     return to_csv(_frame([(entry, change) for entry in found for change in entry.classes]))
 
 
@@ -104,7 +104,7 @@ def _frame(lines: list[tuple[Changes, Change]]) -> pd.DataFrame:
 
 
 def _by_class(cell: Cell) -> dict[str, tuple[int, float]]:
-    """Return class -> (test videos, share that is right); nothing where a run does not say."""
+    """Return class -> (test videos, accuracy); empty if the predictions of a run cannot be used."""
     known = [entry for entry in map(predictions, cell.runs.values()) if entry]
     if not known or len(known) < len(cell.runs) or len({entry.classes for entry in known}) > 1:
         return {}

@@ -1,4 +1,4 @@
-"""Comparing the variants of a study with their baselines, on the test videos both were asked about."""
+"""Comparison of a study's variants with their baselines, on the test videos that both predicted."""
 
 import csv
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from kinefract.report.statistics import holm, paired_difference, verdict
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one run said of the test videos: their paths and classes, and whether it was right, bool."""
+    """One run's predictions: paths and classes of the test videos, and whether each was right, bool."""
 
     paths: tuple[str, ...]
     classes: tuple[str, ...]
@@ -21,11 +21,11 @@ class Predictions:
 
 
 def compared(rows: list[Row], against: Row | None = None) -> list[Row]:
-    """Return the rows with each cell compared with that of the variant's baseline (``baseline_of``).
+    """Return the rows with a comparison of each cell with that of the variant's baseline (``baseline_of``).
 
     Args:
         rows: The study's rows.
-        against: One of the rows, which all others are compared with in place of their baselines.
+        against: One of the rows, with which all others are compared in place of their baselines.
     """
     if against:
         bases = [None if row is against else against for row in rows]
@@ -56,7 +56,7 @@ def _said(cell: Cell) -> list[Predictions | None]:
 
 
 def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Comparison:
-    """Return a comparison with a reference and what its runs said, its p-value not yet corrected."""
+    """Return a comparison with a reference and the reference's predictions; p is not yet corrected."""
     points = cell.top1.mean - reference.top1.mean
     if min(cell.top1.n, reference.top1.n) < 2:
         return Comparison(points, None, None, "not tested, one seed")
@@ -73,7 +73,7 @@ def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Co
 
 
 def predictions(run: Run) -> Predictions | None:
-    """Return what a run said of the test videos; None where its ``predictions.csv`` cannot be used."""
+    """Return a run's predictions for the test videos; None if its ``predictions.csv`` cannot be used."""
     try:
         with (run.folder / PREDICTIONS).open(
             newline="", encoding="utf-8", errors="surrogateescape"

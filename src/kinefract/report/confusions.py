@@ -10,7 +10,7 @@ from kinefract.common.layout import CONFUSION
 from kinefract.report.html import inlined
 from kinefract.report.results import Row, benchmarks
 
-# What a figure is made of. Nothing here runs, loads or links to anything.
+# The allowed elements of a figure. None of them runs, loads or links to anything.
 DRAWN = {"svg", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect"}
 STYLE = (
     '<style type="text/css">*{stroke-linejoin: round; stroke-linecap: butt}</style>'  # the page's own has it
@@ -19,7 +19,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Matrix:
-    """One network's confusion matrix: what it is of, its drawing, and the drawing's width in points."""
+    """One network's confusion matrix: its title, its drawing, and the drawing's width in points."""
 
     title: str
     svg: Markup
@@ -27,15 +27,15 @@ class Matrix:
 
 
 def chosen(rows: list[Row], room: int) -> tuple[list[Matrix], int]:
-    """Return the matrices that a page has room for, and how many it has not.
+    """Return the matrices for which a page has room, and the number of the others.
 
-    There is one for each variant and benchmark, that of the first seed that has run; it is left out where the
-    run drew none, or where the file holds more than a drawing. Room goes to the best variant of each
-    benchmark first, then to the next.
+    There is one for each variant and benchmark, from the first seed that has run. It is left out if the run
+    drew none, or if the file holds more than a drawing. The best variant of each benchmark gets room first,
+    then the next ones.
 
     Args:
         rows: The study's variants.
-        room: Bytes.
+        room: The available bytes.
 
     Returns:
         The matrices, by benchmark and then in the order of the variants; the number of those left out.
@@ -72,10 +72,10 @@ def _matrix(row: Row, benchmark: str, prefix: str) -> Matrix | None:
 
 
 def _short(text: str) -> str:
-    """Return the ``<svg>`` element of a file as the page needs it: two decimals, cells not clipped.
+    """Return the ``<svg>`` element of a file, shortened for the page: two decimals, cells not clipped.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such element.
     """
     text = text[text.index("<svg") :].replace(STYLE, "")
     text = re.sub(r'(<path d="[^"]*") clip-path="[^"]*"', r"\1", text)
@@ -87,9 +87,9 @@ def _width(text: str) -> int:
     """Return the width of a drawing in points.
 
     Raises:
-        ValueError: it holds what is no part of a drawing, such as a script or an address.
-        KeyError: it does not say how wide it is.
-        ElementTree.ParseError: it is not XML.
+        ValueError: the text holds anything that is no part of a drawing, such as a script or an address.
+        KeyError: the text states no width.
+        ElementTree.ParseError: the text is not XML.
     """
     if "<!" in text or "<?" in text:
         raise ValueError("a declaration in a drawing")

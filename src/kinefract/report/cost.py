@@ -1,4 +1,4 @@
-"""How long the variants of a study were trained, in clips and steps, and whether that was equal."""
+"""The length of training of a study's variants, in clips and steps, and whether it was equal."""
 
 import json
 from dataclasses import replace
@@ -11,10 +11,10 @@ from kinefract.report.results import Cell, Row
 
 
 def counted(root: Path, rows: list[Row]) -> list[Row]:
-    """Return the rows with what each was trained on counted, and set against the cheapest pre-trained one.
+    """Return the rows with the length of training, also as a multiple of the cheapest pre-trained variant's.
 
-    Counted are clips times epochs of pre-training and the optimiser's steps of fine-tuning; what a clip or
-    step costs with another network, size or number of frames is not.
+    The length is clips times epochs for pre-training, and the optimiser's steps for fine-tuning. The cost of
+    a clip or step with another network, size or number of frames is not considered.
 
     Args:
         root: The project's folder, for the number of training videos of a benchmark.
@@ -39,10 +39,10 @@ def counted(root: Path, rows: list[Row]) -> list[Row]:
 
 
 def in_words(row: Row, cell: Cell) -> str:
-    """Return how a variant's training compares with that of the cheapest pre-trained one, in a few words.
+    """Return in a few words how a variant's training compares with that of the cheapest pre-trained one.
 
-    Pre-training first, as in ``pretraining``; fine-tuning follows where its steps are not known to be those
-    of the others.
+    Pre-training comes first, as in ``pretraining``. Fine-tuning follows unless its steps are known to equal
+    those of the others.
     """
     if cell.steps_factor == 1:
         return pretraining(row)
@@ -50,7 +50,7 @@ def in_words(row: Row, cell: Cell) -> str:
 
 
 def pretraining(row: Row) -> str:
-    """Return how long a variant was pre-trained: ``none``, ``published`` where others did, else ``1.0x``."""
+    """Return the length of pre-training: ``none``, ``published`` for weights of others, else ``1.0x``."""
     return "none" if row.scratch else "published" if row.weights else times(row.clips_factor)
 
 
@@ -62,7 +62,7 @@ def unequal(rows: list[Row]) -> bool:
 
 
 def times(factor: float | None) -> str:
-    """Return ``1.0x`` of a factor; more decimals where it would look equal and is not."""
+    """Return a factor as ``1.0x``; it has more decimals if it would look equal to 1 but is not."""
     if factor is None:
         return "unknown"
     return f"{factor:.1f}x" if factor == 1 or f"{factor:.1f}" != "1.0" else f"{factor:.3g}x"
@@ -79,7 +79,7 @@ def _clips(row: Row) -> int | None:
 
 
 def _steps(root: Path, cell: Cell) -> int | None:
-    """Return the steps of one fine-tuning, of which a last batch that is not full is none."""
+    """Return the steps of one fine-tuning; a last batch that is not full is no step."""
     run = next(iter(cell.runs.values()), None)
     if run is None:
         return None

@@ -1,4 +1,4 @@
-"""What each variant of a study cost, as a table: clips, seconds, parameters, and where it was measured."""
+"""The table of what each variant of a study cost: clips, seconds, parameters and machines."""
 
 import math
 from typing import Any
@@ -12,11 +12,11 @@ from kinefract.report.results import Row
 
 
 def costs(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return what each variant took: a dict per row.
+    """Return the cost of each variant: a dict per row.
 
-    Keys: ``variant``; ``clips`` (seen in pre-training) and ``clips_factor``, as in ``Row``;
-    ``pretrain_seconds``; ``finetune_seconds``, of all its runs, evaluation included, and ``finetunes``, their
-    number; ``parameters`` of the fine-tuned networks, in order of size; ``machines``.
+    The keys are ``variant``; ``clips`` (seen in pre-training) and ``clips_factor``, as in ``Row``;
+    ``pretrain_seconds``; ``finetune_seconds`` of all its runs, evaluation included, and ``finetunes``, their
+    number; ``parameters`` of the fine-tuned networks, in order of size; and ``machines``.
     """
     lines = []
     for row in rows:
@@ -39,7 +39,7 @@ def costs(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def in_words(rows: list[Row]) -> pd.DataFrame:
-    """Return the same as people read it, with the columns ``variant``, ``compute``, ``clips``,
+    """Return the same as texts for readers, with the columns ``variant``, ``compute``, ``clips``,
     ``pretraining``, ``finetuning``, ``parameters`` and ``machine``."""
     lines = []
     for row, line in zip(rows, costs(rows), strict=True):
@@ -67,7 +67,7 @@ def _pretraining(row: Row, seconds: float) -> str:
 
 
 def costs_csv(rows: list[Row]) -> str:
-    """Return the table as CSV, a line per variant; several values of a cell are apart by semicolons."""
+    """Return the table as CSV, a line per variant; several values of a cell are separated by semicolons."""
     frame = frame_of(costs(rows))
     for column in ("parameters", "machines"):
         frame[column] = frame[column].map(lambda values: "; ".join(map(str, values)))

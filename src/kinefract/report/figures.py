@@ -15,7 +15,7 @@ from kinefract.report import cost
 from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
 from kinefract.report.words import seeds_in_words, verdict_in_words
 
-WIDTH = 4.8  # inches, about what a phone shows without shrinking the text much
+WIDTH = 4.8  # inches; about the width that a phone shows without shrinking the text much
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ def colours(rows: list[Row]) -> list[str]:
 
 
 def top1_svg(rows: list[Row]) -> str:
-    """Draw top-1 per variant, a panel per benchmark that has a finished run.
+    """Draw top-1 per variant, with a panel for each benchmark that has a finished run.
 
-    A bar to the mean, a level line for its 95 % interval over seeds, a dot for every seed; below each, in
-    words, its seeds, its compute and how it compares with its baseline.
+    A variant has a bar to the mean, a horizontal line for its 95 % interval over seeds, and a dot for every
+    seed. The text below it states its seeds, its compute and its comparison with the baseline.
     """
     names = benchmarks(rows)
     labels = ["\n".join(textwrap.wrap(row.label, 26)[:3]) or " " for row in rows]
@@ -89,13 +89,13 @@ def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
 
 
 def _write(axis: Axes, height: float, text: str) -> None:
-    """Write below a bar, in the panel's width but not part of its layout."""
+    """Write a text below a bar, within the panel's width but outside its layout."""
     style: dict[str, Any] = {"textcoords": "offset points", "va": "top", "color": MUTED, "fontsize": 8}
     axis.annotate(text, (0, height), (3, 0), **style).set_in_layout(False)
 
 
 def _status(row: Row, benchmark: str, rows: list[Row], letters: int) -> str:
-    """Return what stands below a bar, in lines of so many letters: seeds, compute and verdict."""
+    """Return the text below a bar, in lines of ``letters`` letters: seeds, compute and verdict."""
     cell = row.cells[benchmark]
     if not cell.runs:
         return "not finished"
@@ -106,13 +106,13 @@ def _status(row: Row, benchmark: str, rows: list[Row], letters: int) -> str:
 
 
 def _right_end(score: Score) -> float:
-    """Return the place, in percent, where nothing of a score is drawn any more."""
+    """Return the right end of everything drawn for a score, in percent."""
     ends = score.interval
     return 100 * max(ends.high if ends else 0, *score.by_seed.values(), score.mean)
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """List the charts of training curves: pre-training, then each benchmark's fine-tuning; loss and top-1."""
+    """Return the charts of training curves: pre-training, then each benchmark's fine-tuning, loss and top-1."""
     shades = colours(rows)
     pretrains: dict[tuple[str, ...], tuple[list[str], str, list[Run]]] = {}
     for row, shade in zip(rows, shades, strict=True):
@@ -137,7 +137,7 @@ def panels(rows: list[Row]) -> list[Panel]:
 
 
 def panel_svg(panel: Panel, number: int) -> str:
-    """Draw one chart of training curves alone; its title and legend are left to the page."""
+    """Draw one chart of training curves without title and legend, which the page adds."""
     return svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
 
 

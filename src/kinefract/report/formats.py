@@ -1,4 +1,4 @@
-"""Data frames as text: CSV by pandas; Markdown, LaTeX and tables for the terminal by tabulate."""
+"""Conversion of data frames to text: pandas writes CSV; tabulate writes Markdown, LaTeX and plain tables."""
 
 import html
 import re
@@ -12,11 +12,11 @@ NEEDS = "% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} where a l
 
 
 def frame_of(lines: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a data frame of lines that map columns to values; whole numbers stay whole beside blanks.
+    """Return a data frame from lines that map columns to values; integers stay integers beside blanks.
 
     Args:
-        lines: One mapping per line; what a line lacks is blank.
-        columns: The columns in order; those of the lines if ``None``.
+        lines: One mapping per line; a column that a line lacks is blank there.
+        columns: The columns in order; ``None`` for those of the lines.
     """
     return pd.DataFrame(lines, columns=columns, dtype=object)
 
@@ -27,7 +27,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
-    """Return a frame of texts as a Markdown table; nothing in a cell acts as HTML or leaves its column."""
+    """Return a frame of texts as a Markdown table; cells are escaped against HTML and column separators."""
     return _tabulated(frame.map(_markdown), "pipe") + "\n"
 
 
@@ -40,11 +40,11 @@ def to_latex(frame: pd.DataFrame, note: str = "") -> str:
     """Return a frame of texts as a LaTeX ``tabular``, with a note below its last line.
 
     Args:
-        frame: Plain texts; nothing in them acts as a command.
+        frame: Plain texts; they are escaped, so none of them acts as a command.
         note: Plain text below the table.
     """
     table = _tabulated(frame, "latex_booktabs")
-    # A bracket or star at the start of a line would be an option of the line break before it.
+    # A bracket or star at the start of a line would be read as an option of the line break before it.
     table = re.sub(r"(?m)^ (?=[\[*])", " {}", table)
     if note:
         escaped = printable(note).translate(str.maketrans(tabulate.LATEX_ESCAPE_RULES))
@@ -54,12 +54,12 @@ def to_latex(frame: pd.DataFrame, note: str = "") -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with a blank for what cannot be printed."""
+    """Return the text with a blank in place of each unprintable character."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _tabulated(frame: pd.DataFrame, layout: str) -> str:
-    """Return the table: the first column and columns of words to the left, those of numbers to the right."""
+    """Return the table; the first column and columns of words are left-aligned, numbers right-aligned."""
     texts = frame.map(printable)
     numbers = [texts[name].str.match(r"[+-]?\d").any() for name in texts.columns]
     return tabulate.tabulate(

@@ -1,4 +1,4 @@
-"""What the pages of reports share: their templates, figures and files inside a page, numbers for people."""
+"""Helpers of the pages of reports: templates, embedded figures and files, and readable numbers."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from kinefract.common import style as svg
 
-LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is named instead
+LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger file is not embedded
 THEMED = {
     svg.INK: "var(--ink)",
     svg.MUTED: "var(--muted)",
@@ -21,7 +21,7 @@ THEMED = {
 
 
 def rendered(template: str, **values: Any) -> str:
-    """Return a template's HTML; what it is given is escaped, and what it lacks an error."""
+    """Return a template's HTML; values are escaped, and a missing value is an error."""
     environment = Environment(
         loader=PackageLoader("kinefract", "templates"),
         autoescape=True,
@@ -33,7 +33,7 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def inlined(svg: str, prefix: str, description: str) -> Markup:
-    """Return an SVG file as an element of a page: described, coloured by the page, its ids its own."""
+    """Return an SVG file as an element of a page, with a description, the page's colours and unique ids."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
@@ -45,14 +45,14 @@ def inlined(svg: str, prefix: str, description: str) -> Markup:
 
 
 def data_uri(path: Path, kind: str) -> str | None:
-    """Return a file as ``data:``, or None where it is missing or too large for a page."""
+    """Return a file as a data URI, or None if it is missing or too large for a page."""
     if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
         return None
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON file's mapping; an empty one where there is none."""
+    """Return a JSON file's mapping; an empty one if there is no such file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

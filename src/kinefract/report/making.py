@@ -1,4 +1,4 @@
-"""How a study was made: what each phase took, its runs, and the versions and specs that made them."""
+"""The making of a study: the time of each phase, the runs, and their versions and specs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from kinefract.report.words import percent
 
 
 def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:
-    """Return phase -> (what it is, run), each run once."""
+    """Return phase -> (description, run), each run once."""
     pretrains = {
         run.id: (row.label if len(row.pretrainings) == 1 else f"{row.label}, seed {seed}", run)
         for row in reversed(rows)
@@ -28,9 +28,9 @@ def _all_runs(rows: list[Row]) -> dict[str, list[tuple[str, Run]]]:
 
 
 def phases(root: Path, spec: StudySpec, rows: list[Row]) -> list[dict[str, str]]:
-    """Return what each phase took: jobs, time, clips per second, machine.
+    """Return the cost of each phase: jobs, time, clips per second, machine.
 
-    The time to make clips and indexes is what Snakemake wrote down; jobs run by hand have none.
+    The time to make clips and indexes is that recorded by Snakemake; jobs run by hand have none.
     """
     jobs = [
         ("Datasets", [("shard", f"{dataset}-*") for dataset in spec.datasets]),
@@ -81,7 +81,7 @@ def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
 
 
 def runs(rows: list[Row]) -> list[dict[str, str]]:
-    """Return a line per run, for the list that is folded away."""
+    """Return a line per run, for the collapsed list of runs."""
     lines = []
     for name, runs in _all_runs(rows).items():
         for what, run in runs:
@@ -102,7 +102,7 @@ def runs(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def versions(rows: list[Row]) -> list[tuple[str, str]]:
-    """Return the distinct values of ``made_with``: more than one where runs were made differently."""
+    """Return the distinct values of ``made_with``; there are several if runs were made differently."""
     runs = [entry for entries in _all_runs(rows).values() for entry in entries]
     keys = dict.fromkeys(key for _, run in runs for key in run.result.get("made_with", {}))
     return [(key, ", ".join(_distinct(runs, key))) for key in keys if key != "machine"]
@@ -114,9 +114,9 @@ def _distinct(runs: list[tuple[str, Run]], key: str) -> list[str]:
 
 
 def specs(root: Path, spec: StudySpec, rows: list[Row]) -> list[tuple[str, str]]:
-    """Return (title, text) of every spec; of fine-tuning runs that differ in the seed alone, the first.
+    """Return (title, text) of every spec; of fine-tuning runs that differ only in the seed, the first.
 
-    A dataset that was never stored has no folder: its spec is that of the run which rendered it.
+    A dataset that was never stored has no folder; its spec is taken from the run that rendered it.
     """
     shown = [(f"Study: {spec.id}", spec.to_yaml())]
     datasets = {used.dataset.id: used.dataset for row in rows if (used := pretraining_of(row))}

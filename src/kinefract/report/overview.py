@@ -1,4 +1,4 @@
-"""The page over all studies: what each asks, what it found, how far it is, and where its page lies."""
+"""The page of all studies: the question, answer, progress and page of each."""
 
 import os
 from collections import Counter
@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Entry:
-    """One study: ``progress`` in words, its answer and what that rests on, the address of its page if any."""
+    """One study: ``progress`` in words, its answer and the basis of it, the address of its page if any."""
 
     name: str
     question: str
@@ -46,10 +46,10 @@ class Entry:
 
 
 def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) -> None:
-    """Write the page over all studies.
+    """Write the page of all studies.
 
-    Only what lies in the folders is read, nothing is computed anew: the answer is that of the study's last
-    report, of the whole study or of its finished part. Studies that have not begun come after the others.
+    The content is read from the studies' folders, and nothing is computed again. The answer is that of the
+    study's last report, on the whole study or on its finished part. Studies that have not begun come last.
 
     Args:
         root: The project's folder.
@@ -96,7 +96,7 @@ def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
 
 
 def _state(found: Found, reported: bool) -> tuple[str, str]:
-    """Return the state, and how far the study is in words."""
+    """Return the state and the progress of a study in words."""
     if found.finished == 0:
         return NOT_BEGUN, NOT_BEGUN
     if found.missing:
@@ -107,7 +107,7 @@ def _state(found: Found, reported: bool) -> tuple[str, str]:
 
 
 def _charts(rows: list[Row]) -> list[tuple[str, list[Bar]]]:
-    """Return a small chart per benchmark that any run has finished on."""
+    """Return a small chart for each benchmark that has a finished run."""
     shades = figures.colours(rows)
     return [
         (

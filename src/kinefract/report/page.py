@@ -1,4 +1,4 @@
-"""A study's page: one HTML file that holds everything it shows and refers to nothing outside itself."""
+"""A study's page: one HTML file that contains everything it shows and refers to nothing outside itself."""
 
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,21 @@ from kinefract.report.words import (
 
 TEMPLATE = "study.html.jinja"
 PUBLISHED = "; of published weights, of fine-tuning alone"
-LARGEST = 3_000_000  # bytes of a page, about; confusion matrices beyond it are left out
+LARGEST = 3_000_000  # approximate bytes of a page; confusion matrices beyond it are left out
 
 
 def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], paper: str = "") -> str:
     """Return the page's HTML.
 
-    The same study, runs and previews give the same bytes. Of a half-finished study the page names the runs
-    that are missing and shows the others.
+    The same study, runs and previews give the same bytes. The page of a half-finished study names the
+    missing runs and shows the others.
 
     Args:
         root: The project's folder.
         spec: The study.
         found: Its runs, compared (``compare.compared``) and counted (``cost.counted``).
-        changes: What changed by class.
-        paper: What the paper did, in a sentence; empty where nothing is known.
+        changes: Changes by class.
+        paper: A sentence about the corresponding experiment of the paper; empty if none is known.
     """
     rows = found.rows
     names = benchmarks(rows)
@@ -81,7 +81,7 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], pa
 
 
 def _seeds_of(rows: list[Row]) -> str:
-    """Return what a seed of the study stands for, where any variant is pre-trained."""
+    """Return a sentence on the meaning of the study's seeds, if any variant is pre-trained."""
     most = max(len(row.pretrainings) for row in rows)
     if most > 1:
         published = any(row.weights for row in rows)
@@ -104,7 +104,7 @@ def answers(rows: list[Row]) -> list[str]:
 
 
 def _table(rows: list[Row], names: list[str]) -> list[dict[str, Any]]:
-    """Return what the template needs of each row; the best mean of a column is marked."""
+    """Return the values of each row for the template; the best mean of a column is marked."""
     scored = {name: [row.cells[name].top1.mean for row in rows if row.cells[name].runs] for name in names}
     lines = []
     for row, colour in zip(rows, figures.colours(rows), strict=True):
@@ -117,7 +117,7 @@ def _table(rows: list[Row], names: list[str]) -> list[dict[str, Any]]:
 
 
 def _cell(row: Row, cell: Cell, best: float | None, rows: list[Row]) -> dict[str, Any] | None:
-    """Return what the template needs of a cell; None where no run has finished."""
+    """Return the values of a cell for the template; None if no run has finished."""
     if not cell.runs:
         return None
     ends = cell.top1.interval
@@ -156,7 +156,7 @@ def _curves_in_words(panel: figures.Panel) -> str:
 
 
 def _best_first(changes: list[Changes], rows: list[Row]) -> list[Changes]:
-    """Return the changes by benchmark, those of the best variant first, which the page shows unfolded."""
+    """Return the changes by benchmark; those of the best variant, which the page expands, come first."""
     means = {
         (name, row.label): cell.top1.mean for row in rows for name, cell in row.cells.items() if cell.runs
     }

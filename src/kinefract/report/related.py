@@ -11,7 +11,7 @@ USERS = "users' reports"
 
 @dataclass(frozen=True)
 class Related:
-    """One line of other people's numbers: ``top1`` by benchmark as published, in percent."""
+    """One line of published numbers of related work: ``top1`` by benchmark, in percent."""
 
     work: str
     data: str

@@ -1,6 +1,6 @@
-"""Reading a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
+"""Reading of a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
 
-What is known besides the runs (``compare.compared``, ``cost.counted``) is added to the same rows.
+``compare.compared`` and ``cost.counted`` add comparisons and costs to the same rows.
 """
 
 import json
@@ -16,14 +16,14 @@ from kinefract.common.layout import CHECKPOINT, EPOCHS, RESULT, SPEC_FILE
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.report.statistics import Difference, Interval, interval
 
-START = ("init", "pretraining.objective")  # the settings that say what a variant starts from
+START = ("init", "pretraining.objective")  # the settings that decide from what a variant starts
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished run of either phase: its folder, ``result.json`` and epochs.
 
-    In a half-finished study a pre-training that has not finished is a run without result and epochs.
+    In a half-finished study an unfinished pre-training is a run without result and epochs.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time the run took, evaluation included."""
+        """Time of the run in seconds, evaluation included."""
         return float(self.result.get("seconds") or 0) + float(self.result.get("evaluation_seconds") or 0)
 
 
@@ -67,11 +67,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant against its baseline on one benchmark.
+    """A variant compared with its baseline on one benchmark.
 
-    ``points`` is the difference of the mean top-1 (a share). ``difference`` tests it, ``adjusted`` is its
-    p-value after Holm's correction over the study's comparisons on this benchmark. Both are None where
-    nothing can be tested; ``verdict`` then says why, in words that begin with ``not tested``.
+    ``points`` is the difference of the mean top-1 (a share). ``difference`` holds its test, and ``adjusted``
+    the p-value after Holm's correction over the study's comparisons on this benchmark. Both are None if
+    nothing can be tested; ``verdict`` then begins with ``not tested`` and states the reason.
     """
 
     points: float
@@ -82,11 +82,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one variant reached on one benchmark, by seed; nothing in a half-finished study.
+    """The results of one variant on one benchmark, by seed; empty if a half-finished study has none.
 
-    ``comparison`` is that with the variant's baseline, None of a baseline and where either has no run.
-    ``steps`` are those of one fine-tuning, ``steps_factor`` how many times those of the pre-trained variant
-    with the fewest; None where unknown.
+    ``comparison`` is that with the variant's baseline; it is None for a baseline, and if either has no run.
+    ``steps`` is the number of steps of one fine-tuning, and ``steps_factor`` its multiple of the steps of the
+    pre-trained variant with the fewest. Both are None if unknown.
     """
 
     runs: dict[int, Run]
@@ -96,17 +96,17 @@ class Cell:
 
     @property
     def top1(self) -> Score:
-        """Share of test videos whose first guess is right."""
+        """Share of test videos whose first prediction is right."""
         return self._score("top1")
 
     @property
     def top5(self) -> Score:
-        """Share of test videos whose label is among the first five guesses."""
+        """Share of test videos whose label is among the first five predictions."""
         return self._score("top5")
 
     @property
     def class_mean(self) -> Score | None:
-        """Mean over classes of the share of videos that are right; None where a run did not measure it."""
+        """Mean over classes of the share of right predictions; None if a run did not measure it."""
         key = "mean_class_accuracy"
         known = all(isinstance(run.result.get(key), int | float) for run in self.runs.values())
         return self._score(key) if known else None
@@ -117,14 +117,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a study; ``pretrains`` is its pre-training by seed, empty without one of ours.
+    """One variant of a study.
 
-    All seeds have the same pre-training unless the study gives each its own.
+    ``pretrains`` holds its pre-training by seed and is empty without one of ours. All seeds have the same
+    pre-training unless the study gives each its own.
 
-    ``weights`` is the file of published weights that it starts from, if it does.
+    ``weights`` is the file of published weights from which it starts, if any.
 
-    ``clips`` are those seen in one pre-training, clips times epochs, 0 from scratch; ``clips_factor`` how
-    many times those of the pre-trained variant with the fewest; None where unknown, as of published weights.
+    ``clips`` is the number of clips seen in one pre-training, clips times epochs; it is 0 from scratch.
+    ``clips_factor`` is its multiple of the clips of the pre-trained variant with the fewest. Both are None if
+    unknown, as for published weights.
     """
 
     label: str
@@ -153,7 +155,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Found:
-    """What there is of a study: a row per variant, and a line for each run that is not there."""
+    """The available results of a study: a row per variant, and a line for each missing run."""
 
     rows: list[Row]
     missing: list[str]
@@ -161,7 +163,7 @@ class Found:
 
     @property
     def finished(self) -> int:
-        """Number of finished runs, of ``runs``."""
+        """Number of finished runs among ``runs``."""
         return self.runs - len(self.missing)
 
 
@@ -173,7 +175,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
         spec: The study.
 
     Returns:
-        Its rows in the study's order; benchmarks and seeds in its order too.
+        The rows, benchmarks and seeds in the study's order.
 
     Raises:
         UserError: runs are missing, unfinished or unreadable; the message names each, and the command that
@@ -190,7 +192,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
 
 
 def read_available(root: Path | str, spec: StudySpec) -> Found:
-    """Read what runs of a study there are; arguments and order as for ``read``."""
+    """Read the available runs of a study; arguments and order are as for ``read``."""
     root = Path(root)
     seen: dict[str, tuple[Run | None, str]] = {}
 
@@ -219,11 +221,12 @@ def read_available(root: Path | str, spec: StudySpec) -> Found:
 
 
 def baseline_of(row: Row, rows: list[Row]) -> Row | None:
-    """Return the variant of a study that another is compared with; None of one that is itself a baseline.
+    """Return the baseline with which a variant is compared; None if the variant is itself a baseline.
 
-    Where some variants are from scratch and others not, that is the one from scratch that agrees with it in
-    the most varied settings, not counting what they start from; of several such the first. Elsewhere it is
-    the first variant. A setting that a variant lacks is the recipe's own, and agrees with one lacking too.
+    If some variants are from scratch and others not, the baseline is the variant from scratch that agrees
+    with this one in the most varied settings, apart from those that decide from what it starts; among several
+    it is the first. Otherwise it is the first variant of the study. A setting that a variant lacks has the
+    recipe's value; two variants that both lack it agree.
 
     Args:
         row: One of the rows.
@@ -240,23 +243,23 @@ def baseline_of(row: Row, rows: list[Row]) -> Row | None:
         stated = [[side.values[key] for side in (row, other) if key in side.values] for key in varied]
         lacking = sum(len(values) == 1 for values in stated)
         unlike = sum(len(values) == 2 and values[0] != values[1] for values in stated)
-        # The recipe's own value, which one of the two lacks, may be the one that the other states.
+        # The recipe's value, which holds for the variant without the setting, may equal that of the other.
         return len(varied) - lacking - unlike, lacking
 
     return max(untrained, key=agreement)
 
 
 def baselines(rows: list[Row]) -> list[Row]:
-    """Return the variants that others are compared with, in the study's order; none of a single variant."""
+    """Return the variants that are baselines, in the study's order; none if there is a single variant."""
     used = {id(baseline_of(row, rows)) for row in rows}
     return [row for row in rows if id(row) in used]
 
 
 def baseline_name(row: Row, rows: list[Row]) -> str:
-    """Return what a variant's baseline is called beside a score.
+    """Return the name of a variant's baseline beside a score.
 
-    That is its label where there are several baselines, else ``scratch`` where no other variant is trained
-    from scratch, else ``the baseline``.
+    The name is the baseline's label if there are several baselines, ``scratch`` if it is the only variant
+    trained from scratch, and ``the baseline`` otherwise.
     """
     base = baseline_of(row, rows)
     if base and len(baselines(rows)) > 1:
@@ -265,17 +268,17 @@ def baseline_name(row: Row, rows: list[Row]) -> str:
 
 
 def baseline_heading(rows: list[Row]) -> str:
-    """Return what the baseline is called above a column: as beside a score, ``its baseline`` of several."""
+    """Return the baseline's name above a column: as beside a score, or ``its baseline`` if there are several."""
     return "its baseline" if len(baselines(rows)) > 1 else baseline_name(rows[0], rows)
 
 
 def benchmarks(rows: list[Row]) -> list[str]:
-    """Return the names of the benchmarks that any variant has a finished run on, in the study's order."""
+    """Return the names of the benchmarks with a finished run of any variant, in the study's order."""
     return [name for name in rows[0].cells if any(row.cells[name].runs for row in rows)]
 
 
 def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:
-    """Return the run, or None and what is wrong with it."""
+    """Return the run, or None and a description of the problem."""
     try:
         epochs = read_json_lines(folder / EPOCHS)
         if not (folder / RESULT).exists():

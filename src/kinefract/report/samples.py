@@ -1,4 +1,4 @@
-"""What the networks of a study saw: moving sheets of its datasets and benchmarks."""
+"""Samples of the videos that a study's networks saw: moving sheets of its datasets and benchmarks."""
 
 import tempfile
 from contextlib import suppress
@@ -17,7 +17,7 @@ from kinefract.viewing.sheets import write_sheets
 
 @dataclass(frozen=True)
 class Sample:
-    """A moving sheet of clips: what it shows, its folder, and its files as data URIs (None: not there)."""
+    """A moving sheet of clips: its description, its folder, and its files as data URIs (None if missing)."""
 
     title: str
     caption: str
@@ -27,7 +27,7 @@ class Sample:
 
 
 def pretraining_of(row: Row) -> PretrainSpec | None:
-    """Return the spec of a variant's pre-training, or of its first; None from scratch, or where unknown."""
+    """Return the spec of a variant's (first) pre-training; None if it is from scratch or unknown."""
     if not row.pretrains:
         return None
     try:
@@ -37,15 +37,15 @@ def pretraining_of(row: Row) -> PretrainSpec | None:
 
 
 def dataset_of(row: Row) -> str | None:
-    """Return the id of the dataset a variant was pre-trained on; None from scratch, or where unknown."""
+    """Return the id of the dataset of a variant's pre-training; None if it is from scratch or unknown."""
     spec = pretraining_of(row)
     return spec.dataset.id if spec else None
 
 
 def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
-    """Return a sample per dataset, which names the variants that were trained on it, and per benchmark.
+    """Return a sample per dataset, with the names of the variants trained on it, and one per benchmark.
 
-    Clips that were rendered as training went, and lie nowhere, are rendered for it.
+    Clips that were rendered during training and not stored are rendered again for the sample.
 
     Args:
         root: The project's folder.
@@ -93,7 +93,7 @@ def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str])
     ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with suppress(UserError):  # without ffmpeg there is no preview, as where it was not kept
+        with suppress(UserError):  # without ffmpeg there is no preview
             write_sheets(folder, RecipeClips(recipe), recipe.fps)
         return _sample(folder, dataset, title, told)
 

@@ -1,4 +1,4 @@
-"""How accuracy grows with a setting that is a number: the scaling curve of a study that varies one."""
+"""The scaling curve of a study that varies a number: accuracy along that setting."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.report.figures import WIDTH
 from kinefract.report.results import START, Row, benchmarks
 
-LEAST = 3  # values that make a curve
-WIDE = 4  # times the least value that the largest is, from which the axis is logarithmic
+LEAST = 3  # least number of values of a curve
+WIDE = 4  # ratio of largest to least value from which the axis is logarithmic
 HEIGHT = 3.2  # inches of a panel
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """A study's variants along one setting: ``lines`` name, in order of value, the rows of each curve.
+    """A study's variants along one setting: ``lines`` holds the rows of each curve, in order of value.
 
-    ``levels`` are the variants from scratch, which lack the setting.
+    ``levels`` holds the variants from scratch, which lack the setting.
     """
 
     key: str
@@ -30,10 +30,10 @@ class Scaling:
 
 
 def scaling(rows: list[Row]) -> Scaling | None:
-    """Return the curves of a study; None where no setting is varied over three numbers or more.
+    """Return the curves of a study; None if no setting is varied over three numbers or more.
 
-    The setting is the first such. A line is of the variants that agree in all other settings, but for
-    numbers that go along with it, as epochs do when steps are kept equal.
+    The first such setting is taken. A curve consists of the variants that agree in all other settings, apart
+    from numbers that follow it, as epochs do if steps are kept equal.
     """
     trained = [row for row in rows if row.begun and not row.scratch]
     keys = dict.fromkeys(key for row in trained for key in row.values if _number(row.values[key]))
@@ -54,9 +54,9 @@ def scaling(rows: list[Row]) -> Scaling | None:
 
 
 def scaling_svg(found: Scaling, rows: list[Row]) -> str:
-    """Draw top-1 along the setting, a panel per benchmark: dots for seeds, means joined, 95 % intervals.
+    """Draw top-1 along the setting, a panel per benchmark: dots for seeds, lines of means, 95 % intervals.
 
-    Variants from scratch are level lines.
+    Variants from scratch are horizontal lines.
     """
     names = benchmarks(rows)
 
@@ -109,7 +109,7 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
 
 
 def in_words(found: Scaling, rows: list[Row]) -> str:
-    """Return what the figure shows, for those who hear it."""
+    """Return a description of the figure, for screen readers."""
     parts = [
         f"{f'{name}, ' if name else ''}{value:g}: {100 * row.cells[benchmark].top1.mean:.1f} % on {benchmark}"
         for benchmark in benchmarks(rows)
@@ -125,6 +125,6 @@ def _number(value: object) -> bool:
 
 
 def _follows(other: str, key: str, rows: list[Row]) -> bool:
-    """Whether each value of ``key`` goes with one value of ``other``, and a number each time."""
+    """Return whether each value of ``key`` goes with a single value of ``other`` that is a number."""
     pairs = {(row.values[key], row.values.get(other)) for row in rows}
     return other not in START and len(pairs) == len({value for value, _ in pairs})

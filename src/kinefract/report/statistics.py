@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.95  # of every interval
-SIGNIFICANT = 0.05  # adjusted p-values below this are a difference
+SIGNIFICANT = 0.05  # adjusted p-values below this are significant
 
 BETTER, WORSE, SAME = "better", "worse", "not distinguishable"
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval, as shares."""
+    """A 95 % interval of shares."""
 
     low: float
     high: float
@@ -36,14 +36,14 @@ class Difference:
 def interval(values: Sequence[float]) -> Interval | None:
     """Return the 95 % interval of a mean over seeds by Student's t, cut to [0, 1]; None for one value.
 
-    It speaks of the seeds alone: other test videos would move the mean further.
+    It covers the variation over seeds alone: with other test videos the mean would vary more.
 
     Args:
         values: One score per seed, as shares.
     """
     if len(values) < 2:
         return None
-    from scipy.special import stdtrit  # half a second to load: naming a study's folder need not wait for it
+    from scipy.special import stdtrit  # imported here since it takes half a second to load
 
     mean = statistics.fmean(values)
     half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * statistics.stdev(values)
@@ -54,26 +54,25 @@ def interval(values: Sequence[float]) -> Interval | None:
 def paired_difference(variant: np.ndarray, baseline: np.ndarray) -> Difference:
     """Test the difference of two variants by an analysis of variance; seeds and videos are samples.
 
-    The variance of the difference is what seeds add on each side, and what videos add, the same for both
-    sides. Each of these holds the chance of a run on a single video, so what counts twice is taken off once;
-    it is what varies of a side beyond seed and video. Student's t has the degrees of freedom of Satterthwaite
-    (Biometrics Bulletin 1946). So are several readers of the same cases compared in radiology (Hillis,
-    Statistics in Medicine 2007).
+    The variance of the difference is the sum of the seeds' variance on each side and the videos' variance,
+    which both sides share. Each of these terms contains the residual variance of a run on a single video,
+    beyond seed and video. It is therefore counted twice and subtracted once. Student's t has the degrees of
+    freedom of Satterthwaite (Biometrics Bulletin 1946). In radiology several readers of the same cases are
+    compared in this way (Hillis, Statistics in Medicine 2007).
 
-    Of 1500 pairs of equal variants of 2, 3 or 5 seeds, whose accuracies spread by 0 to 8 points, on 150 to
-    3783 videos, 1 to 6.5 % were told apart at p < 0.05.
+    Of 1500 pairs of equal variants with 2, 3 or 5 seeds, whose accuracies spread by 0 to 8 points, on 150 to
+    3783 videos, the test found 1 to 6.5 % different at p < 0.05.
 
     Args:
-        variant: bool, (seeds, videos): whether a run of the variant got a video right.
-        baseline: The same of the baseline; its number of seeds may differ.
+        variant: bool, (seeds, videos): whether a run of the variant predicted a video correctly.
+        baseline: The same for the baseline; its number of seeds may differ.
 
     Raises:
-        ValueError: the two are not about the same number of videos, or a side has fewer than two seeds or
-            videos.
+        ValueError: the two have different numbers of videos, or a side has fewer than two seeds or videos.
     """
     if variant.shape[1] != baseline.shape[1] or min(*variant.shape, *baseline.shape) < 2:
         raise ValueError(f"cannot pair predictions of shapes {variant.shape} and {baseline.shape}")
-    from scipy.special import stdtr, stdtrit  # slow to load, see above
+    from scipy.special import stdtr, stdtrit  # imported here since it is slow to load
 
     videos = variant.shape[1]
     by_video = variant.mean(axis=0) - baseline.mean(axis=0)
@@ -82,7 +81,7 @@ def paired_difference(variant: np.ndarray, baseline: np.ndarray) -> Difference:
     of_seeds = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
     twice = sum(_left_over(side) / side.size for side in sides)
     variance = max(sum(of_seeds) + of_videos - twice, sum(of_seeds), of_videos)
-    if variance == 0:  # no run differs from another, and no video from another
+    if variance == 0:  # all runs and all videos have the same results
         return Difference(found, Interval(found, found), float(found == 0))
     parts = [
         *(part**2 / (len(side) - 1) for part, side in zip(of_seeds, sides, strict=True)),
@@ -95,14 +94,14 @@ def paired_difference(variant: np.ndarray, baseline: np.ndarray) -> Difference:
 
 
 def _left_over(right: np.ndarray) -> float:
-    """Return the variance of predictions, (seeds, videos), beyond what seed and video explain."""
+    """Return the residual variance of predictions, (seeds, videos), beyond seed and video."""
     of_seed, of_video = right.mean(axis=1, keepdims=True), right.mean(axis=0)
     rest = right - of_seed - of_video + right.mean()
     return float((rest**2).sum()) / ((len(right) - 1) * (right.shape[1] - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for being several, in their order (Holm, Scand. J. of Statistics 1979)."""
+    """Return p-values corrected for multiple tests, in their order (Holm, Scand. J. of Statistics 1979)."""
     adjusted = [0.0] * len(p_values)
     largest = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
@@ -112,7 +111,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: float, adjusted: float) -> str:
-    """Return ``better``, ``worse`` or ``not distinguishable``, from a difference and its adjusted p-value."""
+    """Return ``better``, ``worse`` or ``not distinguishable`` for a difference and its adjusted p-value."""
     if adjusted >= SIGNIFICANT:
         return SAME
     return BETTER if difference > 0 else WORSE

@@ -1,4 +1,4 @@
-"""The job behind a study: from its finished runs to the files of its folder, the page last."""
+"""The job of a study, which writes the files of its folder from its finished runs, the page last."""
 
 import os
 import shutil
@@ -16,20 +16,20 @@ from kinefract.config.specs import StudySpec, project_root
 def build(spec_path: Path | str, partial: bool = False) -> None:
     """Write a study's tables, figures and page into its folder, and log its variants to MLflow.
 
-    ``table``, ``costs`` and ``classes`` as ``.csv`` and ``.tex``, ``table.md``, ``curves.csv``,
-    ``metrics.json``, ``answer.json``, ``top1.svg``, ``curves.svg`` and, last, ``index.html``; ``looks.csv``
-    where it has several datasets, ``scaling.svg`` where it varies a number.
+    The files are ``table``, ``costs`` and ``classes`` as ``.csv`` and ``.tex``, ``table.md``, ``curves.csv``,
+    ``metrics.json``, ``answer.json``, ``top1.svg``, ``curves.svg`` and, last, ``index.html``. A study with
+    several datasets also gets ``looks.csv``, one that varies a number ``scaling.svg``.
 
     Args:
         spec_path: ``results/studies/<id>/spec.yaml``.
-        partial: Whether runs may be missing. Where some are, the files go into the folder ``partial`` beside
-            the spec, so that nothing takes them for the finished study, and nothing is logged. The report of
-            the finished study removes that folder.
+        partial: Whether runs may be missing. If some are missing, the files go into the folder ``partial``
+            beside the spec, so that they are not taken for the finished study, and nothing is logged. The
+            report of the finished study removes that folder.
 
     Raises:
         UserError: the spec cannot be used, runs are missing, or a file cannot be written.
     """
-    # Matplotlib, pandas and Jinja take seconds to load, which naming a study's folder need not wait for.
+    # Imported here: Matplotlib, pandas and Jinja take seconds to load, and other uses do not need them.
     from kinefract.report import (
         appearance,
         classes,
@@ -79,7 +79,7 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
 
 
 def _paper(params_file: Path, study: str) -> str:
-    """Return what ``params.yaml`` says that the paper did; nothing where it is not there or not in order."""
+    """Return ``paper`` of a study from ``params.yaml``; empty if the file is missing or not valid."""
     try:
         studies = params.load(params_file).studies
     except UserError:

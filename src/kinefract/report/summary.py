@@ -13,12 +13,12 @@ from kinefract.report.formats import to_csv
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
-    """Gather ``metrics.json`` and ``curves.csv`` of the studies named, as params.yaml defines them now.
+    """Join ``metrics.json`` and ``curves.csv`` of the named studies, as params.yaml currently defines them.
 
     Args:
         root: The project's folder; ``results/metrics.json`` and ``results/curves.csv`` below it are written.
         plan: The resolved studies.
-        studies: Names of the studies; each heads its part of the metrics and fills a column of the curves.
+        studies: Names of the studies; each is a key of the metrics and a value in a column of the curves.
 
     Raises:
         UserError: a study is not finished.

@@ -1,4 +1,4 @@
-"""The table of a study: a data frame of numbers, as people read it, and as metrics for DVC and MLflow."""
+"""The table of a study: a data frame of numbers, its texts for readers, and metrics for DVC and MLflow."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -28,10 +28,10 @@ Metrics = dict[str, dict[str, dict[str, Any]]]
 def metrics_of(rows: list[Row]) -> Metrics:
     """Return variant -> benchmark -> the numbers of a study, shares from 0 to 1.
 
-    ``top1``, ``top5``, ``n`` seeds; ``mean_class_accuracy`` where runs measured it; with more seeds than one
-    ``top1_std`` and the 95 % interval ``top1_low``, ``top1_high``; where it was tested, the ``difference`` to
-    its baseline with ``difference_low``, ``difference_high`` and ``p_holm``; of a pre-trained variant
-    ``compute``, its clips over the fewest.
+    The keys are ``top1``, ``top5``, ``n`` (seeds), and ``mean_class_accuracy`` if runs measured it. With
+    several seeds there are ``top1_std`` and the 95 % interval ``top1_low``, ``top1_high``. If a test was made,
+    there is the ``difference`` to the baseline with ``difference_low``, ``difference_high`` and ``p_holm``. A
+    pre-trained variant has ``compute``, its clips over the fewest.
     """
     return {
         row.label: {name: _metrics(row, cell) for name, cell in row.cells.items() if cell.runs}
@@ -50,7 +50,7 @@ def _metrics(row: Row, cell: Cell) -> dict[str, Any]:
 
 
 def numbers_of(cell: Cell) -> dict[str, float | None]:
-    """Return the scores of a cell that has runs, and its comparison, by column; None where unknown."""
+    """Return the scores of a cell with runs, and its comparison, by column; None if unknown."""
     comparison, ends = cell.comparison, cell.top1.interval
     tested = comparison.difference if comparison else None
     numbers = {
@@ -71,10 +71,10 @@ def numbers_of(cell: Cell) -> dict[str, float | None]:
 
 
 def table_of(rows: list[Row]) -> pd.DataFrame:
-    """Return the table with the columns ``COLUMNS``, a line per variant and benchmark, scores as shares.
+    """Return the table with the columns ``COLUMNS``: a line per variant and benchmark, scores as shares.
 
-    ``compute`` is that of ``cost.in_words``; ``p`` comes before Holm's correction, ``p_holm`` after it;
-    ``baseline`` is the variant that it is compared with, nothing of a baseline.
+    ``compute`` is that of ``cost.in_words``. ``p`` is the p-value before Holm's correction, ``p_holm`` after
+    it. ``baseline`` is the variant of the comparison; it is blank for a baseline.
     """
     lines = []
     for row in rows:
@@ -100,7 +100,7 @@ def curves_of(rows: list[Row]) -> pd.DataFrame:
     """Return every epoch of every run: phase, variant, benchmark, seed, epoch, loss, top1."""
     lines = []
     for row in rows:
-        own = len(row.pretrainings) > 1  # each seed has its own, else one serves all and is of no seed
+        own = len(row.pretrainings) > 1  # each seed has its own; otherwise one serves all seeds
         pretrains = row.pretrains.items() if own else [("", run) for run in row.pretrainings]
         runs = [("", seed, run) for seed, run in pretrains]
         runs += [(name, seed, run) for name, cell in row.cells.items() for seed, run in cell.runs.items()]
@@ -111,7 +111,7 @@ def curves_of(rows: list[Row]) -> pd.DataFrame:
 
 
 def table_md(table: pd.DataFrame) -> str:
-    """Return the table as Markdown: a line per variant, all that is known of its scores, in percent."""
+    """Return the table as Markdown: a line per variant with all its scores, in percent."""
     return to_markdown(by_variant(table, _all_scores))
 
 
@@ -127,15 +127,15 @@ def table_tex(table: pd.DataFrame) -> str:
 
 
 def by_variant(table: pd.DataFrame, scores: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> pd.DataFrame:
-    """Return the table with a line per variant, as people read it: texts, without columns that are blank.
+    """Return the table as texts for readers: a line per variant, without blank columns.
 
     Args:
-        table: As ``table_of`` returns it.
-        scores: Returns the columns of a benchmark, by title, of its lines of the table by variant.
+        table: The table that ``table_of`` returns.
+        scores: A function from a benchmark's lines of the table, by variant, to columns by title.
 
     Returns:
-        ``variant``; of each benchmark that a run has finished on the columns of ``scores``, each title after
-        the benchmark's name; ``seeds``, ``compute`` and ``against``.
+        The columns ``variant``; for each benchmark with a finished run the columns of ``scores``, whose
+        titles follow the benchmark's name; ``seeds``, ``compute`` and ``against``.
     """
     variants = table["variant"].unique()
     made = table[table["seeds"] > 0]
@@ -152,7 +152,7 @@ def by_variant(table: pd.DataFrame, scores: Callable[[pd.DataFrame], dict[str, p
 
 
 def top1_and_spread(lines: pd.DataFrame) -> pd.Series:
-    """Return top-1 in percent with its spread, of a benchmark's lines by variant."""
+    """Return top-1 in percent with its spread, from a benchmark's lines by variant."""
     return _with_spread(lines, "top1").where(lines["seeds"].notna(), UNFINISHED)
 
 
@@ -181,14 +181,14 @@ def _marked_scores(lines: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _with_spread(lines: pd.DataFrame, key: str) -> pd.Series:
-    """Return means and spreads in percent; padded, so that decimal points stand under one another."""
+    """Return means and spreads in percent, padded so that decimal points are aligned."""
     means, spreads = lines[key].map(_percent), lines[f"{key}_std"].map(_percent)
     width = spreads.str.len().max()
     return means + spreads.map(lambda spread: f" ± {spread:>{width}}" if spread else "")
 
 
 def joined(values: Iterable[object]) -> str:
-    """Return the values apart by commas, each once."""
+    """Return the distinct values, separated by commas."""
     return ", ".join(str(value) for value in dict.fromkeys(values))
 
 

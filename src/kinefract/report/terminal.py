@@ -1,4 +1,4 @@
-"""The table of a finished study for the terminal, and its variants compared with any one of them."""
+"""The table of a finished study for the terminal, and comparisons of its variants with a chosen one."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def folder_of(study: str) -> Path:
     """Return the folder of a study of this project.
 
     Args:
-        study: The folder, or the study's name in the configuration, whose folder is that of the study as it
-            is configured now.
+        study: The folder, or the study's name in the configuration. A name gives the folder of the study as
+            it is currently configured.
 
     Raises:
-        UserError: no study is called so, or it is not made yet.
+        UserError: there is no such study, or it is not made yet.
     """
     if Path(study).is_dir():
         return Path(study)
@@ -43,7 +43,7 @@ def folder_of(study: str) -> Path:
 def text_table(folder: Path | str) -> str:
     """Return a finished study's table for the terminal: variants down, benchmarks across, in percent.
 
-    Beside each score stands how it compares with that of the variant that the last column names.
+    Each score is followed by its comparison with the variant that the last column names.
 
     Args:
         folder: The study's folder.
@@ -55,17 +55,17 @@ def text_table(folder: Path | str) -> str:
 
 
 def against_table(folder: Path | str, label: str) -> str:
-    """Return how the variants of a finished study compare with any one of them, for the terminal.
+    """Return the comparison of a finished study's variants with a chosen one, for the terminal.
 
-    For each benchmark the difference of top-1 in points with its 95 % interval, the p-value after Holm's
-    correction over the other variants, and what that says. Read anew from the runs' predictions.
+    For each benchmark it shows the difference of top-1 in points with its 95 % interval, the p-value after
+    Holm's correction over the other variants, and the verdict. It is computed from the runs' predictions.
 
     Args:
         folder: The study's folder.
-        label: The variant, as the study's table calls it.
+        label: The chosen variant's label in the study's table.
 
     Raises:
-        UserError: no variant is called so, or runs are missing.
+        UserError: there is no such variant, or runs are missing.
     """
     spec_path = Path(folder) / SPEC_FILE
     if not spec_path.exists():
@@ -92,7 +92,7 @@ def _differences(row: Row, label: str) -> dict[str, str]:
 
 
 def _compared(comparison: Comparison | None) -> tuple[str, str, str]:
-    """Return a difference, what is known of it, and what that says."""
+    """Return a difference, its interval and p-value, and its verdict, as texts."""
     if comparison is None:
         return "-", "", ""
     tested = ""

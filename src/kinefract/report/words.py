@@ -1,11 +1,11 @@
-"""Numbers of a study as people read them: scores in percent, intervals, p-values and verdicts."""
+"""Numbers of a study as texts for readers: scores in percent, intervals, p-values and verdicts."""
 
 from kinefract.report.results import Comparison
 from kinefract.report.statistics import SAME, Interval
 
 
 def percent(mean: float, std: float | None = None) -> str:
-    """Return ``61.2 ± 2.1`` of shares from 0 to 1, or ``61.2`` where there is no spread."""
+    """Return shares from 0 to 1 as ``61.2 ± 2.1``, or as ``61.2`` if there is no spread."""
     return f"{100 * mean:.1f}" + (f" ± {100 * std:.1f}" if std is not None else "")
 
 
@@ -15,7 +15,7 @@ def seeds_in_words(n: int) -> str:
 
 
 def range_in_words(ends: Interval) -> str:
-    """Return ``47.1 to 51.0`` of an interval of shares."""
+    """Return an interval of shares as ``47.1 to 51.0``."""
     return f"{100 * ends.low:.1f} to {100 * ends.high:.1f}"
 
 
@@ -25,7 +25,7 @@ def p_in_words(p: float) -> str:
 
 
 def verdict_in_words(comparison: Comparison, name: str) -> str:
-    """Return ``better than scratch`` and the like, or why the comparison was not tested.
+    """Return ``better than scratch`` and the like, or the reason why nothing was tested.
 
     Args:
         comparison: The comparison.
