@@ -112,7 +112,7 @@ def _right_end(score: Score) -> float:
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """Return the charts of training curves: pre-training, then each benchmark's fine-tuning, loss and top-1."""
+    """Return the charts of loss and top-1 over training: pre-training, then each benchmark's fine-tuning."""
     shades = colours(rows)
     pretrains: dict[tuple[str, ...], tuple[list[str], str, list[Run]]] = {}
     for row, shade in zip(rows, shades, strict=True):

@@ -268,7 +268,7 @@ def baseline_name(row: Row, rows: list[Row]) -> str:
 
 
 def baseline_heading(rows: list[Row]) -> str:
-    """Return the baseline's name above a column: as beside a score, or ``its baseline`` if there are several."""
+    """Return the baseline's name above a column: as beside a score, or ``its baseline`` for several."""
     return "its baseline" if len(baselines(rows)) > 1 else baseline_name(rows[0], rows)
 
 

@@ -29,9 +29,9 @@ def metrics_of(rows: list[Row]) -> Metrics:
     """Return variant -> benchmark -> the numbers of a study, shares from 0 to 1.
 
     The keys are ``top1``, ``top5``, ``n`` (seeds), and ``mean_class_accuracy`` if runs measured it. With
-    several seeds there are ``top1_std`` and the 95 % interval ``top1_low``, ``top1_high``. If a test was made,
-    there is the ``difference`` to the baseline with ``difference_low``, ``difference_high`` and ``p_holm``. A
-    pre-trained variant has ``compute``, its clips over the fewest.
+    several seeds there are ``top1_std`` and the 95 % interval ``top1_low``, ``top1_high``. If a test was
+    made, there is the ``difference`` to the baseline with ``difference_low``, ``difference_high`` and
+    ``p_holm``. A pre-trained variant has ``compute``, its clips over the fewest.
     """
     return {
         row.label: {name: _metrics(row, cell) for name, cell in row.cells.items() if cell.runs}
