@@ -26,7 +26,7 @@ def write(state: Mapping[str, torch.Tensor], path: Path, spec_id: str) -> None:
     """Write tensors by name, with the id of their spec as metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with written_whole(path) as partial:
-        # There is one key only, since safetensors writes several in random order and files must be reproducible.
+        # There is one key only: safetensors writes several in random order, and files must be reproducible.
         partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))
 
 

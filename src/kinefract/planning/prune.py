@@ -87,7 +87,7 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
 
 
 def find(root: Path, plan: Plan) -> list[Stale]:
-    """Return all that no study of a plan refers to, in order of paths. Links are not followed."""
+    """Return all results that no study of a plan refers to, sorted by path. Links are not followed."""
     kept = {*plan.datasets, *plan.benchmarks, *plan.pretrains, *plan.finetunes, *plan.studies}
     there = [*_folders(root), *_links(root), *_records(root)]
     return [_measured(path, owner) for path, owner in sorted(there) if owner not in kept]
@@ -113,7 +113,7 @@ def remove(path: Path) -> None:
 def _folders(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield folders with the names that kinefract gives, each with the id in its name.
 
-    What a removal that was killed has left is of no id, so nothing keeps it.
+    Remains of a removal that was killed have no id, so nothing keeps them.
     """
     for parent in FOLDERS:
         name = CACHE if parent == CACHES else FOLDER
@@ -147,7 +147,7 @@ def _is_own(root: Path, parent: str) -> bool:
 
 
 def _in_use(root: Path, found: list[Stale]) -> set[str]:
-    """Return the ids of what was changed of late, and of all that such runs build on."""
+    """Return the ids of results that changed recently, and of all on which such runs depend."""
     recent = {item.owner for item in found if item.owner and time.time() - item.changed < RECENT}
     used = set(recent)
     for kind in (PretrainSpec, FinetuneSpec):
