@@ -1,3 +1,3 @@
-"""Kinefract: pre-train video networks on clips made from formulas, and show what it was worth."""
+"""Kinefract pre-trains video networks on clips made from formulas and measures the benefit."""
 
 __version__ = "0.2.0"

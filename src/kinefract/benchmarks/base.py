@@ -1,4 +1,4 @@
-"""What every benchmark's recipe has in common, and the registry of benchmarks."""
+"""The base class of every benchmark's recipe, and the registry of benchmarks."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class Video(NamedTuple):
-    """One video as the index lists it, probed; otherwise as ``Entry``."""
+    """One probed video of the index; the other fields are those of ``Entry``."""
 
     path: Path  # absolute once read
     label: int
@@ -51,15 +51,15 @@ class Video(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a benchmark lists, and what is wrong with it.
+    """The entries that a benchmark lists, and the problems that were found.
 
     Attributes:
         classes: Names in label order.
-        entries: Training before the others, in the order of the lists.
-        missing: Listed clips that are not there, as the lists name them.
-        disagreements: A line each: counts or files that are not as they officially are.
-        official: Split -> how many videos the benchmark has officially; empty where there is no such number.
-        listed: Split -> how many videos are listed, there or not; empty where all are there.
+        entries: Training entries before the others, in the order of the lists.
+        missing: Listed clips that do not exist, as the lists name them.
+        disagreements: A line for each count or file that differs from the official one.
+        official: Split -> official number of videos; empty if there is no such number.
+        listed: Split -> number of listed videos, existing or not; empty if all exist.
     """
 
     classes: list[str]
@@ -71,17 +71,17 @@ class Contents:
 
 
 class BenchmarkRecipe(Section):
-    """Settings of a benchmark: where its videos are and which split is meant.
+    """Settings of a benchmark: the place of its videos, and the split.
 
-    ``mirror_keeps_label`` says whether a video seen in a mirror still has its label. Where a class is told
-    by left and right it is False, and training does not flip clips.
+    ``mirror_keeps_label`` states whether a mirrored video keeps its label. It is False if classes differ by
+    left and right; then training does not flip clips.
     """
 
     kind: str
 
     @property
     def folds_to_pool(self) -> int:
-        """How many folds are run in place of this benchmark as a whole; 0 where it is run as it is."""
+        """The number of folds that replace this benchmark in runs; 0 if it is run as a whole."""
         return 0
 
     @property
@@ -90,7 +90,7 @@ class BenchmarkRecipe(Section):
 
     @property
     def tolerant(self) -> bool:
-        """Whether videos that are missing or unreadable are left out rather than refused."""
+        """Whether missing or unreadable videos are left out; otherwise they raise an error."""
         return False
 
     @abstractmethod
@@ -102,7 +102,7 @@ class BenchmarkRecipe(Section):
             folder: The index folder, for benchmarks that make their own videos.
 
         Raises:
-            UserError: files without which nothing can be listed are not there, or make no sense.
+            UserError: files that are needed to list the videos are missing or invalid.
         """
 
 

@@ -1,6 +1,6 @@
-"""Parts of a benchmark: some classes, a few training clips of each, a validation part.
+"""The choice of parts of a benchmark: some classes, a few training clips of each, a validation part.
 
-What is chosen is a function of the seed and the clips' listed names, whatever is on disk.
+The choice is a function of the seed and the clips' listed names; the files on disk do not matter.
 """
 
 import difflib
@@ -17,11 +17,11 @@ class Listed(NamedTuple):
     """One video as a benchmark's lists name it.
 
     Attributes:
-        path: From the folder of the videos, with ``/``; case may differ from the disk's.
-        class_name: One of the benchmark's.
+        path: The path from the folder of the videos, with ``/``; its case may differ from that on disk.
+        class_name: One of the benchmark's class names.
         split: ``"train"``, ``"test"`` or ``"validation"``.
-        group: Names what was recorded together (a person, a film, a session), across classes; clips of one
-            group never come on both sides of a validation split.
+        group: The name of clips that were recorded together (a person, a film, a session), across classes.
+            Clips of one group are never on both sides of a validation split.
         start, end: Frames of the file, as for ``Entry``.
     """
 
@@ -34,10 +34,10 @@ class Listed(NamedTuple):
 
 
 def classes(names: Sequence[str], wanted: Sequence[str] | None, what: str) -> list[str]:
-    """Return class names in label order: all as they are, or those wanted, in the order of the benchmark.
+    """Return class names in label order: all, or those in ``wanted``, in the order of the benchmark.
 
     Raises:
-        UserError: a wanted class is unknown or named twice; a near name is suggested.
+        UserError: a wanted class is unknown or named twice; the message suggests a similar name.
     """
     if wanted is None:
         return list(names)
@@ -53,7 +53,7 @@ def classes(names: Sequence[str], wanted: Sequence[str] | None, what: str) -> li
 
 
 def few(videos: list[Listed], clips_per_class: int, seed: int) -> list[Listed]:
-    """Keep so many training videos of each class, drawn by the seed; the others stay as they are."""
+    """Keep ``clips_per_class`` training videos of each class, drawn by the seed, and all other videos."""
     by_class: dict[str, list[Listed]] = defaultdict(list)
     for video in videos:
         if video.split == TRAIN:
@@ -68,17 +68,19 @@ def few(videos: list[Listed], clips_per_class: int, seed: int) -> list[Listed]:
 def validation(videos: list[Listed], share: float, seed: int, what: str) -> list[Listed]:
     """Split a validation part off the training videos, by whole groups, and leave the test videos out.
 
-    Class by class, those of few groups first, groups in an order drawn by the seed go to validation until it
-    holds the wanted share of the class. A group stays where a class would have no training videos without it.
+    Classes are handled one by one, those with few groups first. Groups, in an order drawn by the seed, go to
+    validation until it holds the given share of the class. A group stays if a class would have no training
+    videos without it.
 
     Args:
-        videos: Of all splits.
-        share: Of each class's training videos, above 0 and below 1; whole groups seldom give it exactly.
-        seed: Decides which groups.
+        videos: The videos of all splits.
+        share: Share of each class's training videos, above 0 and below 1; whole groups seldom give it
+            exactly.
+        seed: The seed of the order of groups.
         what: The benchmark, for messages.
 
     Raises:
-        UserError: of some classes none can be held out, say because all their videos are of one group.
+        UserError: no video of some class can be held out, for example because all are of one group.
     """
     train = [video for video in videos if video.split == TRAIN]
     sizes: dict[str, Counter[str]] = defaultdict(Counter)  # class -> group -> videos
@@ -88,7 +90,7 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
     for name, own in sizes.items():
         for group in own:
             holders[group].append(name)
-    left = {name: len(own) for name, own in sizes.items()}  # groups that still train
+    left = {name: len(own) for name, own in sizes.items()}  # groups that are still in training
     out: set[str] = set()
     for name in sorted(sizes, key=lambda name: (len(sizes[name]), name)):
         own = sizes[name]
@@ -113,21 +115,21 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
 def folds(
     videos: list[Listed], count: int, fold: int | None, split: str, seed: int, what: str
 ) -> list[Listed]:
-    """Deal videos to folds by whole groups; the videos of one fold are evaluated on, the others train.
+    """Divide videos into folds by whole groups; one fold is for evaluation, the others are for training.
 
     Groups are dealt by size, the largest first, each to the fold that has the fewest videos of its classes.
-    With as many folds as groups that is leave-one-group-out.
+    With as many folds as groups this is leave-one-group-out.
 
     Args:
-        videos: All of them; their own splits are not looked at.
+        videos: All videos; their own splits are ignored.
         count: The number of folds.
-        fold: Which of them is meant, from 1; None for all of them, each of which is evaluated on.
-        split: What those that are evaluated on are called: ``"test"`` or ``"validation"``.
-        seed: Decides between groups of one size.
+        fold: The number of the fold for evaluation, from 1; None marks all videos for evaluation.
+        split: The name of the split for evaluation: ``"test"`` or ``"validation"``.
+        seed: The seed of the order of groups of equal size.
         what: The benchmark, for messages.
 
     Raises:
-        UserError: there are fewer groups than folds, or all videos of a class come into one fold.
+        UserError: there are fewer groups than folds, or all videos of a class are in one fold.
     """
     sizes: dict[str, Counter[str]] = defaultdict(Counter)  # group -> class -> videos
     for video in videos:
@@ -160,5 +162,5 @@ def _folds_of(class_name: str, held: list[Counter[str]]) -> int:
 
 
 def official_validation(videos: list[Listed], wanted: bool) -> list[Listed]:
-    """Leave out the official validation videos; or, where they are wanted, the test videos."""
+    """Leave out the official validation videos, or the test videos if validation is ``wanted``."""
     return [video for video in videos if video.split != (TEST if wanted else VALIDATION)]

@@ -1,8 +1,8 @@
-"""From a benchmark's recipe to its index: one CSV line per video, probed, with a summary and a sheet.
+"""The index of a benchmark, made from its recipe: one CSV line per probed video, a summary and a sheet.
 
 The index folder holds ``index.csv`` (what training reads), ``classes.json`` (names in the order of their
-labels), ``summary.json`` and ``summary.txt`` (what was found, against the official counts) and the sheet
-``preview.mp4`` with its still. Where videos cannot be used, ``problems.txt`` lists all of them.
+labels), ``summary.json`` and ``summary.txt`` (the counts found and the official ones) and the sheet
+``preview.mp4`` with its still. If videos cannot be used, ``problems.txt`` lists all of them.
 """
 
 import csv
@@ -30,19 +30,19 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     Args:
         recipe: The benchmark's settings.
         root: The folder that relative paths of the recipe start from (the project's).
-        folder: The index folder; made where absent.
+        folder: The index folder; it is created if it does not exist.
 
     Raises:
-        UserError: videos are missing, unreadable or truncated, or counts are not the official ones (all in
-            one message) or a class has no videos on one side, unless the recipe goes on without; or there
-            are no videos at all.
+        UserError: there are no videos at all. If the recipe is not tolerant, also: videos are missing,
+            unreadable or truncated, counts differ from the official ones (all in one message), or a class
+            has no videos on one side of the split.
     """
-    from kinefract.viewing.videos import write_sheet  # Pillow, which reading an index need not wait for
+    from kinefract.viewing.videos import write_sheet  # imports Pillow, which reading an index does not need
 
     video.require_ffmpeg()
     root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)  # of an index made before: its labels may be others
+    (folder / INDEX).unlink(missing_ok=True)  # an earlier index may have other labels
     contents = recipe.contents(root, folder)
     classes = contents.classes
     _check(classes, contents.entries)
@@ -84,17 +84,17 @@ def read(folder: Path) -> list[Video]:
 
 
 def fingerprint(folder: Path, root: Path) -> dict[str, str]:
-    """Return which index this is: its ``file``, from the project's folder, and its ``digest``.
+    """Return the fingerprint of an index: its ``file``, relative to the project's folder, and its ``digest``.
 
     Raises:
-        UserError: there is none, or it is not one that ``build`` wrote.
+        UserError: there is no index, or it is not one that ``build`` wrote.
     """
     path = Path(folder) / INDEX
     return {"file": path.relative_to(root).as_posix(), "digest": _digest(path)}
 
 
 def matches_fingerprint(facts: dict[str, str], root: Path) -> bool:
-    """Tell whether an index is the one of a fingerprint; one that is not there counts as the same."""
+    """Return whether an index matches a fingerprint; an index that does not exist counts as matching."""
     path = Path(root) / facts["file"]
     return not path.exists() or _digest(path) == facts["digest"]
 
@@ -106,12 +106,12 @@ def _digest(path: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _digest_at(path: Path, size: int, time: int) -> str:
-    """Return the digest of what an index lists, wherever the videos lie; remembered until it changes."""
+    """Return the digest of an index's content, independent of the videos' places; cached until it changes."""
     return digest_of([[os.fsencode(item.path.name).hex(), *item[1:]] for item in read(path.parent)])
 
 
 def _check(classes: list[str], entries: list[Entry]) -> None:
-    """See that labels, names and splits make sense and that no clip is listed twice."""
+    """Check that labels, names and splits are valid and that no clip is listed twice."""
     if not classes:
         raise UserError("the benchmark lists no class")
     if len(set(classes)) != len(classes):
@@ -127,7 +127,7 @@ def _check(classes: list[str], entries: list[Entry]) -> None:
 
 
 def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video]) -> None:
-    """See that every class has videos to train on and videos to evaluate on, or say which have not."""
+    """Check that every class has videos for training and for evaluation; name those that have not."""
     if not videos:
         raise UserError("not one of the benchmark's videos is there")
     held_out = "validation" if any(item.split == VALIDATION for item in videos) else "test"
@@ -145,7 +145,7 @@ def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video
 
 
 def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], folder: Path) -> None:
-    """Raise a UserError about all that is wrong, or say it where the recipe goes on without."""
+    """Raise a UserError about all problems, or log them if the recipe is tolerant."""
     (folder / PROBLEMS).unlink(missing_ok=True)
     problems = [
         *contents.disagreements,
@@ -203,6 +203,6 @@ def _parse(row: list[str], folder: Path) -> Video:
 
 
 def _absolute(path: Path | str, folder: Path) -> Path:
-    # `..` leads where the system would lead: links in the folder's own path are followed first. A link on
-    # the way down to a video, say to a disk of data, stays in its name.
+    # `..` is resolved as by the system: links in the folder's own path are followed first. A link below it,
+    # for example to a disk of data, stays in a video's path.
     return Path(os.path.normpath(folder.resolve() / path))

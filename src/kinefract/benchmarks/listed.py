@@ -1,4 +1,4 @@
-"""Benchmarks that are read from lists: what their recipes share, from lists to entries."""
+"""The common base of recipes whose benchmarks are read from lists."""
 
 import os
 from abc import abstractmethod
@@ -17,12 +17,12 @@ from kinefract.common.schema import Section, is_none
 
 
 class Listing(NamedTuple):
-    """What the lists of a benchmark say.
+    """The content of a benchmark's lists.
 
     Attributes:
         classes: All class names in label order.
         videos: All videos of the split.
-        folder: The name of the part that the videos' paths start from.
+        folder: The name of the part to which the videos' paths are relative.
     """
 
     classes: list[str]
@@ -31,7 +31,7 @@ class Listing(NamedTuple):
 
 
 class TrainingFolds(Section):
-    """Folds of the training videos alone, to choose settings by; the test videos are left out."""
+    """Settings of folds of the training videos alone, for tuning; the test videos are left out."""
 
     folds: int = Field(ge=2, description="so many, by whole groups; each is evaluated on once")
 
@@ -40,7 +40,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ChosenRecipe(BenchmarkRecipe):
-    """Settings of a benchmark that the user has on disk: which part of it is meant.
+    """Settings that choose a part of a benchmark on the user's disk.
 
     ``TITLE`` names it in messages.
     """
@@ -95,16 +95,16 @@ class ChosenRecipe(BenchmarkRecipe):
 
     @property
     def official(self) -> dict[str, int]:
-        """Split -> number of videos that the authors state; empty where they state none."""
+        """Split -> number of videos that the authors state; empty if they state none."""
         return {}
 
     def chosen(self, listing: Listing, base: Path, find: Callable[[str], str | None]) -> Contents:
-        """Choose the part of a benchmark that the settings ask for.
+        """Choose the part of a benchmark that the settings describe.
 
         Args:
-            listing: What its lists say.
-            base: What leads to the folder of the videos, see ``leading_to``.
-            find: Returns a listed path as it is spelt on disk, or None where it is not there.
+            listing: The content of its lists.
+            base: The path to the folder of the videos, see ``leading_to``.
+            find: A function that returns a listed path as it is spelt on disk, or None if it does not exist.
 
         Returns:
             The videos, training before the others, in the order of the lists.
@@ -131,7 +131,7 @@ class ChosenRecipe(BenchmarkRecipe):
         return Contents(names, entries, missing, self._counted(listing.videos), official, listed)
 
     def _part(self, videos: list[Listed]) -> list[Listed]:
-        """Return the videos with the splits that are meant."""
+        """Return the videos with the splits that the settings give."""
         if isinstance(self.validation, TrainingFolds):
             train = [video for video in videos if video.split == TRAIN]
             return self._dealt(train, self.validation.folds, VALIDATION)
@@ -143,13 +143,13 @@ class ChosenRecipe(BenchmarkRecipe):
         return choose.folds(videos, folds, self.fold, split, self.seed, self.TITLE)
 
     def _held_out(self, videos: list[Listed]) -> list[Listed]:
-        """Return the videos with a share of those for training held out, where one is wanted."""
+        """Return the videos with a share of the training videos held out, if the settings ask for it."""
         if isinstance(self.validation, float) and self.validation:
             return choose.validation(videos, self.validation, self.seed, self.TITLE)
         return videos
 
     def _counted(self, videos: list[Listed]) -> list[str]:
-        """Return a line for each split whose list is not as long as the authors state."""
+        """Return a line for each split whose number of videos differs from the authors'."""
         counts = Counter(video.split for video in videos)
         return [
             f"the lists name {counts[split]} {split} videos, officially there are {number}"
@@ -159,7 +159,7 @@ class ChosenRecipe(BenchmarkRecipe):
 
 
 class ListedRecipe(ChosenRecipe):
-    """Settings of a published benchmark with official lists; ``HOME`` is the address that hands it out."""
+    """Settings of a published benchmark with official lists; ``HOME`` is the address of its home page."""
 
     HOME: ClassVar[str]
 
@@ -175,14 +175,14 @@ class ListedRecipe(ChosenRecipe):
         """Read the lists.
 
         Raises:
-            UserError: a line makes no sense; the message names file and line.
+            UserError: a line is invalid; the message names file and line.
         """
 
     def contents(self, root: Path, folder: Path) -> Contents:
         """List the videos of the split, training before the others, in the order of the lists.
 
         Raises:
-            UserError: official files are missing or make no sense, or a class is unknown.
+            UserError: official files are missing or invalid, or a class is unknown.
         """
         root = Path(root)
         tree = Tree(self.TITLE, self.HOME, root / self.root, root, self.parts)
@@ -194,7 +194,7 @@ class ListedRecipe(ChosenRecipe):
 
 
 def leading_to(videos: Path, root: Path, folder: Path) -> Path:
-    """Return the relative path from the index folder to a folder given from the project's.
+    """Return the path relative to the index folder of a folder given relative to the project's.
 
     With relative paths, a project can be moved as a whole.
     """

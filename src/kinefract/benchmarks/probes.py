@@ -1,4 +1,4 @@
-"""Probing a benchmark's videos, side by side, and remembering what was found.
+"""Probing of a benchmark's videos in parallel, with a cache of the results.
 
 Counting the frames of a video means decoding it. A file that has not changed since (path, size, time stamp)
 is not decoded again, so that other splits and subsets of a benchmark are indexed at once.
@@ -27,9 +27,9 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     """Probe every video.
 
     Args:
-        entries: What is listed; several may be clips of one file.
-        folder: The index folder, which relative paths start from.
-        root: The project's folder, whose cache remembers what was found.
+        entries: The listed entries; several may be clips of one file.
+        folder: The index folder, to which relative paths refer.
+        root: The project's folder, which holds the cache of results.
 
     Returns:
         The videos that can be read, in order, and a line for each of the others.
@@ -37,7 +37,7 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     base = folder.resolve()
     places = {entry.path: Path(os.path.normpath(base / entry.path)) for entry in entries}
     memory = Memory(root, {place.parent for place in places.values()})
-    # libav releases the interpreter's lock, so that threads read files side by side.
+    # libav releases the interpreter's lock, so threads read files in parallel.
     try:
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             found = pool.map(memory.probe, places.values())
@@ -46,7 +46,7 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
                 places, progress(found, "reading videos", len(places), "files"), strict=True
             ):
                 infos[place] = info
-                memory.save_at_times()  # a killed process goes on from there
+                memory.save_at_times()  # after a kill the next process continues from here
     finally:
         memory.save()
     videos, problems = [], []
@@ -68,7 +68,7 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
 
 
 class Memory:
-    """What is known of the files of some folders, by name, size and time stamp; in one file per folder."""
+    """The cache of results for files of some folders, by name, size and time stamp; one file per folder."""
 
     def __init__(self, root: Path, folders: set[Path]) -> None:
         self._place = Path(root) / PROBES
@@ -78,7 +78,7 @@ class Memory:
         self._saved = time.monotonic()
 
     def probe(self, path: Path) -> video.VideoInfo | str:
-        """Return what ``video.probe`` finds, or its complaint."""
+        """Return the result of ``video.probe``, or its error message."""
         shelf, name, stamp = self._known[path.parent], os.fsencode(path.name).hex(), video.stamp(path)
         known = shelf.get(name)
         if known and stamp and known[0] == stamp:
@@ -94,7 +94,7 @@ class Memory:
         return info
 
     def save(self) -> None:
-        """Write what was found out."""
+        """Write the new results."""
         with self._writing:
             texts = {folder: json.dumps(self._known[folder]) for folder in self._changed}
             self._changed.clear()
@@ -103,7 +103,7 @@ class Memory:
         self._saved = time.monotonic()
 
     def save_at_times(self) -> None:
-        """Write what was found out, if that was not done lately."""
+        """Write the new results, unless that was done recently."""
         if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
             self.save()
 

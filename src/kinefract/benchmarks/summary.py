@@ -1,4 +1,4 @@
-"""The summary of an index: what was found, missing, unreadable and doubled, against the official counts."""
+"""The summary of an index: found, missing, unreadable and duplicate videos, and the official counts."""
 
 import os
 from collections import Counter, defaultdict
@@ -35,11 +35,11 @@ def facts(
 
     Args:
         classes: Names in label order.
-        videos: Those that the index lists.
-        contents: What the benchmark lists.
+        videos: The videos that the index lists.
+        contents: The contents that the benchmark lists.
         unreadable: A line for each video that is left out.
         doubled: Groups of equal files.
-        folder: The index folder; paths are given from there.
+        folder: The index folder, to which paths are relative.
     """
     counts = {split: Counter(item.class_name for item in videos if item.split == split) for split in SPLITS}
     used = [split for split in SPLITS if counts[split] or contents.listed.get(split)]
@@ -69,7 +69,7 @@ def facts(
 
 
 def page(facts: dict) -> str:
-    """Return the summary as text to read."""
+    """Return the summary as text for readers."""
     official, videos = facts["official"], facts["videos"]
     lines = [f"{'split':<12}{'found':>8}{'listed':>10}{'official':>10}"]
     lines += [

@@ -1,1 +1,1 @@
-"""What every other part stands on: errors, files, progress, names of files, the base of all settings."""
+"""Modules that all other parts use: errors, files, progress, names of files, the base of all settings."""

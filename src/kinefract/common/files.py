@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written beside its place and renamed into it. And locks."""
+"""Atomic writing of files, which are written beside their place and renamed into it, and file locks."""
 
 import fcntl
 import hashlib
@@ -42,14 +42,14 @@ def written_whole(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def locked(path: Path | str, does: str = "") -> Iterator[None]:
-    """Hold a lock while the block runs; wait first for another process that holds it.
+    """Hold a lock while the block runs; wait first if another process holds it.
 
-    The lock is on an empty file, which is removed afterwards. It ends with the process: what a killed one
-    left keeps nobody out.
+    The lock is on an empty file, which is removed afterwards. The lock ends with the process, so the file
+    that a killed process left blocks no other.
 
     Args:
-        path: The file; its folder is made where absent.
-        does: What another process that holds it does, to say what is waited for; empty to wait in silence.
+        path: The file; its folder is created if it does not exist.
+        does: The activity of another process that holds the lock, for the log; empty to wait silently.
 
     Raises:
         UserError: the file cannot be written.
@@ -77,7 +77,7 @@ def _open_locked(path: Path, does: str) -> BinaryIO:
                 if does:
                     log_line(f"{path.parent}: another process {does}, waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
-            # Who held it has removed the file; a third process may hold one that was made since.
+            # The holder has removed the file; a third process may hold a newer one.
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                     on_failure.pop_all()
@@ -110,7 +110,7 @@ def sha256(path: Path | str) -> str:
 
 
 def in_bytes(count: float) -> str:
-    """Return a number of bytes as people read it: ``512 B``, ``3.4 MB``, ``12.1 GB``."""
+    """Return a number of bytes as readable text: ``512 B``, ``3.4 MB``, ``12.1 GB``."""
     for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"

@@ -1,13 +1,13 @@
-"""The files and folders of a project: every name once. Paths are relative to the project's folder."""
+"""The names of all files and folders of a project. Paths are relative to the project's folder."""
 
 # The configuration.
 PARAMS_FILE, CONFIG = "params.yaml", "config"
 CONFIG_DIR = "KINEFRACT_CONFIG_DIR"  # the environment variable that names one more folder
 
-# Of a file that one job at a time holds: its name, or how it ends.
+# Names, or endings of names, of files that one job at a time holds.
 LOCK = ".lock"
 
-# Folders of what is made; in each of the first five a folder for each thing, named by its id.
+# Folders of results; each of the first five has a folder for each result, named by its id.
 DATASETS, BENCHMARKS = "data/synthetic", "data/benchmarks"
 PRETRAIN, FINETUNE, STUDIES = "results/pretrain", "results/finetune", "results/studies"
 RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and what was in their archives
@@ -20,7 +20,7 @@ DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 # Pages and figures of all studies.
 OVERVIEW, ALL_METRICS, ALL_CURVES = "results/index.html", "results/metrics.json", "results/curves.csv"
 
-# In the folder of everything that is made: what made it.
+# In the folder of every result: its spec.
 SPEC_FILE = "spec.yaml"
 
 # In the folder of a dataset.

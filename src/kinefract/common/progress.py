@@ -19,16 +19,16 @@ def log_line(message: str) -> None:
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Yield ``items`` while showing how far they are.
+    """Yield ``items`` while showing progress.
 
-    On a terminal that is a bar; elsewhere (a log file, a pipe) a line ``what: 120/600 clips, 35 s left`` at
-    most every ten seconds, so that a log stays readable.
+    On a terminal a bar is shown. Elsewhere (a log file, a pipe) a line ``what: 120/600 clips, 35 s left`` is
+    written at most every ten seconds, so that a log stays readable.
 
     Args:
-        items: What is worked through.
+        items: The items to yield.
         what: The job in a few words, shown first.
-        total: Number of items, where ``items`` has no length.
-        unit: What one item is, in the plural.
+        total: Number of items, if ``items`` has no length.
+        unit: The name of the items, in the plural.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, machine."""
+"""The provenance of results: versions, commit, machine."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ PACKAGES = ("torch", "numpy", "av", "numba", "lightning-fabric")
 
 @cache
 def made_with(root: Path) -> dict[str, str]:
-    """Return the versions of what decides a result: kinefract, its commit, Python, packages, machine."""
+    """Return the versions that decide a result: kinefract, its commit, Python, packages, machine."""
     from kinefract import __version__
 
     versions = {"kinefract": __version__, "commit": commit(root), "python": platform.python_version()}
@@ -34,7 +34,7 @@ def commit(root: Path) -> str:
 
 
 def machine() -> str:
-    """Return the processor's name and the number of cores, and that of a GPU where there is one."""
+    """Return the processor's name, the number of cores, and the name of a GPU if there is one."""
     import torch
 
     if torch.cuda.is_available():
@@ -43,7 +43,7 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Return the processor's name and the number of cores, which is how ``machine`` ends."""
+    """Return the processor's name and the number of cores, with which ``machine`` ends."""
     name = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

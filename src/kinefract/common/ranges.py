@@ -1,4 +1,4 @@
-"""Settings that are a range, [lowest, highest], from which something is drawn uniformly.
+"""Settings that are a range, [lowest, highest], from which values are drawn uniformly.
 
 A field is declared as ``Annotated[FloatRange, within(0, 1)]``.
 """

@@ -1,7 +1,7 @@
-"""The registry of what other packages may add: families, kinds of benchmarks, backbones and objectives.
+"""Registries that other packages may extend: families, kinds of benchmarks, backbones and objectives.
 
-A module adds its class with the decorator ``register``. Modules of kinefract are found by lying in the
-registry's package; those of other packages by an entry point of the registry's group, which names a module.
+A module adds its class with the decorator ``register``. Modules of kinefract are found in the registry's
+package; those of other packages are named by an entry point of the registry's group.
 """
 
 from importlib import import_module
@@ -26,7 +26,7 @@ class Registry(dict[str, type[T]]):
     """
 
     def __init__(self, group: str) -> None:
-        """Make an empty registry.
+        """Create an empty registry.
 
         Args:
             group: The group of entry points under which other packages name their modules.
@@ -51,7 +51,7 @@ class Registry(dict[str, type[T]]):
         return registered
 
     def name_of(self, registered: type) -> str:
-        """Return the name of a class that is to be registered."""
+        """Return the name under which a class is registered."""
         return registered.NAME  # type: ignore[attr-defined]
 
     def fill(self, package: str) -> None:

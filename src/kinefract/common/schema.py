@@ -1,4 +1,4 @@
-"""The base of everything that comes from a YAML file: strict, frozen, and hashed to a digest."""
+"""The base class of all settings from YAML files: strict, immutable, and hashed to a digest."""
 
 import difflib
 import hashlib
@@ -24,7 +24,7 @@ def is_none(value: Any) -> bool:
 
 
 def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with some replaced; a mapping among the changes changes the parts that it names."""
+    """Return settings with some replaced; a mapping among the changes is merged recursively."""
     result = dict(settings)
     for key, value in changes.items():
         part = result.get(key)
@@ -39,12 +39,12 @@ def digest_of(value: Any) -> str:
 
 
 def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> list[str]:
-    """Turn pydantic's report into one line per problem: key path, what is wrong, the value found.
+    """Convert pydantic's report to one line per problem: key path, problem, value.
 
     Args:
         error: The report.
-        at: The path of what was read.
-        vary: Whether a study may vary it, which is then said of a list in place of one value.
+        at: The key path of the checked part.
+        vary: Whether a study may vary it; the message for a list in place of a value then states that.
     """
     lines = []
     for problem in error.errors():
@@ -59,7 +59,7 @@ def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> l
             message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
         elif problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], bool):
             message = "wants a number; yes, no, on and off are true or false to YAML"
-        # What is wrong with a document as a whole has no path, and the document is no value to show.
+        # A problem of a document as a whole has no path, and the document is not shown as value.
         line = f"{path}: {message}, got {short(problem['input'])}" if path else message
         several = vary and problem["type"] in ONE_VALUE and isinstance(problem["input"], list)
         lines.append(line + "; several are compared by a study's `vary`" * several)

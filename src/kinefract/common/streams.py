@@ -14,9 +14,10 @@ def stream(seed: int, purpose: str | int, *numbers: int) -> np.random.Generator:
 
     Args:
         seed: The seed of a recipe or a run, at least 0.
-        purpose: What is drawn; it keeps the streams of one seed apart. Text is hashed to a number of 32 bits,
-            a number is taken as it is.
-        numbers: Which one of them, each at least 0 and below 2**32, or it takes the place of two.
+        purpose: The purpose, which separates the streams of one seed. Text is hashed to a number of 32 bits,
+            a number is used unchanged.
+        numbers: The numbers of the stream within its purpose, each at least 0 and below 2**32; a larger one
+            counts as two.
     """
     if isinstance(purpose, str):
         purpose = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:4], "big")

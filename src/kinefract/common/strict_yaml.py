@@ -1,4 +1,4 @@
-"""YAML files: safe, by libyaml where it is there, and strict about a key that stands twice."""
+"""YAML files, read safely (by libyaml if available); a key that occurs twice is an error."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def read(path: Path | str) -> Any:
 
     Raises:
         FileNotFoundError: There is no such file.
-        UserError: It cannot be read, is no YAML or asks for objects, or a key stands twice in one mapping.
+        UserError: It cannot be read, is no YAML or holds objects, or a key occurs twice in one mapping.
     """
     try:
         return parse(Path(path).read_text(encoding="utf-8"))
@@ -33,8 +33,8 @@ def parse(text: str) -> Any:
     """Return the content of a YAML document.
 
     Raises:
-        yaml.YAMLError: It is no YAML, or asks for objects.
-        UserError: A key stands twice in one mapping, of which YAML would take the last without a word.
+        yaml.YAMLError: It is no YAML, or holds objects.
+        UserError: A key occurs twice in one mapping; YAML itself would silently take the last one.
     """
     loader = LOADER(text)
     try:

@@ -1,7 +1,7 @@
-"""The look that figures share, as SVG: no date, fixed ids, text as text, so that equal runs give equal bytes.
+"""The common style of SVG figures: no date, fixed ids, text as text, so that equal runs give equal bytes.
 
-Colours are chosen to be told apart by colour-blind readers and to stand out from white and from black, since
-pages have both.
+Colour-blind readers can distinguish the colours, which contrast with white and with black, since pages have
+both grounds.
 """
 
 import io
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-# Pages turn these into its own light or dark colours.
+# Pages replace these by their own light or dark colours.
 INK, MUTED, GRID, PAPER = "#1c2230", "#646c7b", "#d9dde5", "#ffffff"
 SCRATCH = "#7f8896"
 SERIES = ("#2f7de1", "#d9730d", "#1f9d6b", "#a05ad6", "#d6455d", "#128fa1", "#9a7b1c", "#c2529b")
@@ -54,12 +54,12 @@ def svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) ->
     """Return a drawing as SVG text, the same bytes for the same drawing."""
     buffer = io.BytesIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}), warnings.catch_warnings():
-        # The viewer's font draws the letters; that ours lacks one only blurs the layout a little.
+        # The viewer's font draws the letters; one that our font lacks changes the layout only slightly.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    # Trailing blanks and the list of licences that matplotlib adds say nothing.
+    # Trailing blanks and matplotlib's list of licences carry no information.
     text = re.sub(r"[ \t]+\n", "\n", buffer.getvalue().decode("utf-8"))
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     return text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")

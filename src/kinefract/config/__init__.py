@@ -1,1 +1,1 @@
-"""The configuration: its files, what they may say, and the specs that studies resolve to."""
+"""The configuration: its files, their schema, and the specs to which studies resolve."""

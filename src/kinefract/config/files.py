@@ -1,6 +1,6 @@
-"""The files of the configuration: params.yaml, what lies in config/ beside it, and a folder of the user's.
+"""The files of the configuration: params.yaml, those in config/ beside it, and those of a user's folder.
 
-Every file may hold any section, and a name stands in one file only. ``run`` stands in a ``params.yaml``.
+Every file may hold any section. A name may occur in one file only, and ``run`` only in a ``params.yaml``.
 """
 
 import os
@@ -20,13 +20,13 @@ SUFFIXES = {".yaml", ".yml"}
 
 @dataclass
 class Configuration:
-    """What all files hold together, unchecked but for what stands where.
+    """The joined content of all files. Only the places of keys are checked.
 
     Attributes:
-        run: What stands under ``run``; None without.
+        run: The value of ``run``; None if it is not given.
         sections: Section -> name -> recipe.
-        files: Section and name, as ``"datasets.fractal"`` -> the file; ``"run"`` too.
-        problems: A line for each thing that stands in the wrong place or twice, beginning with its file.
+        files: Section and name, as ``"datasets.fractal"`` -> the file; also ``"run"`` -> its file.
+        problems: A line for each key that is misplaced or occurs twice; it begins with the file.
     """
 
     run: Any = None
@@ -35,7 +35,7 @@ class Configuration:
     problems: list[str] = field(default_factory=list)
 
     def line(self, key: str, problem: str) -> str:
-        """Return ``<file>: <key>: <problem>``, the file found by the first parts of the key."""
+        """Return ``<file>: <key>: <problem>``; the file is found by the first parts of the key."""
         section, _, rest = key.partition(".")
         name = rest.partition(".")[0]
         file = self.files.get(f"{section}.{name}") or self.files.get(section.partition("[")[0], PARAMS_FILE)
@@ -47,8 +47,8 @@ def find(path: Path | str = PARAMS_FILE, folder: Path | str | None = None) -> li
 
     Args:
         path: A ``params.yaml``; the files of the folder ``config`` beside it belong to it.
-        folder: A folder whose files are read as well; None for the one that the environment variable
-            ``KINEFRACT_CONFIG_DIR`` names, if it names one.
+        folder: A folder whose files are read as well; None for the one in the environment variable
+            ``KINEFRACT_CONFIG_DIR``, if it is set.
 
     Raises:
         UserError: There is no such folder.
@@ -68,7 +68,7 @@ def read(files: Sequence[Path]) -> dict[str, Any]:
     """Return the content of each file.
 
     Raises:
-        UserError: A file is missing or no YAML, or a key stands twice in one mapping.
+        UserError: A file is missing or no YAML, or a key occurs twice in one mapping.
     """
     try:
         return {str(file): strict_yaml.read(file) for file in files}
@@ -81,7 +81,7 @@ def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuratio
 
     Args:
         contents: File -> content.
-        sections: The sections that there are.
+        sections: The names of the known sections.
     """
     whole = Configuration(sections={section: {} for section in sections})
     for number, (file, content) in enumerate(contents.items()):
@@ -95,7 +95,7 @@ def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuratio
                 if number and Path(file).name != PARAMS_FILE:
                     whole.problems.append(f"{file}: {RUN}: stands in {PARAMS_FILE} alone, move it there")
                     continue
-                whole.run, whole.files[RUN] = value, file  # a folder of the user's goes before the project
+                whole.run, whole.files[RUN] = value, file  # the user's folder takes precedence
             elif key not in sections:
                 whole.problems.append(f"{file}: {key}: unknown key, {not_one_of(key, [RUN, *sections])}")
             elif isinstance(value, dict):
@@ -116,7 +116,7 @@ def _add(whole: Configuration, section: str, recipes: dict, file: str) -> None:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """Return the YAML files in a folder and the folders in it, those behind links included, sorted."""
+    """Return the YAML files in a folder and its subfolders, including linked ones, sorted."""
     found = []
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,4 +1,4 @@
-"""From what a person types to a dataset or a benchmark: a folder, its spec.yaml, or its configured name."""
+"""Look-up of a dataset or a benchmark from a user's input: a folder, its spec.yaml, or a configured name."""
 
 from pathlib import Path
 
@@ -10,17 +10,18 @@ from kinefract.config.specs import BenchmarkSpec, DatasetSpec
 
 
 def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec, Path]:
-    """Find a dataset. What is there as a file or folder goes before a name.
+    """Find a dataset. An existing file or folder takes precedence over a name.
 
     Args:
         text: A folder ``data/synthetic/<id>``, the ``spec.yaml`` in it, or a name under ``datasets:``.
-        root: The project's folder, where relative paths and ``params.yaml`` are looked for.
+        root: The project's folder, with ``params.yaml``; relative paths refer to it.
 
     Returns:
-        The spec, and the folder of the dataset; for a name, whether or not it has been made.
+        The spec and the folder of the dataset; for a name the folder may not exist yet.
 
     Raises:
-        UserError: no such dataset, with the names there are; or its spec or ``params.yaml`` is in disorder.
+        UserError: there is no such dataset (the message lists the names), or its spec or ``params.yaml`` is
+            invalid.
     """
     root, path = Path(root), Path(root, text)
     if path.is_file():
@@ -46,11 +47,11 @@ def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
     """Return the index folder of a benchmark, whether or not it has been indexed.
 
     Args:
-        text: The folder, or a name under ``benchmarks:``. What is there as a folder goes before a name.
+        text: The folder, or a name under ``benchmarks:``. An existing folder takes precedence over a name.
         root: The project's folder.
 
     Raises:
-        UserError: no such benchmark, with the names there are.
+        UserError: there is no such benchmark; the message lists the names.
     """
     root, folder = Path(root), Path(root, text)
     if folder.is_dir() or len(Path(text).parts) != 1:
@@ -66,7 +67,7 @@ def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
 
 
 def _no_such_path(path: Path) -> str:
-    """Say what is missing at ``path``, and which datasets lie where it was looked for."""
+    """Return the message that ``path`` is missing, with the datasets that lie beside it."""
     folder = path.parent if path.suffix == Path(SPEC_FILE).suffix else path
     if folder.is_dir():
         return f"{folder}: holds no {SPEC_FILE}, so it is no dataset's folder"

@@ -1,4 +1,4 @@
-"""The configuration: every parameter, once. It is read and checked whole; each problem is a line."""
+"""The whole configuration, read and checked at once; every problem is reported as a line."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 DIFFERENCES = {"vary", "variants"}
 COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
-# Of the workflow, whose rules for studies have the names of the studies.
+# Names of the workflow's rules, which studies cannot have, since each study has a rule of its name.
 RULES = (
     *("all", "datasets", "pretrain", "finetune", "report", "small"),
     *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "pool_folds"),
@@ -33,19 +33,19 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class NamedPretraining(PretrainRecipe):
-    """A recipe under ``pretraining:``, which says by name what it is trained on."""
+    """A recipe under ``pretraining:``, which refers to its dataset by name."""
 
     dataset: Name
 
 
 class NamedWeights(WeightsRecipe):
-    """A recipe under ``weights:``, which may say by name how networks that start from it are fine-tuned."""
+    """A recipe under ``weights:``, which may refer by name to the fine-tuning of its networks."""
 
     finetuning: Name | None = Field(default=None, description="in place of the study's own")
 
     @property
     def recipe(self) -> WeightsRecipe:
-        """The recipe without what is said by name."""
+        """The recipe without its references by name."""
         return WeightsRecipe.model_validate(self.model_dump(exclude={"finetuning"}))
 
 
@@ -110,13 +110,13 @@ class Params:
     """The whole configuration, each section by name.
 
     Attributes:
-        files: Section and name, as ``"studies.quickstart"`` -> the file that holds it.
+        files: Section and name, as ``"studies.quickstart"`` -> its file.
     """
 
     run: list[str]
     datasets: dict[str, DatasetRecipe]
     pretraining: dict[str, NamedPretraining]
-    weights: dict[str, NamedWeights]  # those that come with kinefract too
+    weights: dict[str, NamedWeights]  # including those that come with kinefract
     finetuning: dict[str, NamedFinetuning]
     benchmarks: dict[str, BenchmarkRecipe]
     studies: dict[str, Study]
@@ -140,11 +140,11 @@ def load(
 
     Args:
         path: A ``params.yaml``; the files of the folder ``config`` beside it belong to it.
-        folder: A folder whose files are read as well, as of ``config_files.find``.
-        run: Studies in place of those that stand under ``run``.
+        folder: A folder whose files are read as well, as for ``config_files.find``.
+        run: Studies that replace those under ``run``.
 
     Raises:
-        UserError: A file is missing or no YAML, a key stands twice, or a setting is wrong; the message has a
+        UserError: A file is missing or no YAML, a key occurs twice, or a setting is wrong; the message has a
             line for each: the file, the key, the value and what is allowed.
     """
     whole = config_files.joined(config_files.read(config_files.find(path, folder)), list(SECTIONS))
@@ -191,10 +191,10 @@ def _checked(whole: Configuration) -> Params:
 
 
 def raise_problems(problems: list[str]) -> None:
-    """Refuse a configuration with problems.
+    """Raise an error about a configuration's problems, if there are any.
 
     Raises:
-        UserError: There are any; the message counts and lists them.
+        UserError: There are problems; the message counts and lists them.
     """
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
@@ -203,7 +203,7 @@ def raise_problems(problems: list[str]) -> None:
 
 
 def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> Any:
-    """Return a recipe with the settings of the one that its ``like`` names, as far as it has none itself."""
+    """Return a recipe completed with the settings of the one that its ``like`` names."""
     recipe, seen = recipes[name], [name]
     while isinstance(recipe, dict) and "like" in recipe:
         parent = recipe["like"]
@@ -214,7 +214,7 @@ def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> A
             parent = None
         seen.append(parent)
         own = {key: value for key, value in recipe.items() if key != "like"}
-        if own.keys() & DIFFERENCES and parent:  # what a study varies is replaced whole
+        if own.keys() & DIFFERENCES and parent:  # the keys that describe variants are replaced as a whole
             base = {key: value for key, value in recipes[parent].items() if key not in DIFFERENCES}
         else:
             base = recipes[parent] if parent else {}
@@ -223,7 +223,7 @@ def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> A
 
 
 def _name_problems(run: list, whole: Configuration, sections: dict[str, dict[str, Any]]) -> list[str]:
-    """Return a line for each name that refers to nothing. Names whose recipe is broken are not missing."""
+    """Return a line for each name that refers to nothing. Names with an invalid recipe count as existing."""
     references = [(f"{RUN}[{place}]", study, "studies") for place, study in enumerate(run)]
     for name, recipe in sections["pretraining"].items():
         references.append((f"pretraining.{name}.dataset", recipe.dataset, "datasets"))

@@ -12,13 +12,13 @@ from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-# Every spec holds these keys, null for those that are not its objective's: digests depend on it. The keys of
-# other objectives are left out where they are not set.
+# Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
+# of further objectives are left out if they are not set.
 ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
 
 
 class TrainRecipe(Section):
-    """What pre-training and fine-tuning have in common; the defaults are the paper's (method, section 5)."""
+    """Settings common to pre-training and fine-tuning; the defaults are the paper's (method, section 5)."""
 
     # clip
     frames: int = Field(default=8, ge=1, description="frames the network sees")
@@ -87,7 +87,7 @@ class NetworkRecipe(Section):
 
 
 class WeightsRecipe(NetworkRecipe):
-    """Weights that others published, in a file that the user has: a start of fine-tuning."""
+    """Published weights in a file of the user, from which fine-tuning starts."""
 
     file: str = Field(min_length=1, description="from the project's folder: a torch or safetensors file")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
@@ -96,7 +96,7 @@ class WeightsRecipe(NetworkRecipe):
 
 
 class _Pretraining(TrainRecipe, NetworkRecipe):
-    """Pre-training on a dataset of formula-made clips, but for the settings of the objectives."""
+    """Pre-training on a dataset of formula-made clips, without the settings of the objectives."""
 
     objective: str = Field(default="supervised", description="what the network is trained to do")
     filmed: Filmed | None = Field(default=None, description="what makes clips look filmed, if anything")
@@ -118,7 +118,7 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
     @model_validator(mode="before")
     @classmethod
     def _settings_of_the_objective(cls, data: Any) -> Any:
-        """Give the objective its default settings, so that they stand in the spec."""
+        """Fill in the default settings of the objective, so that the spec holds them."""
         if not isinstance(data, dict):
             return data
         objective = data.get("objective")
@@ -140,7 +140,7 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
 
     @property
     def stored(self) -> bool:
-        """Whether clips are read from disk, where `online` renders them as training goes."""
+        """Whether clips are read from disk; with `online` they are rendered during training."""
         return self.source != "online"
 
     @property
@@ -149,7 +149,7 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         return getattr(self, self.objective, None) or OBJECTIVES[self.objective]()
 
     def without_other_objectives(self) -> Self:
-        """Drop the settings of objectives other than its own, which decide nothing."""
+        """Drop the settings of other objectives, which have no effect."""
         others = OBJECTIVES.keys() & type(self).model_fields.keys() - {self.objective}
         return self.model_copy(update=dict.fromkeys(others))
 
@@ -158,7 +158,7 @@ def _settings_of_objectives() -> dict[str, Any]:
     """Return the fields of a pre-training's recipe that hold the settings of objectives.
 
     Raises:
-        UserError: An objective has the name of another setting.
+        UserError: An objective has the same name as another setting.
     """
     fields = {}
     for name, recipe in OBJECTIVES.items():

@@ -1,4 +1,4 @@
-"""From studies to specs: every dataset, benchmark and run that the studies of a configuration need."""
+"""Resolution of studies to specs: every dataset, benchmark and run that the studies need."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ VARIED = ("pretraining", "finetuning", "dataset")
 
 @dataclass
 class Plan:
-    """Specs by id, each thing once however many studies share it."""
+    """Specs by id; a spec that several studies share occurs once."""
 
     datasets: dict[str, DatasetSpec] = field(default_factory=dict)
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Plan:
     studies: dict[str, StudySpec] = field(default_factory=dict)
 
     def add(self, spec: Spec) -> str:
-        """Take in a spec and those it builds on; return its id."""
+        """Add a spec and those on which it depends; return its id."""
         shelf: dict[str, Any]
         match spec:
             case DatasetSpec():
@@ -67,7 +67,7 @@ class Plan:
         """Return the spec with this id.
 
         Raises:
-            KeyError: no study makes such a thing.
+            KeyError: no study has such a spec.
         """
         for shelf in (self.datasets, self.benchmarks, self.pretrains, self.finetunes, self.studies):
             if spec_id in shelf:
@@ -161,14 +161,14 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
 
 
 def _reseeded(init: PretrainSpec | WeightsRecipe | None, seed: int) -> PretrainSpec | WeightsRecipe | None:
-    """Return what a fine-tuning of this seed starts from, where each seed has its own pre-training."""
+    """Return the start of a fine-tuning of this seed if each seed has its own pre-training."""
     if not isinstance(init, PretrainSpec):
         return init
     return init.model_copy(update={"recipe": init.recipe.model_copy(update={"seed": seed})})
 
 
 def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | None:
-    """Return the epoch whose weights a fine-tuning starts from; None where they are those of the end."""
+    """Return the epoch whose weights a fine-tuning starts from; None for the weights of the end."""
     if epoch is None or not isinstance(init, PretrainSpec):
         return None
     kept = [*(init.recipe.snapshots or ()), init.recipe.epochs]
@@ -178,7 +178,7 @@ def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | No
 
 
 def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:
-    """Return every combination of the varied values; without a pre-training only what still matters."""
+    """Return every combination of varied values; without pre-training its settings are dropped."""
     combinations = []
     for values in product(*vary.values()):
         combination = dict(zip(vary, values, strict=True))
@@ -200,7 +200,7 @@ def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]
 def _resolve_variant(
     params: Params, study: Study, values: dict[str, Any]
 ) -> tuple[PretrainSpec | WeightsRecipe | None, NetworkRecipe, Callable[[str], FinetuneRecipe]]:
-    """Return what a variant starts from, its network, and its fine-tuning on each kind of benchmark."""
+    """Return the start of a variant, its network, and its fine-tuning on each kind of benchmark."""
     changes: dict[str, dict[str, Any]] = {section: {} for section in VARIED}
     for path, value in values.items():
         section, _, key = path.partition(".")
@@ -240,14 +240,14 @@ def _resolve_variant(
 
 
 def _refuse_idle(values: dict[str, Any], more: tuple[str, ...], where: str) -> None:
-    """Refuse keys of pre-training, but some, where there is none: ``vary`` has dropped them by now."""
+    """Raise an error about keys of pre-training, except ``more``, if a variant has no pre-training."""
     for path in values:
         if path != INIT and path not in more and not path.startswith("finetuning."):
             raise ValueError(f"{path}: decides nothing {where}, leave it out")
 
 
 def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
-    """Return a recipe with some settings replaced (``points.steps`` reaches into a part), checked anew."""
+    """Return a recipe with some settings replaced and checked; ``points.steps`` addresses a nested one."""
     settings = recipe.model_dump()
     for path, value in changes.items():
         *parts, key = path.split(".")
@@ -264,9 +264,9 @@ def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
 
 
 def _label(values: dict[str, Any], varied: Iterable[str]) -> str:
-    """Name a variant: by its value where one key varies, else ``key value`` pairs.
+    """Return a variant's label: the value if one key varies, else ``key value`` pairs.
 
-    A key goes without its section, unless it is varied in two.
+    A key is written without its section, unless it is varied in two sections.
     """
     if len(values) == 1:
         return str(next(iter(values.values())))

@@ -1,7 +1,8 @@
-"""Specs: the resolved recipe of everything that is made, and the folder its digest names.
+"""Specs: the resolved recipe of every result, and the folder that is named by its digest.
 
-A digest covers the whole spec, those it builds on included, and the version of the code that gives the
-result its meaning. So a folder's name says what made what lies in it, and nothing stale is taken for new.
+A digest covers the whole spec, the specs on which it depends, and the version of the code that gives the
+result its meaning. Therefore a folder's name identifies the settings of its content, and a stale result is
+not taken for a new one.
 """
 
 from pathlib import Path
@@ -22,7 +23,7 @@ from kinefract.synth.dataset_recipe import AnyDataset
 
 
 class Spec(Section):
-    """One thing to be made. ``VERSION`` is raised by hand when the code's results change their meaning."""
+    """The spec of one result. ``VERSION`` is raised by hand if the code's results change their meaning."""
 
     PARENT: ClassVar[str]
     VERSION: ClassVar[int]
@@ -43,12 +44,12 @@ class Spec(Section):
 
     @property
     def name(self) -> str:
-        """What it is in a few words, the readable part of the folder's name."""
+        """A description in a few words, the readable part of the folder's name."""
         raise NotImplementedError
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits of everything that decides the result."""
+        """The digest of everything that decides the result: 12 hexadecimal digits."""
         return digest_of([self.PARENT, self.model_dump(mode="json")])
 
     @property
@@ -62,7 +63,7 @@ class Spec(Section):
         return f"{self.PARENT}/{self.id}"
 
     def to_yaml(self) -> str:
-        """Return the text of ``spec.yaml``: the folder's name, then everything that made it."""
+        """Return the text of ``spec.yaml``: the folder's name, then all settings."""
         return strict_yaml.dump({"id": self.id, **self.model_dump(mode="json")})
 
     def write(self, root: Path) -> Path:
@@ -73,11 +74,11 @@ class Spec(Section):
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
-        """Read a ``spec.yaml`` back.
+        """Read a ``spec.yaml``.
 
         Raises:
-            UserError: no such file, not a spec of this kind or version, or changed since its folder was
-                named.
+            UserError: there is no such file, it is no spec of this kind or version, or it was changed after
+                its folder was named.
         """
         path = Path(path)
         try:
@@ -171,14 +172,14 @@ class FinetuneSpec(Spec):
 
     @property
     def start(self) -> str | None:
-        """The file of our own weights that it starts from, relative to the project; None without one."""
+        """The file of our own weights from which it starts, relative to the project; None without one."""
         if not isinstance(self.init, PretrainSpec):
             return None
         return f"{self.init.folder}/{layout.snapshot(self.init_epoch) if self.init_epoch else MODEL}"
 
     @property
     def folds(self) -> list["FinetuneSpec"]:
-        """The runs that this one pools, one for each fold of its benchmark; none where it trains itself."""
+        """The runs that this one pools, one for each fold of its benchmark; empty if it trains itself."""
         folds = range(1, self.benchmark.recipe.folds_to_pool + 1)
         return [self.model_copy(update={"benchmark": self.benchmark.of_fold(fold)}) for fold in folds]
 

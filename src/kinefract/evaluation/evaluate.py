@@ -83,7 +83,7 @@ def evaluate(
         videos: At least one video; labels count the model's outputs.
         recipe: The recipe with windows, sizes and precision.
         path: The CSV file of predictions; the other files lie beside it.
-        root: The folder relative to which paths of videos are written.
+        root: The folder relative to which paths of videos below it are written.
         workers: Number of processes that read videos.
         classes: Names of the model's outputs; None for those of the videos' classes.
         accelerator: The device: ``auto``, ``cpu`` or ``cuda``.

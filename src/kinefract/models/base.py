@@ -1,4 +1,4 @@
-"""What the rest of the project may ask of a backbone, whatever its architecture."""
+"""The interface of all backbones, whatever their architecture."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ PUBLISHED_WIDTH = 64  # the ``width`` at which a backbone has the channels of it
 
 
 class Backbone(nn.Module):
-    """A network that turns clips into features, and features into logits.
+    """A network that maps clips to features, and features to logits.
 
     Attributes:
         feature_size: F, the length of a clip's features.
@@ -18,7 +18,7 @@ class Backbone(nn.Module):
     classifier: str
 
     def features(self, clips: torch.Tensor) -> torch.Tensor:
-        """Map clips to what the classifier sees, before dropout: the input of contrastive objectives.
+        """Map clips to the classifier's input before dropout, which contrastive objectives use.
 
         Args:
             clips: Float (B, T, 3, H, W), normalised.

@@ -1,4 +1,4 @@
-"""Dropout that draws from a generator it is given, so that a resumed run drops what it would have dropped."""
+"""Dropout with a seeded generator of its own, so that a resumed run drops the same features."""
 
 import torch
 from torch import nn

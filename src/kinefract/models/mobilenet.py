@@ -1,7 +1,7 @@
 """The MobileNetV2 of TSM: inverted residual blocks, shifted where they have a residual connection.
 
 Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), table 2. Parameters are
-named as in TSM's public code, whose Kinetics-400 weights so fit.
+named as in TSM's public code, so that its Kinetics-400 weights fit.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""Published checkpoints: files that others trained, in the forms they are handed out in, put into a backbone.
+"""Loading of published checkpoints, in their published formats, into a backbone.
 
-TSM's and pytorchvideo's Kinetics weights, and ImageNet weights of the 2-D network inside a TSM: torchvision's
-for the ResNets, those of TSM's public code for MobileNetV2. The user brings the file.
+These are TSM's and pytorchvideo's Kinetics weights, and ImageNet weights of the 2-D network inside a TSM:
+torchvision's for the ResNets, those of TSM's public code for MobileNetV2. The user provides the file.
 """
 
 import pickle
@@ -17,7 +17,7 @@ from kinefract.models.base import Backbone
 from kinefract.models.tsm import TSM
 
 WRAPPERS = ("state_dict", "model_state")  # TSM's, pytorchvideo's
-PARALLEL = "module."  # what torch's DataParallel puts before every name
+PARALLEL = "module."  # the prefix that torch's DataParallel puts before every name
 INSIDE_TSM = "base_model."
 IMAGE_CLASSIFIERS = ("fc.", "classifier.")
 
@@ -25,19 +25,19 @@ IMAGE_CLASSIFIERS = ("fc.", "classifier.")
 def load_published(model: Backbone, path: Path) -> bool:
     """Copy published weights into a backbone of the same architecture.
 
-    The classifier is copied where it has as many classes as the model's; otherwise, and where the weights are
-    those of an image network, the model keeps its own.
+    The classifier is copied if it has the same number of classes as the model's. Otherwise, and if the
+    weights are those of an image network, the model keeps its own.
 
     Args:
         model: The backbone, at the published width.
-        path: A safetensors file (told by its suffix), or a torch file that holds tensors and plain values.
+        path: A safetensors file (by its suffix), or a torch file that holds tensors and plain values.
 
     Returns:
         Whether the classifier was copied.
 
     Raises:
-        UserError: the file is missing or damaged, holds no weights, cannot be read without running code that
-            it brings, or its names or shapes are not the backbone's; the first ten differences are listed.
+        UserError: the file is missing or damaged, holds no weights, cannot be read without running code in
+            it, or its names or shapes are not the backbone's; the first ten differences are listed.
     """
     state = _state_dict(path)
     if isinstance(model, TSM) and not any(name.startswith(INSIDE_TSM) for name in state):
@@ -49,7 +49,7 @@ def load_published(model: Backbone, path: Path) -> bool:
 
 
 def _state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """Return a file's tensors by the names they had in the network they come from."""
+    """Return a file's tensors by their names in the original network."""
     state: object = weights.read(path) if path.suffix == ".safetensors" else _read_torch(path)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
@@ -75,7 +75,7 @@ def _read_torch(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # torch lets through whatever its readers of zip, tar and pickle raise
+    except Exception as error:  # torch passes on any error of its readers of zip, tar and pickle
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         if isinstance(error, pickle.UnpicklingError) and wanted:
             raise UserError(

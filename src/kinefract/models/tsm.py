@@ -43,7 +43,7 @@ def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
 
 
 def _exchanged(x: torch.Tensor, frames: int, back: bool) -> torch.Tensor:
-    """Return ``x`` shifted; ``back`` undoes it, but for what was shifted past the ends, which is zero."""
+    """Return ``x`` shifted; ``back`` reverses the shift, with zeros for values shifted past the ends."""
     fold = x.shape[1] // SHIFT_DIV
     from_next, from_before = slice(fold), slice(fold, 2 * fold)
     if back:
@@ -90,7 +90,7 @@ class TSM(Backbone):
 
         Args:
             base_model: Maps images to features of length F.
-            frames: Frames of a clip, which its shifted convolutions are to know as well.
+            frames: Frames of a clip, with which its shifted convolutions were built, too.
             classes: Outputs of the classifier.
             dropout: Probability of dropping a frame's feature before the classifier.
         """

@@ -1,4 +1,4 @@
-"""Weights as safetensors: saving a model, and starting another from it."""
+"""Saving and loading of weights as safetensors files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,20 +18,20 @@ T = TypeVar("T")
 
 
 def save(model: nn.Module, path: Path, spec_id: str) -> None:
-    """Write a model's state, with the id of what made it as metadata."""
+    """Write a model's state, with the id of its spec as metadata."""
     write(model.state_dict(), path, spec_id)
 
 
 def write(state: Mapping[str, torch.Tensor], path: Path, spec_id: str) -> None:
-    """Write tensors by name, with the id of what made them as metadata."""
+    """Write tensors by name, with the id of their spec as metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with written_whole(path) as partial:
-        # One key only: safetensors writes several in random order, and equal weights are to be equal files.
+        # There is one key only: safetensors writes several in random order, and files must be reproducible.
         partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))
 
 
 def load_backbone(model: Backbone, path: Path) -> None:
-    """Copy the weights of a run into ``model``, all but the classifier, whose classes are others.
+    """Copy the weights of a run into ``model``, except the classifier, which has other classes.
 
     Raises:
         UserError: the file is missing, damaged, or its names or shapes are not the backbone's; the first
@@ -43,7 +43,7 @@ def load_backbone(model: Backbone, path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
-    """Return what a safetensors file holds, by name, on the CPU.
+    """Return the tensors of a safetensors file by name, on the CPU.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -58,10 +58,10 @@ def copy_into(model: Backbone, state: dict[str, torch.Tensor], path: Path, class
     """Copy tensors into the parameters and buffers of their names, all or none.
 
     Args:
-        model: What is copied into.
-        state: Tensors by name; that a norm's count of batches is missing is no difference.
-        path: The file they come from, for messages.
-        classifier: Whether the classifier takes part; otherwise the model keeps its own.
+        model: The target of the copy.
+        state: Tensors by name; a norm's count of batches may be missing.
+        path: The file of the tensors, for messages.
+        classifier: Whether the classifier is copied, too; otherwise the model keeps its own.
 
     Raises:
         UserError: names or shapes differ; the first ten differences are listed.

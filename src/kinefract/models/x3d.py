@@ -1,8 +1,8 @@
 """X3D: narrow 3-D networks of channel-wise convolutions, expanded along one axis at a time.
 
 Feichtenhofer, "X3D: Expanding Architectures for Efficient Video Recognition" (CVPR 2020), table 1 and section
-3.3. Parameters are named as in pytorchvideo, whose published weights so fit. There the convolutions of the
-stem have each other's names: ``conv_t`` is the spatial one and comes first.
+3.3. Parameters are named as in pytorchvideo, so that its published weights fit. There the names of the stem's
+convolutions are exchanged: ``conv_t`` is the spatial one and comes first.
 """
 
 import math
@@ -31,7 +31,7 @@ def _pointwise(inputs: int, outputs: int, stride: int = 1, bias: bool = False) -
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale each channel by a gate in (0, 1) that sees the means of all (Hu et al., CVPR 2018)."""
+    """Scale each channel by a gate in (0, 1), computed from all channels' means (Hu et al., CVPR 2018)."""
 
     def __init__(self, channels: int, reduced: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def bottleneck(inputs: int, inner: int, outputs: int, stride: int, squeeze: bool
 class ResidualBlock(nn.Module):
     """A bottleneck and a residual connection, which is a convolution where the shape changes.
 
-    A connection that changes the size and not the channels has no norm: so it is in the first stage.
+    A connection that changes the size but not the channels has no norm, as in the first stage.
     """
 
     def __init__(self, inputs: int, inner: int, outputs: int, stride: int, squeeze: bool) -> None:

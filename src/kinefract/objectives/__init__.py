@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class ObjectiveRecipe(Section):
     """The settings of an objective, and how it is built.
 
-    Where a class declares settings, they stand in a pre-training's recipe under its name.
+    If a class declares settings, a pre-training's recipe holds them under its name.
     """
 
     NAME: ClassVar[str]
@@ -30,7 +30,7 @@ class ObjectiveRecipe(Section):
             batch_size: Clips in a step, of all processes together.
 
         Raises:
-            ValueError: They do not go together; the message begins with the setting's name.
+            ValueError: They are incompatible; the message begins with the setting's name.
         """
 
 

@@ -1,4 +1,4 @@
-"""What all objectives have in common: what the training loop calls, and parts that several of them use."""
+"""The base class of all objectives, which the training loop calls, and parts that several of them use."""
 
 import copy
 from collections.abc import Callable
@@ -15,16 +15,16 @@ Gather = Callable[[Tensor], Tensor]
 
 
 class Outcome(NamedTuple):
-    """Of one batch: the loss (a scalar with gradient) and how many clips were told right."""
+    """The result of one batch: the loss (a scalar with gradient) and the number of correct clips."""
 
     loss: Tensor
     correct: Tensor
 
 
 class Objective(nn.Module):
-    """What a network is pre-trained on. Holds the network, and whatever else is trained or remembered.
+    """A pre-training objective. It holds the network, and other modules and buffers that it needs.
 
-    ``VIEWS`` is how many windows of each clip a step takes.
+    ``VIEWS`` is the number of windows that a step takes from each clip.
     """
 
     VIEWS: ClassVar[int] = 2
@@ -34,18 +34,18 @@ class Objective(nn.Module):
         self.network = network
 
     def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
-        """Score one batch.
+        """Compute the loss of one batch.
 
         Args:
-            views: ``VIEWS`` tensors (B, T, 3, H, W), normalised; of two the second is the key.
+            views: ``VIEWS`` tensors (B, T, 3, H, W), normalised; the second one, if any, is the key.
             labels: int64 (B,), classes.
-            clips: int64 (B,), which clip of the dataset each is.
+            clips: int64 (B,), the index of each clip in the dataset.
             gather: Collects a tensor from all processes.
         """
         raise NotImplementedError
 
     def after_step(self, done: float) -> None:
-        """Do what follows an optimiser step. ``done`` is the share of all steps that are done, in (0, 1]."""
+        """Update after an optimiser step. ``done`` is the share of all steps that are done, in (0, 1]."""
 
 
 class Embedding(nn.Module):
@@ -61,11 +61,12 @@ class Embedding(nn.Module):
 
 
 class MomentumCopy(nn.Module):
-    """A copy of a module that follows it slowly and gets no gradient.
+    """A copy of a module that follows it as a moving average and gets no gradient.
 
-    It normalises by statistics that follow too, rather than by those of its batch: then no clip can be told
-    by the company it keeps in a batch, and keys need no shuffling across processes (Cai et al., "Exponential
-    Moving Average Normalization for Self-supervised and Semi-supervised Learning", CVPR 2021).
+    It normalises by statistics that are moving averages too, rather than by those of its batch. Therefore no
+    clip can be recognised by the other clips of its batch, and keys need no shuffling across processes (Cai
+    et al., "Exponential Moving Average Normalization for Self-supervised and Semi-supervised Learning", CVPR
+    2021).
     """
 
     def __init__(self, source: nn.Module) -> None:
@@ -110,22 +111,22 @@ def without_classifier(network: Backbone) -> Backbone:
 
 
 def first_place(clips: Tensor, gather: Gather) -> int:
-    """Return where this process's clips stand among those of all; clips of a batch are all different."""
+    """Return the position of this process's first clip among those of all; clips of a batch are distinct."""
     return int((gather(clips) == clips[0]).nonzero()[0, 0])
 
 
 def pairs(batch: int, count: int, place: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Say where windows stand among those of all processes: all first ones, then all second ones.
+    """Return the positions of windows among those of all processes: all first ones, then all second ones.
 
     Args:
-        batch: B, clips of this process.
-        count: N, clips of all processes.
-        place: Which of the N this process's first clip is.
-        device: Where the result is wanted.
+        batch: B, the number of clips of this process.
+        count: N, the number of clips of all processes.
+        place: Position of this process's first clip among the N.
+        device: The device of the result.
 
     Returns:
-        int64 (2 B,) each: of this process's first windows and then its second ones, the place of the window
-        itself, and of the other window of its clip.
+        int64 (2 B,) each, for this process's first windows and then its second ones: the position of the
+        window itself, and that of the other window of its clip.
     """
     own = place + torch.arange(batch, device=device)
     return torch.cat([own, own + count]), torch.cat([own + count, own])

@@ -1,4 +1,4 @@
-"""BYOL: predict a slowly following network's view of a clip's other window, without negatives.
+"""BYOL: predict the projection that a moving-average network gives a clip's other window, without negatives.
 
 Grill et al., "Bootstrap Your Own Latent" (NeurIPS 2020); settings of arXiv 2411.17584, section 4.
 """
@@ -25,7 +25,7 @@ from kinefract.objectives.recipes.byol import ByolRecipe
 
 
 class Byol(Objective):
-    """Each window predicts the target's projection of the other; the target moves by momentum only."""
+    """BYOL: each window predicts the target's projection of the other; the target moves by momentum only."""
 
     def __init__(self, network: Backbone, recipe: ByolRecipe) -> None:
         super().__init__(without_classifier(network))
@@ -53,12 +53,12 @@ def distance(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def found(predicted: Tensor, targets: Tensor, place: int) -> Tensor:
-    """Tell of each clip whether both its predictions are nearest to their targets, among other windows'.
+    """Return for each clip whether both its predictions are nearer to their targets than to other windows'.
 
     Args:
         predicted: (2 B, D), of length 1: of the first windows of this process's clips, then of the second.
         targets: (2 N, D), of length 1: of all first windows, then of all second ones.
-        place: Which of the N clips this process's first is.
+        place: Position of this process's first clip among the N.
 
     Returns:
         bool (B,).
@@ -69,5 +69,5 @@ def found(predicted: Tensor, targets: Tensor, place: int) -> Tensor:
 
 
 def momentum_at(done: float, start: float) -> float:
-    """Return the momentum after a share of all steps: from ``start`` to 1 on a cosine."""
+    """Return the momentum after a share of all steps; it rises from ``start`` to 1 on a cosine."""
     return 1 - (1 - start) * (math.cos(math.pi * done) + 1) / 2

@@ -1,4 +1,4 @@
-"""MoCo: tell a clip's other window among those of a long queue of earlier clips.
+"""MoCo: identify a clip's other window among those of a long queue of earlier clips.
 
 He et al., "Momentum Contrast for Unsupervised Visual Representation Learning" (CVPR 2020), with the
 perceptron head of Chen et al., arXiv 2003.04297; settings of arXiv 2411.17584, section 4. The leak through
@@ -36,7 +36,7 @@ class Moco(Objective):
         self.query = Embedding(network, network.feature_size, recipe.dim, norm=False)
         self.key = MomentumCopy(self.query)
         self.register_buffer("queue", unit(torch.randn(recipe.queue, recipe.dim)))
-        self.register_buffer("queued", torch.full((recipe.queue,), -1))  # which clip each key is of
+        self.register_buffer("queued", torch.full((recipe.queue,), -1))  # the clip of each key
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
@@ -50,9 +50,9 @@ class Moco(Objective):
 
     @torch.no_grad()
     def _enqueue(self, keys: Tensor, clips: Tensor) -> None:
-        """Put keys in the place of the oldest.
+        """Replace the oldest keys by new ones.
 
-        A copy of the queue is made, since the loss still needs the one it was computed from.
+        The queue is copied, since the gradient of the loss still needs the old one.
         """
         places = (self.place + torch.arange(len(keys), device=keys.device)) % self.recipe.queue
         self.queue = self.queue.index_copy(0, places, keys)
@@ -63,18 +63,18 @@ class Moco(Objective):
 def contrast(
     queries: Tensor, keys: Tensor, clips: Tensor, queue: Tensor, queued: Tensor, temperature: float
 ) -> Outcome:
-    """Score each query's own key against the queue (InfoNCE), leaving out keys of the same clip.
+    """Compute the InfoNCE loss of each query's own key against the queue, without keys of the same clip.
 
     Args:
         queries: (B, D), of length 1.
         keys: (B, D), of length 1, the positive of each query.
-        clips: int64 (B,), which clip each is.
+        clips: int64 (B,), the index of each clip.
         queue: (K, D), of length 1, the negatives.
-        queued: int64 (K,), which clip each of them is of; -1 for none.
-        temperature: What similarities are divided by.
+        queued: int64 (K,), the index of the clip of each negative; -1 for none.
+        temperature: The divisor of similarities.
 
     Returns:
-        The mean loss, and how many queries are nearer to their key than to any negative.
+        The mean loss, and the number of queries that are nearer to their key than to any negative.
     """
     positive = (queries * keys).sum(1, keepdim=True)
     negative = (queries @ queue.T).masked_fill(clips[:, None] == queued[None, :], -torch.inf)

@@ -1,4 +1,4 @@
-"""The linear probe: how far the features of a network that is left as it is tell classes apart."""
+"""The linear probe, which measures how well the features of a frozen network separate classes."""
 
 from typing import ClassVar, Self
 
@@ -24,7 +24,7 @@ class LinearProbe(Objective):
         return self.network.get_submodule(self.network.classifier)
 
     def train(self, mode: bool = True) -> Self:
-        """Leave the network in evaluation mode, in which its norms keep their statistics."""
+        """Keep the network in evaluation mode, in which its norms do not change their statistics."""
         super().train(mode)
         self.network.eval()
         return self

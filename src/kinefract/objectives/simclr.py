@@ -1,4 +1,4 @@
-"""SimCLR: tell a clip's other window among all other windows of the batch.
+"""SimCLR: identify a clip's other window among all other windows of the batch.
 
 Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations" (ICML 2020); settings of
 arXiv 2411.17584, section 4.
@@ -23,7 +23,7 @@ from kinefract.objectives.recipes.simclr import SimclrRecipe
 
 
 class Simclr(Objective):
-    """The normalised, temperature-scaled cross-entropy over the batches of all processes."""
+    """SimCLR: the normalised, temperature-scaled cross-entropy over the batches of all processes."""
 
     def __init__(self, network: Backbone, recipe: SimclrRecipe) -> None:
         super().__init__(without_classifier(network))
@@ -39,16 +39,16 @@ class Simclr(Objective):
 def nt_xent(
     first: Tensor, second: Tensor, all_first: Tensor, all_second: Tensor, place: int, temperature: float
 ) -> Outcome:
-    """Score each window's other window against all windows of other clips.
+    """Compute the loss of each window's other window against all windows of other clips.
 
     Args:
         first, second: (B, D), of length 1, the two windows of each clip of this process.
         all_first, all_second: (N, D), those of all processes.
-        place: Which of the N this process's first clip is.
-        temperature: What similarities are divided by.
+        place: Position of this process's first clip among the N.
+        temperature: The divisor of similarities.
 
     Returns:
-        The mean loss over 2 B windows, and how many clips have both windows nearest to each other.
+        The mean loss over 2 B windows, and the number of clips whose windows are nearest to each other.
     """
     everything = torch.cat([all_first, all_second])  # (2 N, D)
     batch = len(first)

@@ -9,7 +9,7 @@ from kinefract.objectives.base import Gather, Objective, Outcome
 
 
 class Supervised(Objective):
-    """Tell the class of a clip."""
+    """The supervised objective: the network predicts the class of a clip."""
 
     VIEWS: ClassVar[int] = 1
 

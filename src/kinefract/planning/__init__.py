@@ -1,1 +1,1 @@
-"""What studies take before they are run, and the removal of what no study refers to."""
+"""Estimates of what studies cost before they are run, and removal of results that no study refers to."""

@@ -1,4 +1,4 @@
-"""What studies take before they are run: runs, clips, disk and hours, by what was measured here before."""
+"""Estimates for studies before they are run: runs, clips, disk and hours, from earlier measurements here."""
 
 import shutil
 import textwrap
@@ -42,7 +42,7 @@ COUNTED = {"datasets": "dataset", "caches": "dataset", "rendering": "dataset"}  
 
 
 class Need(NamedTuple):
-    """Bytes to write or seconds of the whole machine, for one dataset or run; None where unknown."""
+    """Bytes to write or seconds of the whole machine, for one dataset or run; None if unknown."""
 
     kind: str
     amount: float | None
@@ -51,7 +51,7 @@ class Need(NamedTuple):
 
     @classmethod
     def of(cls, kind: str, times: float, each: Estimate) -> "Need":
-        """Return the need for so many things of which one takes ``each``."""
+        """Return the need for ``times`` items, of which one takes ``each``."""
         amount = None if each.amount is None else times * each.amount
         return cls(kind, amount, each.how, each.source)
 
@@ -59,14 +59,14 @@ class Need(NamedTuple):
 def figures(
     root: Path | str, params: Params, plan: Plan, names: Sequence[str], machine: Machine | None = None
 ) -> dict[str, Any]:
-    """Return what studies take, as JSON has it.
+    """Return the estimates for studies, as JSON values.
 
     Args:
         root: The project's folder.
-        params: The whole of params.yaml.
+        params: The whole configuration.
         plan: All its studies, resolved.
-        names: Studies; what they share is counted once in the total.
-        machine: The machine that hours are meant for; this one where None.
+        names: Names of studies; parts that they share are counted once in the total.
+        machine: The machine to which hours refer; None for this one.
 
     Returns:
         ``machine``, ``free_bytes``, and ``studies``, a list, and ``total`` of mappings with
@@ -81,7 +81,7 @@ def figures(
         - ``basis`` of both: ``kind``, ``how`` (measured, similar, computed, unknown), ``source``, ``count``.
 
     Raises:
-        UserError: no such study.
+        UserError: there is no such study.
     """
     for name in names:
         if name not in params.studies:
@@ -101,7 +101,7 @@ def figures(
 
 
 def render(found: dict[str, Any]) -> str:
-    """Return what ``figures`` found as a table, with what the estimates are based on."""
+    """Return the result of ``figures`` as a table, with the basis of the estimates."""
     head = ["study", "variants", "pre-training", "fine-tuning", "shared", "clips to make", "disk", "hours"]
     rows = [[study["study"], *_cells(study)] for study in found["studies"]]
     if len(found["studies"]) > 1:
@@ -126,7 +126,7 @@ def render(found: dict[str, Any]) -> str:
 
 
 def studies(root: Path | str, params: Params, plan: Plan) -> str:
-    """Return a line per study: ``*`` if it is under ``run:``, its name, how far it is, and its question."""
+    """Return a line per study: ``*`` if it is under ``run:``, its name, its progress, and its question."""
     root = Path(root)
     done = finished(root, plan)
     rows = []
@@ -155,7 +155,7 @@ def run_ids(study: StudySpec) -> list[str]:
 def _together(
     studies: list[StudySpec], plan: Plan, there: Inventory, machine: Machine, users: Counter[str]
 ) -> dict[str, Any]:
-    """Return what studies take together; see ``figures``. ``users`` counts the studies of each run."""
+    """Return the joint estimates for studies, see ``figures``. ``users`` counts the studies of each run."""
     ours = Counter(run for study in studies for run in run_ids(study))
     pretrains, finetunes = ours.keys() & plan.pretrains.keys(), ours.keys() & plan.finetunes.keys()
     left = [run for run in ours if run not in there.done]
@@ -222,7 +222,7 @@ def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) 
 
 
 def _clips_seen(recipe: Any, clips: int) -> int:
-    """Return the clips of all steps; the rest of an epoch that fills no batch is left out."""
+    """Return the clips of all steps; a last batch of an epoch that is not full is left out."""
     return recipe.epochs * (clips // recipe.batch_size * recipe.batch_size)
 
 
@@ -238,7 +238,7 @@ def _cells(needs: dict[str, Any]) -> list[str]:
 
 
 def _sum(needs: dict[str, Any], what: str, kinds: dict[str, str]) -> str:
-    """Return the bytes or hours of some kinds, with ``~`` and ``?`` where parts are similar or unknown."""
+    """Return the bytes or hours of some kinds, with ``~`` and ``?`` if parts are similar or unknown."""
     hows = {basis["how"] for basis in needs["basis"] if basis["kind"] in kinds}
     if hows == {UNKNOWN}:
         return "?"

@@ -1,4 +1,4 @@
-"""What a project holds of its datasets and runs, and what making them took on this machine."""
+"""The inventory of a project: its finished datasets and runs, and their measured cost on this machine."""
 
 import json
 import math
@@ -30,7 +30,7 @@ NOT_DRAWN = {"classes", "clips_per_class", "clips_per_shard", "seed", "fps"}
 
 
 class Machine(NamedTuple):
-    """Where jobs run: its processor and cores as results name them, and whether training is done on a GPU."""
+    """The machine of jobs: processor and cores as results name them, and whether training uses a GPU."""
 
     processor: str
     cores: int
@@ -47,15 +47,15 @@ class Machine(NamedTuple):
         return name.endswith(self.processor) and (";" in name) == self.gpu
 
     def share(self, threads: int) -> float:
-        """Return the part of the machine that a training takes up, 0 to 1."""
+        """Return the share of the machine that a training uses, 0 to 1."""
         return 1.0 if self.gpu else min(threads, self.cores) / self.cores
 
 
 class Setting(NamedTuple):
-    """What the speed of a training depends on besides the machine.
+    """The settings on which the speed of a training depends, besides the machine.
 
-    ``method`` is an objective or a way of fine-tuning; ``clips`` says of which family or kind of benchmark
-    the clips are, and where they are read from.
+    ``method`` is an objective or a way of fine-tuning. ``clips`` holds the family or kind of benchmark of the
+    clips and their source.
     """
 
     method: str
@@ -86,12 +86,12 @@ class Setting(NamedTuple):
 
     @property
     def network(self) -> tuple[str, int]:
-        """What decides the size of the weights."""
+        """The settings that decide the size of the weights."""
         return self.backbone, self.width
 
 
 class Estimate(NamedTuple):
-    """An amount for one thing, None where it is unknown; how it is known, and from what or why not."""
+    """An amount for one item, None if unknown; how it was estimated, and its source or why it is unknown."""
 
     amount: float | None
     how: str
@@ -99,25 +99,25 @@ class Estimate(NamedTuple):
 
 
 class Measurements:
-    """Amounts that were measured, found again by what they depend on."""
+    """Measured amounts, indexed by the settings on which they depend."""
 
     def __init__(self, unknown: str) -> None:
-        """Start with none.
+        """Create an empty collection.
 
         Args:
-            unknown: What to say where nothing comparable was measured.
+            unknown: The text if nothing comparable was measured.
         """
         self._found: dict[Hashable, list[tuple[float, str]]] = defaultdict(list)
         self._unknown = unknown
 
     def add(self, amount: float, source: str, *keys: Hashable) -> None:
-        """Note an amount, of ``source``, under each key; what is no positive number is left out."""
+        """Add an amount from ``source`` under each key; values that are no positive number are left out."""
         if math.isfinite(amount) and amount > 0:
             for key in keys:
                 self._found[key].append((amount, source))
 
     def find(self, *keys: Hashable) -> Estimate:
-        """Return the median under the first key that has any: measured under the first, else similar."""
+        """Return the median under the first key with amounts: "measured" for the first, else "similar"."""
         for key in keys:
             if found := self._found.get(key):
                 how, source = (MEASURED, "") if key == keys[0] else (SIMILAR, found[0][1])
@@ -126,9 +126,9 @@ class Measurements:
 
 
 class Inventory:
-    """What a project holds, looked up once for all studies.
+    """The contents of a project, looked up once for all studies.
 
-    Each parent folder is listed once, and of what is finished only small files are read.
+    Each parent folder is listed once, and only small files of finished results are read.
 
     Attributes:
         done: Ids of the runs of the plan whose weights are there.

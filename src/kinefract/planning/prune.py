@@ -1,7 +1,7 @@
-"""Removing what no study of params.yaml refers to: folders of earlier settings, their caches and logs.
+"""Removal of results that no study refers to: folders of earlier settings, their caches and logs.
 
-Only names that kinefract gives are considered (``<name>-<12 hexadecimal digits>``), only in the folders where
-it puts them, and no link is followed. Unpacked archives and what was found out about videos stay.
+Only names that kinefract gives (``<name>-<12 hexadecimal digits>``) in the folders of kinefract are
+considered, and no link is followed. Unpacked archives and cached facts about videos are kept.
 """
 
 import re
@@ -31,7 +31,7 @@ FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)
 RECORDS = {LOGS: ".log", TIMES: ".tsv"}
 ID = r"([a-z0-9_]+(?:-[a-z0-9_]+)*-[0-9a-f]{12})"
 FOLDER, CACHE, RECORD = (re.compile(ID + end) for end in ("", r"(?:-\d+)?", r"(?:-\d{5})?"))
-REMOVED = re.compile(r"\..+\.removed")  # what a removal that was killed left
+REMOVED = re.compile(r"\..+\.removed")  # left by a removal that was killed
 RECENT = 3600.0  # seconds
 
 
@@ -39,10 +39,10 @@ class Stale(NamedTuple):
     """Something that no study refers to.
 
     Attributes:
-        path: A folder, a file, or a link (whose target is not meant).
-        owner: The id of the dataset, benchmark, run or study that it is of.
-        bytes: How much it holds.
-        changed: When it was last changed, in seconds since 1970.
+        path: A folder, a file, or a link (without its target).
+        owner: The id of the dataset, benchmark, run or study to which it belongs.
+        bytes: Its size.
+        changed: The time of its last change, in seconds since 1970.
     """
 
     path: Path
@@ -52,16 +52,16 @@ class Stale(NamedTuple):
 
 
 def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False) -> None:
-    """Show what no study refers to, ask, and remove it.
+    """List results that no study refers to, ask for confirmation, and remove them.
 
     Args:
         root: The project's folder.
         plan: Every study of params.yaml, resolved.
-        yes: Remove without asking, and also what a job may still work on.
-        dry_run: Only show.
+        yes: Remove without asking, including results that a job may still work on.
+        dry_run: Only list them.
 
     Raises:
-        UserError: there is nobody to ask and ``yes`` is not given, or something cannot be removed.
+        UserError: there is no terminal to ask on and ``yes`` is not given, or a path cannot be removed.
     """
     root = Path(root)
     found = find(root, plan)
@@ -87,7 +87,7 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
 
 
 def find(root: Path, plan: Plan) -> list[Stale]:
-    """Return all that no study of a plan refers to, in order of paths. Links are not followed."""
+    """Return all results that no study of a plan refers to, sorted by path. Links are not followed."""
     kept = {*plan.datasets, *plan.benchmarks, *plan.pretrains, *plan.finetunes, *plan.studies}
     there = [*_folders(root), *_links(root), *_records(root)]
     return [_measured(path, owner) for path, owner in sorted(there) if owner not in kept]
@@ -113,7 +113,7 @@ def remove(path: Path) -> None:
 def _folders(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield folders with the names that kinefract gives, each with the id in its name.
 
-    What a removal that was killed has left is of no id, so nothing keeps it.
+    Remains of a removal that was killed have no id, so nothing keeps them.
     """
     for parent in FOLDERS:
         name = CACHE if parent == CACHES else FOLDER
@@ -147,7 +147,7 @@ def _is_own(root: Path, parent: str) -> bool:
 
 
 def _in_use(root: Path, found: list[Stale]) -> set[str]:
-    """Return the ids of what was changed of late, and of all that such runs build on."""
+    """Return the ids of results that changed recently, and of all on which such runs depend."""
     recent = {item.owner for item in found if item.owner and time.time() - item.changed < RECENT}
     used = set(recent)
     for kind in (PretrainSpec, FinetuneSpec):

@@ -29,7 +29,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")  # with a hyphen, so that no n
 
 
 class Facts(NetworkRecipe):
-    """What is known of a released network; ``made_by`` is the whole spec of its pre-training."""
+    """The facts of a released network; ``made_by`` is the whole spec of its pre-training."""
 
     frames: int = Field(ge=1, description="of a clip")
     size: int = Field(ge=1, description="pixels of a side in pre-training")
@@ -39,15 +39,15 @@ class Facts(NetworkRecipe):
 
 
 def names() -> list[str]:
-    """List the networks that there are."""
+    """Return the names of the released networks."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 def facts(name: str) -> Facts:
-    """Return what is known of a network.
+    """Return the facts of a network.
 
     Raises:
-        UserError: there is none of that name, or its facts are damaged.
+        UserError: there is no network of that name, or its facts are damaged.
     """
     there = names()
     if name not in there:
@@ -62,7 +62,7 @@ def facts(name: str) -> Facts:
 
 
 def recipe(name: str) -> WeightsRecipe:
-    """Return a network as what fine-tuning starts from."""
+    """Return the recipe of a network's weights, from which fine-tuning starts."""
     known = facts(name)
     return WeightsRecipe(
         backbone=known.backbone, width=known.width, file=f"{PREFIX}{name}", sha256=known.sha256
@@ -75,7 +75,7 @@ def path(name: str) -> Path:
 
 
 def file_of(recipe: WeightsRecipe, root: Path) -> Path:
-    """Return the file that a recipe means: a released network's, or one below the project's folder."""
+    """Return the weights file of a recipe: a released network's, or one below the project's folder."""
     name = recipe.file.removeprefix(PREFIX)
     return root / recipe.file if name == recipe.file else path(name)
 
@@ -93,7 +93,7 @@ def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
         A network for clips (B, T, 3, H, W), normalised as ``kinefract.augment`` does it.
 
     Raises:
-        UserError: there is no such network, or its file is missing, damaged or another than its facts say.
+        UserError: there is no such network, or its file is missing, damaged or does not match its facts.
     """
     from kinefract import models
     from kinefract.models import weights
@@ -114,11 +114,11 @@ def write(run: Path | str, name: str, folder: Path) -> Facts:
 
     Args:
         run: ``results/pretrain/<id>``.
-        name: What it is to be called: lower-case words and digits with hyphens between them.
-        folder: Where the files go.
+        name: The name of the release: lower-case words and digits with hyphens between them.
+        folder: The target folder.
 
     Raises:
-        UserError: the name is none, the run is not finished, its weights are damaged, or a file cannot be
+        UserError: the name is invalid, the run is not finished, its weights are damaged, or a file cannot be
             written.
     """
     from kinefract import models

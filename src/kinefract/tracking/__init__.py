@@ -1,4 +1,4 @@
-"""MLflow: runs while they train, studies to compare, and both logged later where it could not be reached."""
+"""Logging to MLflow: runs during training, studies for comparison, and a sync of what was not logged."""
 
 from kinefract.tracking.export import PHASES, RunExport, log_study, prepare, study_files
 from kinefract.tracking.store import shown_uri, store_uri

@@ -1,7 +1,8 @@
 """The exporter: brings MLflow up to date with the folder of a run, or of a study.
 
-Training calls it after each epoch, and ``sync`` afterwards, so MLflow holds the same either way. Nothing
-depends on it. Where MLflow is not installed, or its store cannot be used, one line says so and work goes on.
+Training calls it after each epoch, and ``sync`` calls it afterwards, so MLflow holds the same either way.
+Nothing depends on it. If MLflow is not installed, or its store cannot be used, one line is logged and work
+continues.
 """
 
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ NAMES = {"n": "top1_n", "top1_low": "top1_ci95_low", "top1_high": "top1_ci95_hig
 
 
 def prepare(root: Path | str, studies: Iterable[str] = ()) -> None:
-    """Make the store and its experiments where they are missing.
+    """Create the store and its experiments if they are missing.
 
     It is safe to call this again, and from several processes at once.
 

@@ -1,6 +1,6 @@
-"""What is logged of a run and of a study's variant, from their specs and folders: parameters, tags, results.
+"""Parameters, tags and results to log for a run and for a study's variant, from their specs and folders.
 
-Nothing here knows MLflow.
+Nothing here depends on MLflow.
 """
 
 import json
@@ -20,7 +20,7 @@ SCRATCH = "scratch"
 
 
 def described(spec: PretrainSpec | FinetuneSpec) -> tuple[dict[str, Any], dict[str, str], Spec]:
-    """Return what a run's spec says about it: parameters, tags, and the data that it is trained on."""
+    """Return a run's parameters, tags and training data, from its spec."""
     if isinstance(spec, PretrainSpec):
         params = _flat("pretraining", spec.recipe) | _flat("dataset", spec.dataset.recipe)
         return params, {**_origin(spec), "seed": str(spec.recipe.seed)}, spec.dataset
@@ -37,7 +37,7 @@ def described(spec: PretrainSpec | FinetuneSpec) -> tuple[dict[str, Any], dict[s
 
 
 def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str]:
-    """Return the tags of a study's variant; what its runs share is read from their folders."""
+    """Return the tags of a study's variant; values that its runs share are read from their folders."""
     commits = set()
     shared: dict[str, str] = {}
     for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
@@ -67,7 +67,7 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a run's folder holds: a line of metrics for each epoch, and the result of a finished run."""
+    """The content of a run's folder: metrics of each epoch, and the result of a finished run."""
 
     epochs: list[dict[str, Any]]
     result: dict[str, Any] | None
@@ -114,7 +114,7 @@ def _origin(spec: PretrainSpec) -> dict[str, str]:
 
 
 def _flat(section: str, settings: Any) -> dict[str, Any]:
-    """Return settings, and those within them, as ``section.key``."""
+    """Return settings, including nested ones, as ``section.key``."""
     if hasattr(settings, "model_dump"):
         settings = settings.model_dump(mode="json")
     if not isinstance(settings, dict) or not settings:

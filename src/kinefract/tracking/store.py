@@ -1,4 +1,4 @@
-"""The one module that imports MLflow: its store, whether it can be had, and how things are put into it.
+"""The only module that imports MLflow: the address of its store, its availability, and logging to it.
 
 The store is SQLite in ``results/mlflow`` unless ``MLFLOW_TRACKING_URI`` names another.
 """
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
-PATIENCE = 2.0  # seconds within which a server says that it is there
+PATIENCE = 2.0  # seconds within which a server must answer
 LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
 AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
 
-# What MLflow reads from the environment; a value the user has set stays.
+# Environment variables of MLflow; a value that the user has set is kept.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -55,16 +55,16 @@ def shown_uri(root: Path | str) -> str:
 
 
 def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
-    """Do something with the store; after a failure say so once and never try that store again.
+    """Perform an action on the store; a failure is logged once, and that store is not tried again.
 
-    A server is first asked whether it is there, so that one that is not costs two seconds, once.
+    A server is first asked for a sign of life, so that a missing one costs two seconds, once.
 
     Args:
         root: The project's folder.
-        action: Called with MLflow's client. Errors it raises are taken for those of the store.
+        action: A function of MLflow's client. Errors that it raises count as errors of the store.
 
     Returns:
-        What ``action`` returned, None after a failure.
+        The result of ``action``; None after a failure.
     """
     uri = store_uri(root)
     if uri in _given_up:

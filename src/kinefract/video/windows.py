@@ -1,4 +1,4 @@
-"""Windows of a clip: which frames a network sees, for training, evaluation and loops of a user's own."""
+"""Windows of a clip: the frames that a network sees in training, in evaluation and in a user's own loops."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ def window(start: int, frames: int, stride: int, length: int) -> np.ndarray:
 
     Args:
         start: The first frame, counted from 0.
-        frames: T, how many frames the window has.
-        stride: From one frame of the window to the next.
-        length: Frames of the clip.
+        frames: T, the number of frames of the window.
+        stride: Step from one frame of the window to the next.
+        length: Number of frames of the clip.
 
     Returns:
         int64 (T,), each from 0 to ``length - 1``.
@@ -19,12 +19,12 @@ def window(start: int, frames: int, stride: int, length: int) -> np.ndarray:
 
 
 def random_start(length: int, frames: int, stride: int, rng: np.random.Generator) -> int:
-    """Draw where a window begins, from all places where it fits; 0 where the clip is too short."""
+    """Draw the first frame of a window, from all places where it fits; 0 if the clip is too short."""
     return int(rng.integers(_last_start(length, frames, stride) + 1))
 
 
 def spread_starts(length: int, frames: int, stride: int, windows: int) -> list[int]:
-    """Return where up to ``windows`` windows begin, evenly spread from the first to the last that fits."""
+    """Return the first frames of up to ``windows`` windows, evenly spread over the places where they fit."""
     last = _last_start(length, frames, stride)
     return sorted({round(start) for start in np.linspace(0, last, min(windows, last + 1))})
 

@@ -1,4 +1,4 @@
-"""Time curves to look at: the graph of each, and a clip whose maps all follow it."""
+"""Pictures of time curves: the graph of each, and a clip whose maps all follow it."""
 
 import numpy as np
 from PIL import Image, ImageDraw

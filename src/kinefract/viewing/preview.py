@@ -1,4 +1,4 @@
-"""What `kinefract preview` shows: a dataset, a family, one class, a flame variation or a time curve."""
+"""The clips of `kinefract preview`: a dataset, a family, one class, a flame variation or a time curve."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ CLIPS, SIZE = 6, 96  # of an example: classes of one clip each, and pixels a sid
 
 
 class RecipeClips:
-    """The clips of a recipe, rendered as they are read: what to show where no dataset has been made."""
+    """The clips of a recipe, rendered as they are read; they are shown if no dataset has been made."""
 
     def __init__(self, recipe: DatasetRecipe) -> None:
         self.labels = np.arange(recipe.clips) % recipe.classes
@@ -43,7 +43,7 @@ class RecipeClips:
 
 @dataclass(frozen=True)
 class Preview:
-    """Clips for people to look at: a still sheet of moments, and a moving one."""
+    """Sheets of clips for viewing: a still one with moments of the clips, and a moving one."""
 
     caption: str
     picture: np.ndarray  # uint8 (H, W, 3)
@@ -66,7 +66,7 @@ def preview(
     variation: str | None = None,
     curve: str | None = None,
 ) -> Preview:
-    """Return what is to be shown, which is rendered where it has not been made.
+    """Return the preview of the given selection; clips are rendered if the dataset has not been made.
 
     Args:
         dataset: A dataset's folder, spec or name; its clips are read where it has been made and no variation

@@ -63,7 +63,7 @@ def _tile_size(videos: "list[Video]") -> tuple[int, int]:
 
 
 def _tile(item: "Video", width: int, height: int) -> np.ndarray:
-    """Return (SHEET_FRAMES, height, width, 3), the video cut and scaled to the tile."""
+    """Return the video cropped and scaled to the tile, (SHEET_FRAMES, height, width, 3)."""
     stride = max(1, round(item.fps / SHEET_FPS))
     wanted = range(item.start, min(item.end, item.start + stride * SHEET_FRAMES), stride)
     frames = video.decode(item.path, wanted)

@@ -9,11 +9,11 @@
 
 A list is an array of ``{"vid_name": "_8Vy3dlHg2w_00000", "label": 12, "start_frame": 0, "end_frame": 141}``.
 Labels count from 0 and are places in the vocabulary, whose entries name takeoff, somersaults, twists and
-position of a class: ``["Back", "15som", "05Twis", "FREE"]``. The frame numbers are of the video that the clip
-was cut from; the file is the clip, so that all of it is used. What precedes the last ``_`` of a name is that
-video: clips of one competition stay together when a validation part is split off.
+position of a class: ``["Back", "15som", "05Twis", "FREE"]``. The frame numbers refer to the video from which
+the clip was cut; the file is the clip and is used whole. The part of a name before the last ``_`` is that
+video. Clips of one competition stay together when a validation part is split off.
 
-Numbers of the two versions cannot be compared.
+Results on the two versions cannot be compared.
 """
 
 import json
@@ -33,7 +33,7 @@ VIDEOS, VOCABULARY = "rgb", "Diving48_vocab.json"
 
 @BENCHMARKS.register
 class Diving48Recipe(ListedRecipe):
-    """Settings of DIVING48: where it is, which version of its labels, which part of it."""
+    """Settings of DIVING48: its place on disk, the version of its labels, and the part to use."""
 
     TITLE: ClassVar[str] = "DIVING48"
     HOME: ClassVar[str] = "http://www.svcl.ucsd.edu/projects/resound/dataset.html"
@@ -83,7 +83,7 @@ def _classes(tree: Tree) -> list[str]:
 
 
 def _array(tree: Tree, part: str) -> list[tuple[Any, str]]:
-    """Return the entries of a JSON array, each with where it stands: ``(entry, "<path>, entry 3")``."""
+    """Return the entries of a JSON array, each with its place: ``(entry, "<path>, entry 3")``."""
     try:
         entries = json.loads(tree.text(part))
     except ValueError as error:

@@ -31,7 +31,7 @@ ANNOTATIONS = ("action_annotation.zip",)
 
 @BENCHMARKS.register
 class EgteaRecipe(ListedRecipe):
-    """Settings of EGTEA Gaze+: where it is, which of its three splits, which part of it."""
+    """Settings of EGTEA Gaze+: its place on disk, one of its three splits, and the part to use."""
 
     TITLE: ClassVar[str] = "EGTEA Gaze+"
     HOME: ClassVar[str] = "https://cbs.ic.gatech.edu/fpv/"

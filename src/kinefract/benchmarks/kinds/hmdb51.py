@@ -30,7 +30,7 @@ SPLIT_OF = {"0": None, "1": TRAIN, "2": TEST}
 
 @BENCHMARKS.register
 class Hmdb51Recipe(ListedRecipe):
-    """Settings of HMDB51: where it is, which of its three splits, which part of it."""
+    """Settings of HMDB51: its place on disk, one of its three splits, and the part to use."""
 
     TITLE: ClassVar[str] = "HMDB51"
     HOME: ClassVar[str] = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
@@ -67,7 +67,7 @@ class Hmdb51Recipe(ListedRecipe):
 
 
 def _parse(line: str, where: str) -> tuple[str, str | None]:
-    """Return clip and split of a list's line; None for a clip that is in neither."""
+    """Return clip and split of a list's line; the split is None for a clip that is in neither."""
     match = LINE.fullmatch(line)
     if not match:
         raise UserError(f"{where}: wants `<clip>.avi` and 0, 1 or 2, got {line!r}")

@@ -1,4 +1,4 @@
-"""The benchmark `motions`: made clips of twelve classes that differ in motion and in nothing else.
+"""The benchmark `motions`: generated clips of twelve classes that differ in motion and in nothing else.
 
 One textured shape lies on a textured background. Its state is four phases on a circle: place across, place
 down, angle and size. Each starts uniformly at random, independently of the others, and one of them moves:
@@ -35,14 +35,14 @@ Motion = Literal[
 CLASSES: tuple[str, ...] = get_args(Motion)
 SPLITS = ("train", "test")
 
-# Outer radius in parts of the frame: below 0.5, so that a shape never overlaps its wrapped self.
+# Outer radius as a share of the frame, below 0.5, so that a shape never overlaps its wrapped copy.
 RADIUS = (0.16, 0.46)
 PROFILE_STEPS = 512
 
 
 @BENCHMARKS.register
 class MotionsRecipe(BenchmarkRecipe):
-    """Settings of the made benchmark: how many clips, how large, how fast."""
+    """Settings of the generated benchmark: number, size and speed of its clips."""
 
     kind: Literal["motions"] = "motions"
     classes: Annotated[tuple[Motion, ...], Field(strict=False, min_length=2)] | None = Field(
@@ -131,7 +131,7 @@ def track(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np
         float64, (T, 4): phases in [0, 1) of x (to the right), y (down), angle (clockwise as seen) and size.
     """
     rng, _ = _streams(recipe, class_index, split, index)
-    # Every class draws the same numbers, whether it uses them or not.
+    # Every class draws the same random numbers, whether it uses them or not.
     start = rng.random(4)
     speed = rng.uniform(*recipe.speed)
     period = rng.uniform(*recipe.period)
@@ -191,14 +191,14 @@ def clip(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np.
 def _streams(
     recipe: MotionsRecipe, class_index: int, split: str, index: int
 ) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return the independent random streams of a clip's motion and of its looks."""
+    """Return the independent random streams of a clip's motion and of its appearance."""
     root = np.random.SeedSequence([recipe.seed, SPLITS.index(split), class_index, index])
     motion, looks = root.spawn(2)
     return np.random.Generator(np.random.Philox(motion)), np.random.Generator(np.random.Philox(looks))
 
 
 class _Shape(NamedTuple):
-    """Outline as radius over angle (at most 1), and the texture that turns and grows with it."""
+    """A shape: its outline as radius over angle (at most 1), and the texture that moves with it."""
 
     radius: np.ndarray  # (PROFILE_STEPS,) float32
     steepness: np.ndarray  # (PROFILE_STEPS,) float32: radial distance to distance from the outline
@@ -276,12 +276,12 @@ def _paint(canvas: np.ndarray, shape: _Shape, states: np.ndarray) -> None:
     cos, sin = (f(2 * np.pi * angle)[frame, 0, 0] for f in (np.cos, np.sin))
     u, v = (cos * dx + sin * dy) / reach, (cos * dy - sin * dx) / reach
 
-    # The one turn added keeps the cast from rounding towards zero on both sides of it.
+    # One turn is added because the cast would otherwise round towards zero on both sides of zero.
     turns = np.arctan2(v, u) / (2 * np.pi) + 1
     step = (turns * PROFILE_STEPS + 0.5).astype(int) % PROFILE_STEPS
     inside = (shape.radius[step] - np.hypot(u, v)) * shape.steepness[step] * reach  # pixels from the outline
     cover = np.clip(inside + 0.5, 0, 1)[:, None]
-    # The rim grows with the shape, so that its width tells the size as the texture does.
+    # The rim grows with the shape, so that its width shows the size as the texture does.
     edge = np.clip(1 - np.abs(inside / (0.09 * reach) - 0.6), 0, 1)[:, None]
     half = shape.texture.shape[0] / 2
     paint = _look_up(shape.texture, half * (1 + 0.8 * u), half * (1 + 0.8 * v))

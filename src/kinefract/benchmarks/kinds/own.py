@@ -1,4 +1,4 @@
-"""Benchmarks of one's own videos: a folder for each class, or a CSV file that names them.
+"""Benchmarks of a user's own videos: a folder for each class, or a CSV file that names them.
 
 ::
 
@@ -6,9 +6,9 @@
     <root>/{train,test}/<class>/*          the same, the split given; also validation/<class>/*
     path,label,split[,group,start,end]     kind: csv; the header of the file
 
-A folder tells nothing of what was recorded together, so every video counts as a recording of its own. Clips
-that were cut from one recording are alike: if some train and others test, results are too good. Name it in
-the ``group`` of a CSV file then.
+A folder does not show which videos were recorded together, so every video counts as a recording of its own.
+Clips that were cut from one recording are alike; if some are for training and others for testing, results are
+too good. In that case the recording must be named in the column ``group`` of a CSV file.
 """
 
 import csv
@@ -55,11 +55,11 @@ NEEDED, OPTIONAL = ("path", "label", "split"), ("group", "start", "end")
 
 
 class OwnRecipe(ChosenRecipe):
-    """Settings of one's own videos, whichever way they are listed."""
+    """Settings of a user's own videos, common to both ways of listing them."""
 
     TITLE: ClassVar[str] = "your videos"
 
-    # Official benchmarks do not take "given", so this is wider than what they share.
+    # Official benchmarks do not accept "given", so this type is wider than theirs.
     validation: Share | Literal["given"] | TrainingFolds = Field(  # type: ignore[assignment]
         default=0.0,
         description="share of the training videos, by whole groups, to evaluate on in place of the test "
@@ -78,10 +78,10 @@ class OwnRecipe(ChosenRecipe):
         """List all videos; paths start from the folder that holds them.
 
         Args:
-            place: What the recipe names, the folder or the CSV file.
+            place: The folder or the CSV file that the recipe names.
 
         Raises:
-            UserError: something makes no sense; the message names where.
+            UserError: an entry is invalid; the message names its place.
         """
 
     def _contents(self, given: str, root: Path, folder: Path) -> Contents:
@@ -113,7 +113,7 @@ class OwnRecipe(ChosenRecipe):
 
 @BENCHMARKS.register
 class FolderRecipe(OwnRecipe):
-    """Settings of videos in a folder for each class; a folder of pictures among them is a video."""
+    """Settings of videos in a folder for each class; a folder of pictures inside counts as a video."""
 
     kind: Literal["folder"] = "folder"
     root: str = Field(
@@ -127,7 +127,7 @@ class FolderRecipe(OwnRecipe):
     )
 
     def contents(self, root: Path, folder: Path) -> Contents:
-        """List the videos. Hidden files are passed over; how many others are no videos is said.
+        """List the videos. Hidden files are ignored; the number of other files is logged.
 
         Raises:
             UserError: the folder is missing, or its layout is neither of the two; a class is unknown or its
@@ -146,9 +146,9 @@ class FolderRecipe(OwnRecipe):
         return videos if all(video.split for video in videos) else self._drawn(videos, place)
 
     def _drawn(self, videos: list[Listed], place: Path) -> list[Listed]:
-        """Draw the test videos: each video by its own name, so that one more moves no other.
+        """Draw the test videos, each by its own name, so that an additional video changes no other.
 
-        The first of a class is for testing whatever its draw, and the last for training.
+        The first video of a class is always for testing, and the last always for training.
         """
         by_class: dict[str, list[tuple[float, Listed]]] = defaultdict(list)
         for video in videos:
@@ -179,7 +179,7 @@ class CsvRecipe(OwnRecipe):
         """List the videos.
 
         Raises:
-            UserError: the file is missing or a line makes no sense; a class is unknown.
+            UserError: the file is missing, a line is invalid, or a class is unknown.
         """
         return self._contents(self.file, root, folder)
 
@@ -196,12 +196,12 @@ class CsvRecipe(OwnRecipe):
 
 
 def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
-    """List the videos of ``<class>/*``, their split an empty text, or of ``<split>/<class>/*``.
+    """List the videos of ``<class>/*``, with an empty split, or of ``<split>/<class>/*``.
 
-    Hidden files are passed over; how many others are no videos is said.
+    Hidden files are ignored; the number of other files that are no videos is logged.
 
     Returns:
-        The videos, and the classes whose folders hold none.
+        The videos, and the classes whose folders hold no video.
 
     Raises:
         UserError: the folder is missing, or its layout is neither of the two.
@@ -238,12 +238,12 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _has_folders(folder: Path) -> bool:
-    """Tell whether a folder holds folders that are not videos, as that of a split does."""
+    """Return whether a folder holds folders that are not videos, as the folder of a split does."""
     return any(path.is_dir() and not _is_video(path) for path in _visible(folder))
 
 
 def _is_video(path: Path) -> bool:
-    """Tell whether a path is a file of a video, or a folder of pictures that holds no video itself."""
+    """Return whether a path is a video file, or a folder of pictures without videos in it."""
     if path.is_dir():
         inside = _visible(path)
         others = [entry for entry in inside if entry.suffix.lower() not in pictures.SUFFIXES]
@@ -252,7 +252,7 @@ def _is_video(path: Path) -> bool:
 
 
 def _in_classes(top: Path, others: Counter[str]) -> Iterator[tuple[str, list[Path]]]:
-    """Yield the name of every class folder and its videos; count what is none by its suffix."""
+    """Yield the name of every class folder and its videos; count other files by suffix."""
     for folder in _visible(top):
         if not folder.is_dir():
             others[_kind(folder)] += 1
@@ -267,7 +267,7 @@ def _kind(path: Path) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield the lines of a CSV file by the names of its header, each with where it stands."""
+    """Yield the rows of a CSV file as mappings by column name, each with its place."""
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -278,7 +278,7 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
                     f"{path}, line 1: wants the names {','.join(NEEDED)} and perhaps {','.join(OPTIONAL)}, "
                     f"got {printable(','.join(header))!r:.100}"
                 )
-            line = reader.line_num + 1  # where the next row begins; a name may go over several lines
+            line = reader.line_num + 1  # the line where the next row begins; a name may contain line breaks
             for row in reader:
                 where, line = f"{path}, line {line}", reader.line_num + 1
                 if len(row) not in (0, len(header)):
@@ -292,7 +292,7 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
 
 
 def _parse(row: dict[str, str], where: str) -> Listed:
-    # Of a path, blanks are part.
+    # Blanks are part of a path.
     path, label, split = row["path"], row["label"].strip(), row["split"].strip()
     if not path.strip() or "\0" in path:
         raise UserError(f"{where}: wants a path, got {path!r}")
@@ -314,7 +314,7 @@ def _frame(text: str, name: str, where: str) -> int | None:
 
 
 def _say_shared(videos: list[Listed], place: Path) -> None:
-    """Say which groups are on more than one side of the split, if any."""
+    """Log the groups that are on more than one side of the split, if any."""
     sides: dict[str, set[str]] = defaultdict(set)
     for video in videos:
         sides[video.group].add(video.split)

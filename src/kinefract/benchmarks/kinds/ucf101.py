@@ -29,7 +29,7 @@ GROUP = re.compile(r"_(g\d+)_c\d+")
 
 @BENCHMARKS.register
 class Ucf101Recipe(ListedRecipe):
-    """Settings of UCF101: where it is, which of its three splits, which part of it."""
+    """Settings of UCF101: its place on disk, one of its three splits, and the part to use."""
 
     TITLE: ClassVar[str] = "UCF101"
     HOME: ClassVar[str] = "https://www.crcv.ucf.edu/data/UCF101.php"

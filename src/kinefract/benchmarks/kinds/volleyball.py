@@ -42,7 +42,7 @@ LINE = re.compile(r"(\d+)\.jpg\s+(\S+)(?:\s.*)?", re.ASCII)
 
 @BENCHMARKS.register
 class VolleyballRecipe(ListedRecipe):
-    """Settings of Volleyball: where it is, which part of it."""
+    """Settings of Volleyball: its place on disk, and the part to use."""
 
     TITLE: ClassVar[str] = "Volleyball"
     HOME: ClassVar[str] = "https://github.com/mostafa-saad/deep-activity-rec"
@@ -65,10 +65,10 @@ class VolleyballRecipe(ListedRecipe):
         return {TRAIN: 2152, VALIDATION: 1341, TEST: 1337}
 
     def listing(self, tree: Tree) -> Listing:
-        """Read the annotations of the official videos; where videos may be missing, of those that are there.
+        """Read the annotations of the official videos, or of the existing ones if videos may be missing.
 
         Raises:
-            UserError: a line makes no sense, or annotations are missing that may not be.
+            UserError: a line is invalid, or required annotations are missing.
         """
         absent = [
             str(number)

@@ -6,10 +6,10 @@
     camera_moving/<Class>/<Class>_moving_cam_<n>.mp4
     10_90_randsplit_1.txt
 
-Lines of the list are a clip without its suffix and what it is for: ``Beach_moving_cam_4 moving_train``, where
-``static`` means the folder ``camera_stationary``. A clip's class is what precedes the first ``_`` of its
-name. Of the 30 clips of a class and camera, three train: it is the tenth that trains. This is the one split
-that the authors hand out. Every clip is a recording of its own.
+A line of the list holds a clip without its suffix and its purpose: ``Beach_moving_cam_4 moving_train``, where
+``static`` means the folder ``camera_stationary``. A clip's class is the part of its name before the first
+``_``. Of the 30 clips of a class and camera three, a tenth, are for training. This is the only split that the
+authors publish. Every clip is a recording of its own.
 
 Dynamic scenes are studied under both cameras together or under one of them.
 """
@@ -34,7 +34,7 @@ WHOLE = Part("YUP++", ("YUP++.zip",), f"{{{','.join(FOLDERS.values())}}}/<Class>
 
 @BENCHMARKS.register
 class YupRecipe(ListedRecipe):
-    """Settings of YUP++: where it is, which camera, which part of it."""
+    """Settings of YUP++: its place on disk, the camera, and the part to use."""
 
     TITLE: ClassVar[str] = "YUP++"
     HOME: ClassVar[str] = "https://vision.eecs.yorku.ca/research/dynamic-scenes/"
@@ -58,7 +58,7 @@ class YupRecipe(ListedRecipe):
         """List the clips; the cameras' folders and the list lie side by side, in ``root`` or one below it.
 
         Raises:
-            UserError: official files are missing or make no sense, or a class is unknown.
+            UserError: official files are missing or invalid, or a class is unknown.
         """
         top = Path(root) / self.root
         if all((top / name).exists() for name in (*FOLDERS.values(), LIST)):

@@ -1,1 +1,1 @@
-"""Official files of benchmarks: where they come from, and where they are on disk."""
+"""Official files of benchmarks: their sources, downloads, archives and places on disk."""

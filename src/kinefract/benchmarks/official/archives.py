@@ -1,4 +1,4 @@
-"""Official archives (zip, tar, RAR) are unpacked whole or not at all; nothing that they say is trusted."""
+"""Unpacking of official archives (zip, tar, RAR), whole or not at all; their headers are not trusted."""
 
 import os
 import select
@@ -25,9 +25,9 @@ from kinefract.common.progress import progress
 CHUNK = 2**20  # bytes read at a time
 LARGEST_HEADER = 2**20  # bytes that one header of a tar file may claim
 LARGEST_PADDING = 2**24  # bytes that may follow the end of a tar file
-PATIENCE = 600  # seconds that a program may write nothing before it is given up
-MOST_BYTES = 200 * 10**9  # that an archive may unpack to
-MOST_TIMES = 200  # its own size that an archive may unpack to, once that is more than ``FREE_BYTES``
+PATIENCE = 600  # seconds without output after which a program is stopped
+MOST_BYTES = 200 * 10**9  # greatest unpacked size
+MOST_TIMES = 200  # greatest unpacked size, as a multiple of the archive's, beyond ``FREE_BYTES``
 FREE_BYTES = 10**9
 MOST_MEMBERS = 2_000_000
 # Programs that write all files of a RAR archive to standard output; the path of the archive follows.
@@ -140,14 +140,14 @@ def _unpack(archive: Path, name: Path, folder: Path, what: str, allowed: "_Allow
 
 
 class _Allowance:
-    """What an archive, with those within it, may still unpack to."""
+    """The limits that remain for unpacking an archive and the archives within it."""
 
     def __init__(self, packed: int) -> None:
         self.bytes = min(MOST_BYTES, max(FREE_BYTES, MOST_TIMES * packed))
         self.members = MOST_MEMBERS
 
     def fault(self, size: int) -> str | None:
-        """Take off one member of so many bytes; return why it is not allowed."""
+        """Subtract a member of ``size`` bytes; return the reason if it is not allowed."""
         self.bytes -= size
         self.members -= 1
         if size < 0:
@@ -159,7 +159,7 @@ class _Allowance:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn whatever a broken archive or a full disk raises into a ``UserError`` that names the path."""
+    """Convert the errors of a broken archive or a full disk to a ``UserError`` that names the path."""
     try:
         yield
     except UserError:
@@ -198,7 +198,7 @@ def _zip(path: Path, stack: ExitStack) -> Iterator[_Member]:
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar file. Damage raises an error here, where ``tarfile`` would take it for the end."""
+    """A header of a tar file. Damage raises an error, which ``tarfile`` itself would take for the end."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:

@@ -1,6 +1,6 @@
-"""Official files of benchmarks are fetched over HTTPS; a broken download goes on from where it stopped.
+"""Download of official files of benchmarks over HTTPS; an interrupted download is resumed.
 
-Files that authors hand out in another way are brought by hand, and ``fetch`` says from where.
+Files that authors publish in another way have to be fetched by hand, and ``fetch`` names their address.
 """
 
 import os
@@ -28,7 +28,7 @@ SAFE = re.compile(r"https://|http://127\.0\.0\.1:\d+/")
 
 
 def fetch(kind: str, folder: Path) -> None:
-    """Download the official files of a benchmark that are not in its folder yet, as they are.
+    """Download the official files of a benchmark that are not in its folder yet, without unpacking them.
 
     Args:
         kind: The benchmark, as ``kind`` in ``params.yaml`` names it, e.g. ``"ucf101"``.
@@ -57,12 +57,12 @@ def fetch(kind: str, folder: Path) -> None:
 
 
 def download(file: File, folder: Path, retries: int = RETRIES) -> None:
-    """Download a file, whole or not at all; a file that is there already and not known to differ is left.
+    """Download a file, whole or not at all; an existing file that is not known to differ is kept.
 
-    What has arrived lies in ``<name>.partial`` beside the file, and in ``<name>.partial.state`` the ETag or
-    date of the file it is a part of. The next attempt, or a later call, goes on from there if the server
-    still has that file, else from the start. When several processes want the file, one downloads it and the
-    others wait.
+    The received part is kept in ``<name>.partial`` beside the file, and the ETag or date of the whole file in
+    ``<name>.partial.state``. The next attempt, or a later call, resumes from there if the server still has
+    that file; otherwise it starts again. If several processes need the file, one downloads it and the others
+    wait.
 
     Args:
         file: The file. Its address must be ``https``, and so must be all addresses that it redirects to; the
@@ -94,7 +94,7 @@ def download(file: File, folder: Path, retries: int = RETRIES) -> None:
 
 
 class _Downloader:
-    """A downloader for pooch that goes on from what an earlier attempt, or an earlier call, has left."""
+    """A downloader for pooch that resumes from the part that an earlier attempt or call received."""
 
     def __init__(self, file: File, folder: Path) -> None:
         self.file = file
@@ -123,7 +123,7 @@ class _Downloader:
         self.partial.unlink(missing_ok=True)
 
     def _receive(self, url: str) -> None:
-        """Ask for what is missing and append it to what has arrived."""
+        """Request the missing part and append it to the received one."""
         state = self.state.read_text() if self.state.exists() else ""
         headers = {"User-Agent": f"kinefract/{__version__}", "Accept-Encoding": "identity"}
         if state and self._size():
@@ -156,7 +156,7 @@ class _Downloader:
             raise requests.ConnectionError(f"the connection broke at {self._size():,} of {length:,} bytes")
 
     def _check(self, response: requests.Response) -> None:
-        """Raise an error where the answer is not the file."""
+        """Raise an error if the response is not the file."""
         for answer in (*response.history, response):
             if not SAFE.match(answer.url):
                 raise UserError(f"{self.file.url}: redirects to {answer.url}, which is no https address")
@@ -173,7 +173,7 @@ class _Downloader:
             )
 
     def _begin(self, response: requests.Response, state: str) -> int | None:
-        """Begin anew unless the answer continues what has arrived; return the length of the whole file."""
+        """Start again unless the response continues the received part; return the whole file's length."""
         headers, file = response.headers, self.file
         etag = headers.get("ETag", "W/")
         new_state = headers.get("Last-Modified", "") if etag.startswith("W/") else etag

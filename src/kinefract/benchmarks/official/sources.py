@@ -1,6 +1,6 @@
-"""The official files of each benchmark: addresses, sizes, checksums, and which are brought by hand.
+"""The official files of each benchmark: addresses, sizes, checksums, and files to be fetched by hand.
 
-Fetched are those that their authors' own servers hand out over HTTPS, without a login. The pages under
+Files are downloaded if their authors' servers publish them over HTTPS without a login. The pages under
 ``docs/benchmarks``, one for each benchmark, give the same addresses, sizes and checksums.
 """
 
@@ -12,10 +12,10 @@ class File(NamedTuple):
     """An official file.
 
     Attributes:
-        url: Its address; of a file that is brought by hand, its name alone.
-        holds: What comes out of it, in the benchmark's folder: where all of that is there, it is not needed.
-        size: Bytes, where known.
-        sha256: 64 hexadecimal digits, where published.
+        url: Its address; for a file that is fetched by hand, only its name.
+        holds: Its unpacked contents in the benchmark's folder; if all exist, the file is not needed.
+        size: Bytes, if known.
+        sha256: 64 hexadecimal digits, if published.
     """
 
     url: str
@@ -28,13 +28,13 @@ class File(NamedTuple):
         return self.url.rpartition("/")[2]
 
     def is_in(self, folder: Path) -> bool:
-        """Tell whether the file, or all it holds, is in the benchmark's folder."""
+        """Return whether the file, or all its contents, are in the benchmark's folder."""
         unpacked = [(folder / name).exists() for name in self.holds]
         return (folder / self.name).exists() or (bool(unpacked) and all(unpacked))
 
 
 class Source(NamedTuple):
-    """Where a benchmark's files come from; ``by_hand`` says why they are not fetched, if they are not."""
+    """The source of a benchmark's files; ``by_hand`` is the reason if they cannot be downloaded."""
 
     home: str
     files: tuple[File, ...]

@@ -1,4 +1,4 @@
-"""Where the official files of a benchmark are: in folders, or in the archives they are handed out in."""
+"""The official files of a benchmark on disk: in folders, or in the archives in which they are published."""
 
 import os
 from pathlib import Path
@@ -14,9 +14,9 @@ class Part(NamedTuple):
     """A folder or file of a benchmark's official tree.
 
     Attributes:
-        name: What it is called, from the benchmark's folder, e.g. ``UCF-101``.
-        archives: Patterns of the archive that holds it, e.g. ``UCF101.rar``. The first match is taken.
-        holds: What a user sees in it, e.g. ``<Class>/*.avi``.
+        name: Its path from the benchmark's folder, e.g. ``UCF-101``.
+        archives: Patterns of the archive that holds it, e.g. ``UCF101.rar``. The first match is used.
+        holds: Its contents as a pattern for messages, e.g. ``<Class>/*.avi``.
     """
 
     name: str
@@ -25,9 +25,9 @@ class Part(NamedTuple):
 
 
 class Tree:
-    """A benchmark's official tree, its archives unpacked where the folders are not there themselves.
+    """A benchmark's official tree; archives are unpacked if their folders do not exist.
 
-    Archives are unpacked once, into ``data/unpacked`` of the project; what the user put there stays as it is.
+    Archives are unpacked once, into ``data/unpacked`` of the project; the user's files are not changed.
     """
 
     def __init__(self, what: str, home: str, top: Path, root: Path, parts: tuple[Part, ...]) -> None:
@@ -37,12 +37,12 @@ class Tree:
             what: The benchmark, for messages.
             home: The address of its home page.
             top: The folder where the user put the files.
-            root: The project's.
-            parts: All that is needed.
+            root: The project's folder.
+            parts: All parts that are needed.
 
         Raises:
-            UserError: parts are there neither as they are nor in an archive (all in one message), or an
-                archive is refused.
+            UserError: parts exist neither as folders or files nor in an archive (all in one message), or an
+                archive cannot be unpacked.
         """
         self.what, self.top, self._root = what, top, root
         absent = [part for part in parts if not (top / part.name).exists()]
@@ -63,14 +63,14 @@ class Tree:
         self._found |= {part.name: self._unpacked(part, archive) for part, archive in archives.items()}
 
     def __getitem__(self, name: str) -> Path:
-        """Return where a part is, by its name."""
+        """Return the path of a part by its name."""
         return self._found[name]
 
     def text(self, part: str, file: str = "") -> str:
         """Return the text of a part, or of a file in it; bytes that are no UTF-8 pass through as surrogates.
 
         Raises:
-            UserError: it is not there; the message names it.
+            UserError: the file does not exist; the message names it.
         """
         path = self[part] / file if file else self[part]
         try:
@@ -79,7 +79,7 @@ class Tree:
             raise UserError(f"{self.what}: cannot read {path}: {error.strerror or error}") from None
 
     def lines(self, part: str, file: str = "") -> list[tuple[str, str]]:
-        """Return the lines that are not blank, each with where it stands: ``(line, "<path>, line 3")``."""
+        """Return the lines that are not blank, each with its place: ``(line, "<path>, line 3")``."""
         place = self[part] / file if file else self[part]
         numbered = enumerate(self.text(part, file).split("\n"), start=1)
         return [(line.strip(), f"{place}, line {number}") for number, line in numbered if line.strip()]
@@ -108,7 +108,7 @@ class Tree:
         # Parts of the same archive share a folder, which is unpacked once.
         folder = self._root / UNPACKED / f"{archive.name.partition('.')[0]}-{digest_of(facts)}"
         unpack(archive, folder, self.what)
-        # Some archives hold the folder, some what is in it.
+        # Some archives hold the folder, others only its contents.
         name = Path(part.name).name
         for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
             if (place / name).exists():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @OBJECTIVES.register
 class SupervisedRecipe(ObjectiveRecipe):
-    """The supervised objective: the class of a clip."""
+    """The recipe of the supervised objective, which predicts the class of a clip."""
 
     NAME: ClassVar[str] = "supervised"
 
