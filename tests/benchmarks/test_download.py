@@ -234,6 +234,11 @@ def test_a_file_of_unsaid_length_must_be_recognisable(server, place):
     server.has_length = False
     with pytest.raises(UserError, match="does not say how long"):
         download(server.url(), place)
+    assert not place.exists()
+
+
+def test_a_file_of_unsaid_length_is_known_by_its_digest(server, place):
+    server.has_length = False
     server.drops = [1_000_000]
     with pytest.raises(UserError, match="not the expected file"):
         download(server.url(), place, DIGEST, retries=0)

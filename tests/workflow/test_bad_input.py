@@ -93,7 +93,11 @@ def test_a_full_disk_stops_training_and_room_lets_it_go_on(project, pretrain, en
 
     text = refused(project, "kinefract", "pretrain", pretrain, env=env, preexec_fn=limit)
     assert "checkpoint.pt" in text
-    assert {path.name for path in pretrain.parent.iterdir()} == {"spec.yaml", "first_batch.png"}
+    assert {path.name for path in pretrain.parent.iterdir()} == {
+        "spec.yaml",
+        "first_batch.png",
+        "progress.jsonl",
+    }
     run(project, "kinefract", "pretrain", pretrain, env=env)
     assert not nothing_finished(pretrain)
 
