@@ -12,6 +12,7 @@ from kinefract import video
 from kinefract.benchmarks import index
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
+from kinefract.evaluation import predict
 from kinefract.report import results
 from kinefract.synth.store.dataset import join, write_shard
 from kinefract.training import runs
@@ -78,6 +79,27 @@ def test_predictions_of_all_folds_are_one_result(project, tmp_path):
         assert (folder / name).stat().st_size
     cell = results.read_available(tmp_path, study).rows[0].cells["own"]
     assert cell.top1.mean == result["top1"]
+
+
+def test_a_plan_counts_the_folds_and_a_pooled_run_has_no_weights_to_predict_with(project, tmp_path):
+    study = project.study("tiny")
+    spec = project.finetunes[study.runs[0]]
+    trained = project.trained(study)
+    assert len(trained) == 1 + 3 * 3 and not set(study.runs) & set(trained)
+    assert {fold.id for fold in spec.folds} <= set(trained)
+    spec.write(tmp_path)
+    with pytest.raises(UserError, match=f"pools 3 folds .* such as {spec.folds[0].id}"):
+        predict.predict_videos(tmp_path / spec.folder, [tmp_path / "0.mp4"], 2, 0, "cpu")
+
+
+def test_folds_of_another_index_are_not_pooled(project, tmp_path):
+    spec = project.finetunes[project.study("tiny").runs[0]]
+    for fold in spec.folds:
+        made(fold, tmp_path)
+    listed = tmp_path / spec.folds[1].benchmark.folder / "index.csv"
+    listed.write_text(listed.read_text().replace(".mp4", ".avi"))
+    with pytest.raises(UserError, match="indexed again since and is another; delete the run's folder"):
+        made(spec, tmp_path)
 
 
 def test_a_fine_tuning_starts_from_the_weights_of_the_epoch_that_is_meant(project, tmp_path):

@@ -1,7 +1,6 @@
 # Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.config.plan.
 import itertools
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -29,7 +28,6 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
-POOLED = re.compile(r"-folds-[0-9a-f]{12}$")
 # What the job `links` writes: a file that is not there yet, so that the job runs whenever it is asked for.
 LINKED = next(path for n in itertools.count() if not Path(path := f"{layout.LOGS}/links/{n}.txt").exists())
 GPU = 1 if shutil.which("nvidia-smi") else 0
@@ -57,18 +55,12 @@ def shard_files(wildcards, suffix):
     return [f"{folder}/{layout.SHARDS}/{shard:05d}.{suffix}" for shard in range(shards)]
 
 
-def run_files(study, phase, name):
-    """Return one file of every run of a phase that a study needs."""
-    ids = study.pretrains if phase == "pretrain" else study.runs
-    parent = layout.PRETRAIN if phase == "pretrain" else layout.FINETUNE
-    return [f"{parent}/{run}/{name}" for run in sorted(set(ids))]
-
-
 def finished(study, phase):
     """Return the last file of every run of a phase; of folds that are pooled there are no weights."""
+    runs = study.pretrains if phase == "pretrain" else study.runs
+    specs = [PLAN.find(run) for run in sorted(set(runs))]
     return [
-        f"{Path(model).parent}/{layout.RESULT}" if POOLED.search(Path(model).parent.name) else model
-        for model in run_files(study, phase, layout.MODEL)
+        f"{spec.folder}/{layout.RESULT if getattr(spec, 'folds', []) else layout.MODEL}" for spec in specs
     ]
 
 

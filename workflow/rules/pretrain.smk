@@ -1,6 +1,6 @@
 rule pretrain:
     input:
-        [run_files(study, "pretrain", "model.safetensors") for study in RUN_STUDIES],
+        [finished(study, "pretrain") for study in RUN_STUDIES],
 
 
 rule pretrain_run:

@@ -78,6 +78,13 @@ class Plan:
         """Return the spec of a study by its name under ``studies``."""
         return next(spec for spec in self.studies.values() if spec.study == name)
 
+    def trained(self, study: StudySpec) -> list[str]:
+        """Return the ids of a study's runs that train, pre-training first; folds in place of a pooled run."""
+        runs = dict.fromkeys(study.pretrains)
+        for run in study.runs:
+            runs |= dict.fromkeys([fold.id for fold in self.finetunes[run].folds] or [run])
+        return list(runs)
+
     def stored(self, study: StudySpec) -> list[str]:
         """Return the ids of a study's datasets that must lie on disk for one of its runs."""
         runs = (self.pretrains[run] for run in study.pretrains)

@@ -43,9 +43,9 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
     for fold in spec.folds:
         evaluated = [item for item in index.read(root / fold.benchmark.folder) if item.split != TRAIN]
         header, *lines = _predictions(root / fold.folder / PREDICTIONS)
-        if [line[1] for line in lines] != [str(item.label) for item in evaluated]:
+        if len(lines) != len(evaluated):
             raise UserError(
-                f"{fold.folder}: its predictions are not of the videos that {fold.benchmark.folder} lists; "
+                f"{fold.folder}: {len(lines)} predictions for {len(evaluated)} videos; "
                 "delete the run's folder to make it again"
             )
         videos += evaluated
@@ -75,12 +75,19 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
 def _result(fold: FinetuneSpec, root: Path) -> dict[str, Any]:
     path = root / fold.folder / RESULT
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"))
+        indexed_as_now = index.matches_fingerprint(result["index"], root)
     except FileNotFoundError:
         command = f"kinefract finetune {fold.folder}/{SPEC_FILE}"
         raise UserError(f"{path}: this fold has not been run: {command}") from None
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); delete its folder to make it again") from error
+    if not indexed_as_now:
+        raise UserError(
+            f"{fold.folder}: the benchmark was indexed again since and is another; "
+            "delete the run's folder to make it again"
+        )
+    return result
 
 
 def _predictions(path: Path) -> list[list[str]]:

@@ -57,6 +57,11 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     """
     folder = _folder(run, Path(root))
     spec = FinetuneSpec.read(folder / SPEC_FILE)
+    if spec.folds:
+        raise UserError(
+            f"{folder}: pools {len(spec.folds)} folds and has no weights of its own; "
+            f"name one of the folds, such as {spec.folds[0].id}"
+        )
     path = folder / MODEL
     if not path.exists():
         raise UserError(f"{folder}: the run is not finished, its {MODEL} is missing")

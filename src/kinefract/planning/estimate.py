@@ -89,7 +89,7 @@ def figures(
     root, machine = Path(root), machine or Machine.here()
     there = Inventory(root, plan, machine)
     studies = [plan.study(name) for name in dict.fromkeys(names)]
-    users = Counter(run for study in plan.studies.values() for run in run_ids(study))
+    users = Counter(run for study in plan.studies.values() for run in plan.trained(study))
     return {
         "machine": {"cores": machine.cores, "gpu": machine.gpu},
         "free_bytes": shutil.disk_usage(root).free,
@@ -131,7 +131,7 @@ def studies(root: Path | str, params: Params, plan: Plan) -> str:
     done = finished(root, plan)
     rows = []
     for study in map(plan.study, params.studies):
-        runs = run_ids(study)
+        runs = plan.trained(study)
         count = len(done.intersection(runs))
         if (root / study.folder / PAGE).exists():
             state = "done"
@@ -143,20 +143,11 @@ def studies(root: Path | str, params: Params, plan: Plan) -> str:
     return f"{table}\n\n* under `run:`, what `snakemake` builds; `snakemake <study>` builds one"
 
 
-def run_ids(study: StudySpec) -> list[str]:
-    """Return the ids of the runs of a study, each once, pre-training first."""
-    pretrains = [run for variant in study.variants for run in variant.pretrains.values()]
-    finetunes = [
-        run for variant in study.variants for by_seed in variant.runs.values() for run in by_seed.values()
-    ]
-    return list(dict.fromkeys([*pretrains, *finetunes]))
-
-
 def _together(
     studies: list[StudySpec], plan: Plan, there: Inventory, machine: Machine, users: Counter[str]
 ) -> dict[str, Any]:
     """Return the joint estimates for studies, see ``figures``. ``users`` counts the studies of each run."""
-    ours = Counter(run for study in studies for run in run_ids(study))
+    ours = Counter(run for study in studies for run in plan.trained(study))
     pretrains, finetunes = ours.keys() & plan.pretrains.keys(), ours.keys() & plan.finetunes.keys()
     left = [run for run in ours if run not in there.done]
     trained = [plan.pretrains[run] for run in left if run in plan.pretrains]

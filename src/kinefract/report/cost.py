@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import SPEC_FILE, SUMMARY
+from kinefract.config.plan import INIT_EPOCH
 from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.report.results import Cell, Row
 
@@ -75,7 +76,8 @@ def _clips(row: Row) -> int | None:
         spec = PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE)
     except UserError:
         return None
-    return spec.dataset.recipe.clips * spec.recipe.epochs
+    epochs = row.values.get(INIT_EPOCH, spec.recipe.epochs)  # of a snapshot, those until it was kept
+    return spec.dataset.recipe.clips * epochs
 
 
 def _steps(root: Path, cell: Cell) -> int | None:

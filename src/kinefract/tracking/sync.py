@@ -5,13 +5,14 @@ They go the same way as while they are made (``RunExport``, ``log_study``), so M
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinefract import tracking
 from kinefract.common.errors import UserError
 from kinefract.common.files import locked
-from kinefract.common.layout import METRICS, MLFLOW, SPEC_FILE, SYNC_LOCK
+from kinefract.common.layout import METRICS, MLFLOW, RESULT, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels, store
@@ -70,7 +71,7 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
         kind = _kind_of(root, folder)
         if _is_finished(kind, folder):
             finished.append((kind, folder))
-        else:
+        elif not _pools_folds(kind, folder):
             summary.unfinished += 1
     finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
     with locked(root / MLFLOW / SYNC_LOCK):
@@ -115,6 +116,15 @@ def _all_folders(root: Path) -> list[Path]:
         if name not in newest or _reported(folder) > _reported(newest[name]):
             newest[name] = folder
     return [*runs, *newest.values()]
+
+
+def _pools_folds(kind: Kind, folder: Path) -> bool:
+    """Return whether a run pools its folds. Each of them is a run in MLflow, the pooled one is none."""
+    if kind is not FinetuneSpec or not (folder / RESULT).exists():
+        return False
+    with suppress(UserError):
+        return bool(FinetuneSpec.read(folder / SPEC_FILE).folds)
+    return False
 
 
 def _reported(folder: Path) -> int:
