@@ -6,76 +6,18 @@ coefficients of the affine map that came before. The parameter of 44 and 45 is 1
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
 from kinefract.synth.render.compiled import inlined
 from kinefract.synth.render.elementary import HALF, ONE, PI, TWO, ZERO, atan2, exp, log, sin_cos, tanh
+from kinefract.synth.render.loops import each, each_with_chance, each_with_map
 
 TINY, THREE, FOUR = np.float32(1e-10), np.float32(3), np.float32(4)
 TWO_PI = np.float32(2 * math.pi)
-UNIT = np.float32(2.0**-24)
 
 DEPENDENT = (15, 17, 21, 22)  # need the coefficients of the map that came before
-
-
-def _compiled(loop: Callable, formula: Callable) -> Callable:
-    """Compile a formula's loop, under a name of its own.
-
-    Numba tells loops of one name apart by a number that each process counts from the start. Kernels from two
-    processes' caches would take each other's loops.
-    """
-    loop.__qualname__ = f"{loop.__name__}_{formula.__name__}"
-    return njit(nogil=True, error_model="numpy")(loop)
-
-
-def _each(formula: Callable) -> Callable:
-    """Return a loop that applies ``formula(x, y)`` to every point."""
-    vary = inlined(formula)
-
-    def apply(x, y):
-        for i in range(x.size):
-            x[i], y[i] = vary(x[i], y[i])
-
-    return _compiled(apply, formula)
-
-
-def _each_with_map(formula: Callable) -> Callable:
-    """Return a loop that applies ``formula(x, y, b, c, e, f)`` to every point."""
-    vary = inlined(formula)
-
-    def apply(x, y, maps):  # maps: (4, points)
-        for i in range(x.size):
-            x[i], y[i] = vary(x[i], y[i], maps[0, i], maps[1, i], maps[2, i], maps[3, i])
-
-    return _compiled(apply, formula)
-
-
-def _each_with_chance(formula: Callable) -> Callable:
-    """Return a loop that applies ``formula(x, y, u, v)``, u and v ~ U[0, 1), to every point."""
-    vary = inlined(formula)
-
-    def apply(x, y, states):  # states: uint32 (points,), none of them 0
-        for i in range(x.size):
-            state = _next(states[i])
-            u = np.float32(np.int32(state >> np.uint32(8))) * UNIT
-            state = _next(state)
-            v = np.float32(np.int32(state >> np.uint32(8))) * UNIT
-            states[i] = state
-            x[i], y[i] = vary(x[i], y[i], u, v)
-
-    return _compiled(apply, formula)
-
-
-@inlined
-def _next(state):
-    """Step a generator of 32 random bits (Marsaglia, "Xorshift RNGs", 2003)."""
-    # Shifts widen to 64 bits, so each is cut back.
-    state = np.uint32(state ^ (state << np.uint32(13)))
-    state = np.uint32(state ^ (state >> np.uint32(17)))
-    return np.uint32(state ^ (state << np.uint32(5)))
 
 
 @inlined
@@ -88,75 +30,75 @@ def _remainder(a, b):
     return a - b * np.floor(a / b)
 
 
-@_each
+@each
 def sinusoidal(x, y):
     return sin_cos(x)[0], sin_cos(y)[0]
 
 
-@_each
+@each
 def spherical(x, y):
     s = ONE / (x * x + y * y)
     return s * x, s * y
 
 
-@_each
+@each
 def swirl(x, y):
     s, c = sin_cos(x * x + y * y)
     return x * s - y * c, x * c + y * s
 
 
-@_each
+@each
 def horseshoe(x, y):
     s = ONE / _radius(x, y)
     return s * (x - y) * (x + y), s * TWO * x * y
 
 
-@_each
+@each
 def polar(x, y):
     return atan2(x, y) / PI, _radius(x, y) - ONE
 
 
-@_each
+@each
 def handkerchief(x, y):
     r = _radius(x, y)
     s, c = sin_cos(r)
     return x * c + y * s, y * c + x * s
 
 
-@_each
+@each
 def heart(x, y):
     r = _radius(x, y)
     s, c = sin_cos(atan2(x, y) * r)
     return r * s, -r * c
 
 
-@_each
+@each
 def disc(x, y):
     share = atan2(x, y) / PI
     s, c = sin_cos(PI * _radius(x, y))
     return share * s, share * c
 
 
-@_each
+@each
 def spiral(x, y):
     r = _radius(x, y)
     s, c = sin_cos(r)
     return (y / r + s) / r, (x / r - c) / r
 
 
-@_each
+@each
 def hyperbolic(x, y):
     return x / (x * x + y * y), y
 
 
-@_each
+@each
 def diamond(x, y):
     r = _radius(x, y)
     s, c = sin_cos(r)
     return x / r * c, y / r * s
 
 
-@_each
+@each
 def ex(x, y):
     r = _radius(x, y)
     s, c = sin_cos(r)
@@ -166,7 +108,7 @@ def ex(x, y):
     return r * (p + q), r * (p - q)
 
 
-@_each_with_chance
+@each_with_chance
 def julia(x, y, u, v):
     s, c = sin_cos(HALF * atan2(x, y))
     root = np.sqrt(_radius(x, y))
@@ -174,44 +116,44 @@ def julia(x, y, u, v):
     return root * c, root * s
 
 
-@_each
+@each
 def bent(x, y):
     return (x if x >= ZERO else TWO * x), (y if y >= ZERO else HALF * y)
 
 
-@_each_with_map
+@each_with_map
 def waves(x, y, b, c, e, f):
     return x + b * sin_cos(y / (c * c))[0], y + e * sin_cos(x / (f * f))[0]
 
 
-@_each
+@each
 def fisheye(x, y):
     s = TWO / (_radius(x, y) + ONE)
     return s * y, s * x
 
 
-@_each_with_map
+@each_with_map
 def popcorn(x, y, b, c, e, f):
     s, t = sin_cos(THREE * y)
     u, v = sin_cos(THREE * x)
     return x + c * sin_cos(s / t)[0], y + f * sin_cos(u / v)[0]
 
 
-@_each
+@each
 def exponential(x, y):
     s, c = sin_cos(PI * y)
     grown = exp(x - ONE)
     return grown * c, grown * s
 
 
-@_each
+@each
 def power(x, y):
     r = _radius(x, y)
     grown = exp(x / r * log(r))
     return grown * y / r, grown * x / r
 
 
-@_each
+@each
 def cosine(x, y):
     # tanh in place of cosh and sinh, which overflow (arXiv 2411.17584, section 3).
     s, c = sin_cos(PI * x)
@@ -219,14 +161,14 @@ def cosine(x, y):
     return c * t, -s * t
 
 
-@_each_with_map
+@each_with_map
 def rings(x, y, b, c, e, f):
     r, square = _radius(x, y), c * c
     new = _remainder(r + square, TWO * square) - square + r * (ONE - square)
     return new * y / r, new * x / r
 
 
-@_each_with_map
+@each_with_map
 def fan(x, y, b, c, e, f):
     r, theta, t = _radius(x, y), atan2(x, y), PI * c * c
     half = HALF * t
@@ -234,49 +176,49 @@ def fan(x, y, b, c, e, f):
     return r * c, r * s
 
 
-@_each
+@each
 def eyefish(x, y):
     s = TWO / (_radius(x, y) + ONE)
     return s * x, s * y
 
 
-@_each
+@each
 def bubble(x, y):
     s = FOUR / (x * x + y * y + FOUR)
     return s * x, s * y
 
 
-@_each
+@each
 def cylinder(x, y):
     return sin_cos(x)[0], y
 
 
-@_each_with_chance
+@each_with_chance
 def noise(x, y, u, v):
     s, c = sin_cos(TWO_PI * v)
     return u * x * c, u * y * s
 
 
-@_each
+@each
 def tangent(x, y):
     s, c = sin_cos(y)
     return sin_cos(x)[0] / c, s / c
 
 
-@_each_with_chance
+@each_with_chance
 def rays(x, y, u, v):
     s, c = sin_cos(PI * u)
     scale = s / c / (x * x + y * y)
     return scale * sin_cos(x)[1], scale * sin_cos(y)[0]
 
 
-@_each_with_chance
+@each_with_chance
 def blade(x, y, u, v):
     s, c = sin_cos(u * _radius(x, y))
     return x * (c + s), x * (c - s)
 
 
-@_each
+@each
 def cross(x, y):
     s = ONE / abs(x * x - y * y)
     return s * x, s * y
