@@ -1,18 +1,16 @@
 """Cards as a page or as text: one dataset, or several beside each other and beside benchmarks."""
 
-import base64
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabulate import tabulate
 
 from kinefract.cards.measure import FIGURES
 from kinefract.common.layout import MOVING, STILL
+from kinefract.common.pages import data_uri, rendered
 
-LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger one is left out
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
 
 
@@ -58,15 +56,9 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
         lead: A sentence below the heading; if empty, one that describes the first column.
         eyebrow: The line above the heading.
     """
-    environment = Environment(
-        loader=PackageLoader("kinefract", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     first, reference = columns[0], _reference(columns)
-    return environment.get_template("card.html.jinja").render(
+    return rendered(
+        "card.html.jinja",
         eyebrow=eyebrow,
         title=title or f"{first.name}: {first.card['clips']:,} clips of {first.card['classes']:,} classes",
         lead=lead or _lead(first.card),
@@ -75,8 +67,8 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
                 "name": column.name,
                 "id": column.card["id"],
                 "made": column.made,
-                "video": _embedded(column.folder / MOVING, "video/mp4"),
-                "still": _embedded(column.folder / STILL, "image/png"),
+                "video": data_uri(column.folder / MOVING, "video/mp4"),
+                "still": data_uri(column.folder / STILL, "image/png"),
                 "recipe": yaml.safe_dump(column.card["recipe"], sort_keys=False) if column.made else "",
                 "made_with": column.card.get("made_with", {}),
                 "measured": column.card["measured"],
@@ -189,13 +181,6 @@ def _cost_per_clip(card: dict[str, Any]) -> Cell:
     if "cost" not in card or card["cost"]["jobs"] != card["shards"]:
         return Cell()
     return Cell(f"{1000 * card['cost']['cpu_seconds'] / card['clips']:,.0f} ms")
-
-
-def _embedded(path: Path, kind: str) -> str | None:
-    """Return a file as a data URI, or None if it is missing or too large for a page."""
-    if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
-        return None
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _bytes(count: int) -> str:

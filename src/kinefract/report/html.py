@@ -1,35 +1,20 @@
-"""Helpers of the pages of reports: templates, embedded figures and files, and readable numbers."""
+"""Helpers of the pages of reports: embedded figures, JSON files, and readable numbers."""
 
-import base64
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kinefract.common import style as svg
 
-LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger file is not embedded
 THEMED = {
     svg.INK: "var(--ink)",
     svg.MUTED: "var(--muted)",
     svg.GRID: "var(--line)",
     svg.PAPER: "none",
 }
-
-
-def rendered(template: str, **values: Any) -> str:
-    """Return a template's HTML; values are escaped, and a missing value is an error."""
-    environment = Environment(
-        loader=PackageLoader("kinefract", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**values)
 
 
 def inlined(svg: str, prefix: str, description: str) -> Markup:
@@ -42,13 +27,6 @@ def inlined(svg: str, prefix: str, description: str) -> Markup:
     for colour, variable in THEMED.items():
         svg = svg.replace(colour, variable)
     return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(description), 1))
-
-
-def data_uri(path: Path, kind: str) -> str | None:
-    """Return a file as a data URI, or None if it is missing or too large for a page."""
-    if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
-        return None
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from kinefract.common.files import write_text
 from kinefract.common.layout import ANSWER, PAGE, PARTIAL
+from kinefract.common.pages import rendered
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
-from kinefract.report.html import read_json, rendered
+from kinefract.report.html import read_json
 from kinefract.report.results import Found, Row
 from kinefract.report.words import seeds_in_words
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from kinefract.common.pages import rendered
 from kinefract.config.specs import StudySpec
 from kinefract.report import appearance, confusions, cost, cost_table, figures, making, scaling
 from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
 from kinefract.report.compare import Comparison
-from kinefract.report.html import inlined, rendered
+from kinefract.report.html import inlined
 from kinefract.report.results import Cell, Found, Row, baseline_heading, baseline_name, baselines, benchmarks
 from kinefract.report.samples import dataset_of, samples
 from kinefract.report.words import (

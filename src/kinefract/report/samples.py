@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CARD, MOVING, SPEC_FILE, STILL, SUMMARY
+from kinefract.common.pages import data_uri
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
-from kinefract.report.html import data_uri, duration, read_json
+from kinefract.report.html import duration, read_json
 from kinefract.report.results import Row
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.viewing.preview import RecipeClips
