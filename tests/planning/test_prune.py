@@ -70,7 +70,7 @@ def test_what_studies_refer_to_stays(project, run, capsys):
     before = everything(project)
     run()
     assert everything(project) == before
-    assert capsys.readouterr().out == "0 B that no study of params.yaml refers to\n"
+    assert capsys.readouterr().out == "0 B that no study refers to\n"
 
 
 def test_what_no_study_refers_to_goes(project, run, capsys):

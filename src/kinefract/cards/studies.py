@@ -83,7 +83,7 @@ def of_study(name: str, sample: int | None = None, root: Path | str = "") -> Car
     root = Path(root)
     read = params.load(root / PARAMS_FILE)
     if name not in read.studies:
-        raise UserError(f"{name}: as a study in {PARAMS_FILE}: {not_one_of(name, read.studies)}")
+        raise UserError(f"{name}: as a study in the configuration: {not_one_of(name, read.studies)}")
     resolved = plan.resolve(read)
     spec = resolved.study(name)
     stored = resolved.stored(spec)

@@ -38,7 +38,9 @@ def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec
     recipes = params.load(root / PARAMS_FILE).datasets
     if text not in recipes:
         there = "its folder holds no spec.yaml" if path.is_dir() else "no such folder"
-        raise UserError(f"{text}: {there}, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}")
+        raise UserError(
+            f"{text}: {there}, and as a name in the configuration: {not_one_of(str(text), recipes)}"
+        )
     spec = DatasetSpec(recipe=recipes[text])
     return spec, root / spec.folder
 
@@ -61,7 +63,7 @@ def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
     recipes = params.load(root / PARAMS_FILE).benchmarks
     if text not in recipes:
         raise UserError(
-            f"{text}: no such folder, and as a name in {PARAMS_FILE}: {not_one_of(str(text), recipes)}"
+            f"{text}: no such folder, and as a name in the configuration: {not_one_of(str(text), recipes)}"
         )
     return root / BenchmarkSpec(recipe=recipes[str(text)]).folder
 

@@ -1,4 +1,4 @@
-"""Recipes of the two training phases, as they stand in params.yaml and in every run's spec."""
+"""Recipes of the two training phases, as they stand in the configuration and in every run's spec."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 

@@ -73,7 +73,7 @@ def figures(
 
         - ``study`` (not in ``total``), ``variants``;
         - ``pretraining``, ``finetuning``: ``runs`` and how many are ``done``;
-        - ``shared``: runs that other studies of params.yaml need too;
+        - ``shared``: runs that other studies of the configuration need too;
         - ``clips``: formula-made clips still to make;
         - ``bytes`` still to be written, without what is unknown: ``datasets``, ``caches``, ``weights``;
         - ``hours`` still to compute, all cores busy, without what is unknown: ``rendering``, ``pretraining``,
@@ -85,7 +85,7 @@ def figures(
     """
     for name in names:
         if name not in params.studies:
-            raise UserError(f"{not_one_of(name, params.studies)} (studies of params.yaml)")
+            raise UserError(f"{not_one_of(name, params.studies)} (studies of the configuration)")
     root, machine = Path(root), machine or Machine.here()
     there = Inventory(root, plan, machine)
     studies = [plan.study(name) for name in dict.fromkeys(names)]
@@ -116,7 +116,7 @@ def render(found: dict[str, Any]) -> str:
         [
             tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 7]),
             "",
-            "Runs: done/all. Shared: with other studies of params.yaml. The rest is what is still to come.",
+            "Runs: done/all. Shared: with other studies. The rest is what is still to come.",
             f"Disk: {disk}; {in_bytes(found['free_bytes'])} are free.",
             f"Hours of this machine ({cores}), all of it busy: {hours}.",
             "~ partly measured on other clips; ? without what is unknown",

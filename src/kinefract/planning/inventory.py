@@ -24,7 +24,7 @@ S = TypeVar("S", bound=Spec)
 
 MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
 SHARDS_TIMED = 5  # of a dataset
-OTHERS = 10  # of each kind, the newest that params.yaml no longer makes; they are measurements too
+OTHERS = 10  # of each kind, the newest that no study makes any more; they are measurements too
 # Settings of a dataset that do not change what a clip costs.
 NOT_DRAWN = {"classes", "clips_per_class", "clips_per_shard", "seed", "fps"}
 

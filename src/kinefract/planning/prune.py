@@ -56,7 +56,7 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
 
     Args:
         root: The project's folder.
-        plan: Every study of params.yaml, resolved.
+        plan: Every study of the configuration, resolved.
         yes: Remove without asking, including results that a job may still work on.
         dry_run: Only list them.
 
@@ -70,7 +70,7 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
     size = in_bytes(sum(item.bytes for item in chosen))
     for line in _lines(root, chosen):
         print(line)
-    print(f"{size} that no study of params.yaml refers to")
+    print(f"{size} that no study refers to")
     if left := len(found) - len(chosen):
         print(f"{left} more changed within the hour, so a job may still work on them: left, unless --yes")
     if dry_run or not chosen:

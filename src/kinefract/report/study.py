@@ -79,7 +79,7 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
 
 
 def _paper(params_file: Path, study: str) -> str:
-    """Return ``paper`` of a study from ``params.yaml``; empty if the file is missing or not valid."""
+    """Return ``paper`` of a study from the configuration; empty if it is missing or not valid."""
     try:
         studies = params.load(params_file).studies
     except UserError:

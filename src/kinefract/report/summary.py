@@ -13,7 +13,7 @@ from kinefract.report.formats import to_csv
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
-    """Join ``metrics.json`` and ``curves.csv`` of the named studies, as params.yaml currently defines them.
+    """Join ``metrics.json`` and ``curves.csv`` of the named studies, as the configuration defines them.
 
     Args:
         root: The project's folder; ``results/metrics.json`` and ``results/curves.csv`` below it are written.

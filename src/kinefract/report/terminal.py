@@ -5,10 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from kinefract.common.errors import UserError
-from kinefract.common.layout import SPEC_FILE, TABLE
+from kinefract.common.layout import PARAMS_FILE, SPEC_FILE, TABLE
 from kinefract.common.schema import not_one_of
 from kinefract.config import params, plan
-from kinefract.config.locate import PARAMS_FILE
 from kinefract.config.specs import StudySpec, project_root
 from kinefract.report import compare, results
 from kinefract.report.formats import frame_of, to_text

@@ -29,7 +29,7 @@ __all__ = ["RenderedClips", "ShardClips", "Shards", "join", "recipe", "write_sha
 
 
 def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -> "DatasetRecipe":
-    """Return the recipe of a dataset, from settings as under ``datasets:`` in params.yaml.
+    """Return the recipe of a dataset, from settings as under ``datasets:`` in the configuration.
 
     Args:
         settings: A mapping with ``family``, ``classes``, ``clips_per_class`` and the family's own settings.

@@ -31,7 +31,7 @@ def fetch(kind: str, folder: Path) -> None:
     """Download the official files of a benchmark that are not in its folder yet, without unpacking them.
 
     Args:
-        kind: The benchmark, as ``kind`` in ``params.yaml`` names it, e.g. ``"ucf101"``.
+        kind: The benchmark, as ``kind`` in the configuration names it, e.g. ``"ucf101"``.
         folder: The folder of its files, e.g. ``data/raw/ucf101``; it is made where absent.
 
     Raises:
