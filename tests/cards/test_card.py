@@ -17,6 +17,7 @@ from kinefract.cards import card, measure
 from kinefract.cards import page as card_page
 from kinefract.cards import studies as cards
 from kinefract.cli import main
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.config import params
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec
@@ -223,8 +224,10 @@ def test_a_study_shows_its_datasets_beside_its_benchmarks(project, folder, monke
 
 
 def test_a_card_without_figures_is_made_anew_and_the_folder_left_alone(copy):
-    text = json.dumps({"clips": 12, "classes": 3})
+    card = json.loads((copy / "card.json").read_text())
+    text = json.dumps(card | {"figures": {}})
     (copy / "card.json").write_text(text)
+    checksums.remove(copy)  # it is of a version that measured other figures, and kept no checksums
     root = copy.parents[2]
     (column,) = cards.of_dataset("fractal", root=root).columns
     assert column.card["figures"]["ssim"]["clips"] == 12
@@ -234,6 +237,9 @@ def test_a_card_without_figures_is_made_anew_and_the_folder_left_alone(copy):
 def test_damage_is_named_by_file(copy):
     root = copy.parents[2]
     (copy / "card.json").write_text("{")
+    with pytest.raises(UserError, match=r"card\.json: changed since it was written"):
+        cards.of_dataset("fractal", root=root)
+    checksums.remove(copy)
     with pytest.raises(UserError, match=r"card\.json: cannot be read"):
         cards.of_dataset("fractal", root=root)
     tar_path, _ = shard_files(copy, 1)

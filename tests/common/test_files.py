@@ -8,7 +8,7 @@ import time
 import pytest
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import locked, read_json_lines, sha256, write_text, written_whole
+from kinefract.common.files import locked, sha256, write_text, written_whole
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -46,11 +46,8 @@ def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_json_lines_and_hashes(tmp_path):
-    path = tmp_path / "m.jsonl"
-    assert read_json_lines(path) == []
-    write_text(path, '{"a": 1}\n{"a": 2}\n')
-    assert read_json_lines(path) == [{"a": 1}, {"a": 2}]
+def test_a_hash_is_that_of_the_standard(tmp_path):
+    path = tmp_path / "m.txt"
     write_text(path, "abc")
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from kinefract import video
 from kinefract.benchmarks import index
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.evaluation import predict
@@ -97,6 +98,7 @@ def test_folds_of_another_index_are_not_pooled(project, tmp_path):
     for fold in spec.folds:
         made(fold, tmp_path)
     listed = tmp_path / spec.folds[1].benchmark.folder / "index.csv"
+    checksums.remove(listed.parent)
     listed.write_text(listed.read_text().replace(".mp4", ".avi"))
     with pytest.raises(UserError, match="indexed again since and is another; delete the run's folder"):
         made(spec, tmp_path)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from kinefract import video
+from kinefract.cards.measure import FIGURES
 from kinefract.common.files import write_json, write_text
 from kinefract.config import params, plan
 from kinefract.config.specs import StudySpec
@@ -111,8 +112,18 @@ def make_up(
         for number, folder in enumerate([*resolved.datasets.values(), *resolved.benchmarks.values()]):
             write_preview(root / folder.folder, number)
     for spec in resolved.datasets.values():
-        write_json(root / spec.folder / "card.json", {"clips": 20, "classes": 4, "size": 32, "seconds": 31.7})
+        write_json(root / spec.folder / "card.json", card_of(spec.id))
     return MadeUp(root, resolved, study)
+
+
+def card_of(dataset: str, **means: float) -> dict:
+    """Return the card of a dataset of which only some figures are known."""
+    figures = {name: {"mean": means.get(name), "std": None, "clips": 0} for name in FIGURES}
+    return {
+        **{"id": dataset, "clips": 20, "classes": 4, "shards": 1, "size": 32, "fps": 12.0, "frames": 380},
+        **{"seconds": 31.7, "bytes": 9000, "redrawn_share": 0.0, "recipe": {}, "figures": figures},
+        **{"cost": {"cpu_seconds": None, "jobs": 0}, "measured": {"clips": 0, "frames": 16, "side": 64}},
+    }
 
 
 def write_run(folder: Path, phase: str, top1: float, epochs: int, seed: int = 1) -> None:

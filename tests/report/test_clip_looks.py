@@ -2,7 +2,7 @@ import csv
 import io
 
 import pytest
-from madeup import make_up
+from madeup import card_of, make_up
 
 from kinefract.common.files import write_json
 from kinefract.report import appearance, build, results
@@ -14,8 +14,7 @@ TOP1 = [{"here": [0.2]}, {"here": [0.4]}, {"here": [0.3]}, {"here": [0.5]}]
 def _measured(tmp_path, values, **changes):
     made = make_up(tmp_path, **{"vary": VARY, "top1": TOP1, **changes})
     for dataset, value in zip(made.study.datasets, values, strict=True):
-        figures = {"ssim": {"mean": value}, "lit_area": {"mean": 0.5}, "viideo": {"mean": None}}
-        card = {"clips": 20, "classes": 4, "size": 32, "seconds": 31.7, "figures": figures}
+        card = card_of(dataset, ssim=value, lit_area=0.5)
         write_json(made.root / "data/synthetic" / dataset / "card.json", card)
     return made, results.read(made.root, made.study).rows
 

@@ -9,6 +9,7 @@ from madeup import make_up
 
 from kinefract.benchmarks.base import Video
 from kinefract.benchmarks.index import fingerprint
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.report import results
 
@@ -53,12 +54,45 @@ def test_every_missing_run_is_named_with_the_command(tmp_path: Path) -> None:
     assert made.finetune_folder(0, "motions", 1).name not in message
 
 
-@pytest.mark.parametrize(("content", "said"), [("{", "unreadable"), ('{"top1": 0.5}', "lacks top5")])
-def test_a_damaged_result_is_named(tmp_path: Path, content: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("result.json", lambda text: "{", "cannot be read as JSON"),
+        ("result.json", lambda text: "[]", "result.json: "),
+        ("result.json", lambda text: text.replace('"top5"', '"top_5"'), "top5: missing"),
+        ("result.json", lambda text: text.replace('"top1": 0.6', '"top1": 2.0'), "top1: .* got 2.0"),
+        ("result.json", lambda text: text.replace('"top1": 0.6', '"top1": NaN'), "top1: .* got nan"),
+        ("result.json", lambda text: text.replace('"top1": 0.6', '"top1": "0.6"'), "top1: .* got '0.6'"),
+        ("result.json", lambda text: text.replace('"top1": 0.6', '"top1": ' + 5000 * "9"), "as JSON"),
+        ("result.json", lambda text: 9999 * "[", "cannot be read as JSON"),
+        ("result.json", lambda text: text.replace('"top1": 0.6', '"top1": 0.7'), "60.00 % of 200 .* 70.00 %"),
+        ("result.json", lambda text: text.replace('"finetune"', '"pretrain"'), "phase: is 'pretrain'"),
+        ("metrics.jsonl", lambda text: text.replace('"epoch": 3', '"epoch": 4'), "not numbered"),
+        ("metrics.jsonl", lambda text: text.replace('"loss"', '"lost"', 1), "line 1.loss: missing"),
+        ("metrics.jsonl", lambda text: "3\n" + text, "line 1: "),
+        ("predictions.csv", lambda text: text.replace(",1,", ",yes,"), "line 2: .*'yes'"),
+        ("predictions.csv", lambda text: "path,label\na,1\n", "its first line is not path,label,class"),
+        ("predictions.csv", lambda text: "\0\n1,2,3\n", "predictions.csv: "),
+        ("predictions.csv", lambda text: "".join(text.splitlines(True)[:-1]), "of 199 predictions are right"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, change, said: str) -> None:
     made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
-    damaged = made.finetune_folder(1, "motions", 1)
-    (damaged / "result.json").write_text(content)
-    with pytest.raises(UserError, match=rf"{damaged.name}: .*{said}"):
+    path = made.finetune_folder(1, "motions", 1) / name
+    path.write_text(change(path.read_text()))
+    with pytest.raises(UserError, match=rf"{path.parent.name}: .*{said}.*; delete .* to make it again"):
+        results.read(tmp_path, made.study)
+
+
+def test_a_file_that_differs_from_its_checksum_is_named(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    folder = made.finetune_folder(1, "motions", 1)
+    with checksums.last_file(folder / "result.json") as partial:
+        partial.write_bytes((folder / "result.json").read_bytes())
+    results.read(tmp_path, made.study)
+    text = (folder / "result.json").read_text()
+    (folder / "result.json").write_text(text.replace('"parameters": 2790000', '"parameters": 2790001'))
+    with pytest.raises(UserError, match=r"result\.json: changed since it was written"):
         results.read(tmp_path, made.study)
 
 

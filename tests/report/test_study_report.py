@@ -7,6 +7,7 @@ import pytest
 from madeup import MadeUp, make_up, read_csv, write_run
 
 from kinefract import report, tracking
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 
 
@@ -21,7 +22,7 @@ def test_all_files_are_there(folder: Path) -> None:
         "curves.svg",
     }
     expected |= {f"{name}.{suffix}" for name in ("table", "costs", "classes") for suffix in ("csv", "tex")}
-    assert {path.name for path in folder.iterdir()} == {*expected, "index.html"}
+    assert {path.name for path in folder.iterdir()} == {*expected, "index.html", "SHA256SUMS"}
 
 
 def test_figures_are_files_of_their_own(folder: Path) -> None:
@@ -32,18 +33,20 @@ def test_figures_are_files_of_their_own(folder: Path) -> None:
         assert "dc:date" not in text
 
 
-def test_the_page_comes_last_and_mlflow_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_and_checksums_come_before_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
     seen = {}
 
     def log_study(root: Path, spec: object, metrics: dict, artifacts: list[Path]) -> None:
         assert all(path.exists() for path in artifacts)
+        assert not (made.spec_path.parent / "index.html").exists()
         seen.update(metrics)
 
     monkeypatch.setattr(tracking, "log_study", log_study)
     report.build(made.spec_path)
     written = sorted(made.spec_path.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    assert written[-1].name == "index.html"
+    assert written[-1].name == "SHA256SUMS"  # of the page, which had been written and got its name after it
+    assert checksums.differing(made.spec_path.parent) == []
     assert seen["supervised"]["motions"]["top1"] == 0.6
 
 

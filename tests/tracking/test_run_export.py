@@ -19,7 +19,8 @@ import pytest
 from mlflow import MlflowClient
 
 from kinefract import cli, tracking
-from kinefract.common.files import read_json_lines, write_json, write_text
+from kinefract.common.files import write_json, write_text
+from kinefract.config.run_files import read_epochs
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec, Variant
 from kinefract.tracking import RunExport, store
 
@@ -89,7 +90,7 @@ def finetune_spec() -> FinetuneSpec:
 
 
 def lines(root: Path | str, spec: PretrainSpec | FinetuneSpec) -> list[dict]:
-    return read_json_lines(Path(root, spec.folder, "progress.jsonl"))
+    return read_epochs(Path(root, spec.folder), "progress.jsonl")
 
 
 def begin(root: Path | str, spec: PretrainSpec | FinetuneSpec) -> RunExport:
@@ -113,7 +114,9 @@ def finish(root: Path | str, spec: PretrainSpec | FinetuneSpec, **result: object
     folder = Path(root, spec.folder)
     epochs = len(lines(root, spec))
     (folder / "progress.jsonl").replace(folder / "metrics.jsonl")
-    write_json(folder / "result.json", {"id": spec.id, "epochs": epochs, **result})
+    facts = {"id": spec.id, "phase": folder.parent.name, "epochs": epochs, "top1": 0.5, "made_with": {}}
+    facts |= {"top5": 1.0} if isinstance(spec, FinetuneSpec) else {}
+    write_json(folder / "result.json", {**facts, **result})
     (folder / "model.safetensors").write_text("weights")
 
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.training import cached
-from kinefract.training.cached import CachedVideos, fill
+from kinefract.training.cached import CachedVideos
 from kinefract.training.data import TrainingClips, Videos
 
 SHAPES = [(7, 48, 64), (5, 64, 48), (9, 32, 32), (4, 40, 90)]  # frames, height, width
@@ -85,7 +84,7 @@ def test_long_videos_are_decoded_in_parts(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(cached, "BYTES_AT_ONCE", 20_000)
     CachedVideos(videos, tmp_path / "parts", 24)
     assert (tmp_path / "parts-24/frames.bin").read_bytes() == (tmp_path / "whole-24/frames.bin").read_bytes()
-    assert (tmp_path / "whole-24/frames.bin").stat().st_size == whole._starts[-1]
+    assert (tmp_path / "whole-24/frames.bin").stat().st_size == whole._store.bytes
 
 
 def test_the_size_of_the_originals_gives_the_crops_of_the_originals(videos, tmp_path):
@@ -188,6 +187,9 @@ print("made", flush=True)
 """
 
 
+MADE = {"frames.bin", "frames.crc32", "index.json"}
+
+
 def start(videos, tmp_path, seconds):
     (tmp_path / "videos").write_bytes(pickle.dumps(videos))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "videos"), str(tmp_path / "some"), str(seconds)]
@@ -203,7 +205,7 @@ def test_a_killed_making_leaves_nothing_that_counts_as_made(videos, tmp_path):
     assert any("partial" in name for name in left) and not left & {"frames.bin", "index.json"}
     source = CachedVideos(videos, tmp_path / "some", 24)
     np.testing.assert_array_equal(source.read(1, [3]), decoded(videos[1], [3], 24))
-    assert {path.name for path in (tmp_path / "some-24").iterdir()} == {"frames.bin", "index.json"}
+    assert {path.name for path in (tmp_path / "some-24").iterdir()} == MADE
 
 
 def test_one_makes_it_and_another_waits(videos, tmp_path, capsys):
@@ -238,30 +240,3 @@ def test_a_folder_that_cannot_be_written_is_a_users_error(videos, tmp_path):
     (tmp_path / "some-24").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
         CachedVideos(videos, tmp_path / "some", 24)
-
-
-def test_more_than_the_disk_holds_is_refused_before_anything_is_made(tmp_path):
-    starts = np.array([0, 1 << 55])
-    with pytest.raises(UserError, match=r"it takes 36028797\.02 GB"):
-        fill(tmp_path / "frames.bin", starts, lambda item: pytest.fail("made"), "making", "items")
-    assert not list(tmp_path.iterdir())
-
-
-def test_items_come_to_their_places_whatever_the_order_they_end_in(tmp_path):
-    lengths = [3, 0, 5, 1]
-
-    def pieces(item):
-        time.sleep(0.02 * (4 - item))
-        for value in range(lengths[item]):
-            yield np.full((2, 1), 10 * item + value, np.uint8)
-
-    starts = 2 * np.concatenate([[0], np.cumsum(lengths)])
-    fill(tmp_path / "some.bin", starts, pieces, "making", "items")
-    expected = [10 * item + value for item, length in enumerate(lengths) for value in range(length)]
-    assert list((tmp_path / "some.bin").read_bytes()) == np.repeat(expected, 2).tolist()
-
-
-def test_an_item_of_another_length_is_noticed(tmp_path):
-    with pytest.raises(ValueError, match="item 0 has 4 bytes"):
-        fill(tmp_path / "a.bin", np.array([0, 5]), lambda item: [np.zeros(4, np.uint8)], "making", "items")
-    assert not list(tmp_path.iterdir())

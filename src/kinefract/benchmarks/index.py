@@ -6,17 +6,21 @@ labels), ``summary.json`` and ``summary.txt`` (the counts found and the official
 """
 
 import csv
+import io
 import os
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from kinefract import video
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.probes import probe_all
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.files import write_json, write_text, written_whole
+from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
 from kinefract.common.progress import log_line
 from kinefract.common.schema import digest_of
@@ -43,6 +47,7 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)  # an earlier index may have other labels
+    checksums.remove(folder)
     contents = recipe.contents(root, folder)
     classes = contents.classes
     _check(classes, contents.entries)
@@ -70,8 +75,8 @@ def read(folder: Path) -> list[Video]:
     """
     path = Path(folder) / INDEX
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            header, *rows = csv.reader(stream, strict=True)
+        text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         if tuple(header) != Video._fields:
             raise ValueError(f"its first line is not {','.join(Video._fields)}")
         return [_parse(row, Path(folder)) for row in rows]
@@ -93,7 +98,7 @@ def fingerprint(folder: Path, root: Path) -> dict[str, str]:
     return {"file": path.relative_to(root).as_posix(), "digest": _digest(path)}
 
 
-def matches_fingerprint(facts: dict[str, str], root: Path) -> bool:
+def matches_fingerprint(facts: Mapping[Any, str], root: Path) -> bool:
     """Return whether an index matches a fingerprint; an index that does not exist counts as matching."""
     path = Path(root) / facts["file"]
     return not path.exists() or _digest(path) == facts["digest"]
@@ -184,7 +189,7 @@ def _listed(names: list[str]) -> str:
 def _write_csv(path: Path, videos: list[Video]) -> None:
     # File names are bytes: those that are not UTF-8 pass through as surrogates, as everywhere in Python.
     with (
-        written_whole(path) as partial,
+        checksums.last_file(path) as partial,
         partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
     ):
         writer = csv.writer(stream)

@@ -5,8 +5,33 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import with_config
+from typing_extensions import TypedDict
+
 from kinefract.benchmarks.base import SPLITS, Contents, Video
 from kinefract.common.files import sha256
+from kinefract.common.layout import SUMMARY
+from kinefract.common.records import AS_WRITTEN, Count, Positive, read_json
+
+
+@with_config(AS_WRITTEN)
+class Summary(TypedDict):
+    """What readers use of ``summary.json``: the number of classes, and of the videos of each split."""
+
+    classes: Positive
+    videos: dict[str, Count]
+
+
+def read(folder: Path) -> Summary | None:
+    """Return the summary in an index folder; None if there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return read_json(folder / SUMMARY, Summary)
+    except FileNotFoundError:
+        return None
 
 
 def duplicates(paths: Sequence[Path]) -> list[list[Path]]:

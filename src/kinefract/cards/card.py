@@ -1,26 +1,64 @@
 """The card of a dataset: its contents, its cost, its closeness to filmed video, and its provenance."""
 
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import with_config
+from typing_extensions import TypedDict
 
 from kinefract.cards import measure
 from kinefract.cards import page as card_page
 from kinefract.common import provenance
-from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CARD, CARD_PAGE, SHARD_TIMES
 from kinefract.common.progress import progress
+from kinefract.common.records import AS_WRITTEN, Count, Positive, Seconds, Share, read_json
 from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import Shards
 
 SAMPLE, LEAST_SAMPLE = 24, 12  # measured clips of a large dataset and of a small one
 DIGITS = 6
+
+
+@with_config(AS_WRITTEN)
+class Figure(TypedDict):
+    """One figure of a card, over the measured clips that have it; ``mean`` is None if none has."""
+
+    mean: float | None
+    std: float | None
+    clips: Count
+
+
+@with_config(AS_WRITTEN)
+class Cost(TypedDict):
+    """The CPU seconds of the jobs that made a dataset's shards; None if no job was recorded."""
+
+    cpu_seconds: Seconds | None
+    jobs: Count
+
+
+@with_config(AS_WRITTEN)
+class Card(TypedDict):
+    """What readers use of ``card.json``; ``describe`` explains it."""
+
+    id: str
+    clips: Positive
+    classes: Positive
+    shards: Positive
+    size: Positive
+    fps: float
+    frames: Positive
+    seconds: Seconds
+    bytes: Positive
+    redrawn_share: Share
+    cost: Cost
+    measured: dict[str, Count]
+    figures: dict[str, Figure]
+    recipe: dict[str, Any]
 
 
 def write(recipe: DatasetRecipe, clips: Shards, folder: Path) -> None:
@@ -78,17 +116,13 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Return the content of a folder's ``card.json``, or None if it does not exist or lacks the figures.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file is damaged.
     """
-    path = folder / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = read_json(folder / CARD, Card)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; delete {folder} and run snakemake") from error
-    whole = isinstance(card, dict) and card.get("figures", {}).keys() == measure.FIGURES.keys()
-    return card if whole else None
+    return dict(card) if card["figures"].keys() == measure.FIGURES.keys() else None
 
 
 def choose(count: int, wanted: int) -> list[int]:

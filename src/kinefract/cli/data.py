@@ -98,29 +98,37 @@ def preview(
 
 @app.command()
 def verify(
-    dataset: DatasetName,
+    results: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Datasets, benchmarks, runs or studies: a folder, id or name each; all without.",
+            show_default=False,
+        ),
+    ] = None,
     sample: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Clips to decode and render again, evenly spread.  [default: 20]"
+            min=0, metavar="N", help="Clips to render again, videos to decode again.  [default: 20]"
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Decode and render all of them.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Render and decode all of them.")] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Threads.  [default: one per core]")] = None,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Check a dataset's bytes, and clips against their recipe.
+    """Check that results are as they were written.
 
-    Names the shards that are damaged, and how to make them again.
+    Compares files with their checksums, clips with their recipe, videos with their index, predictions
+    and figures with each other. A study is checked with all on which it rests. Names what is damaged,
+    and how to make it again.
     """
-    from kinefract.config.locate import locate_dataset
-    from kinefract.synth.store.verify import verify
+    from kinefract.config.locate import locate_results
+    from kinefract.report.verify import verify
 
     if everything and sample is not None:
         raise typer.BadParameter("not together with --sample", param_hint="--all")
-    spec, folder = locate_dataset(dataset)
+    folders = [folder for text in results or () for folder in locate_results(text)]
     chosen = None if everything else 20 if sample is None else sample
-    print(f"{folder}: {verify(spec.recipe, folder, chosen, jobs or os.cpu_count() or 1)}")
+    print(verify(Path.cwd(), folders, chosen, jobs or os.cpu_count() or 1))
 
 
 @app.command()

@@ -92,15 +92,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    write_text(path, as_json(value))
 
 
-def read_json_lines(path: Path | str) -> list[dict]:
-    """Return the objects of a JSON-lines file, one a line; ``[]`` where there is no file."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+def as_json(value: Any) -> str:
+    """Return ``value`` as the text of an indented JSON file."""
+    return json.dumps(value, indent=2) + "\n"
 
 
 def sha256(path: Path | str) -> str:

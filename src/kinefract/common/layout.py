@@ -20,8 +20,8 @@ DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 # Pages and figures of all studies.
 OVERVIEW, ALL_METRICS, ALL_CURVES = "results/index.html", "results/metrics.json", "results/curves.csv"
 
-# In the folder of every result: its spec.
-SPEC_FILE = "spec.yaml"
+# In the folder of every result: its spec, and the SHA-256 of its files.
+SPEC_FILE, CHECKSUMS = "spec.yaml", "SHA256SUMS"
 
 # In the folder of a dataset.
 MANIFEST, SHARDS, CARD, CARD_PAGE = "manifest.csv", "shards", "card.json", "card.html"
@@ -33,7 +33,7 @@ INDEX, CLASSES, SUMMARY, SUMMARY_PAGE = "index.csv", "classes.json", "summary.js
 PROBLEMS = "problems.txt"
 
 # In the folder of a cache. The index is the last to be written.
-CACHED_FRAMES, CACHE_INDEX = "frames.bin", "index.json"
+CACHED_FRAMES, FRAME_CHECKSUMS, CACHE_INDEX = "frames.bin", "frames.crc32", "index.json"
 
 # In the folder of a run. The model is the last to be written.
 MODEL, CHECKPOINT, FIRST_BATCH = "model.safetensors", "checkpoint.pt", "first_batch.png"

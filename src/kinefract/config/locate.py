@@ -5,8 +5,8 @@ from pathlib import Path
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE, SPEC_FILE
 from kinefract.common.schema import not_one_of
-from kinefract.config import params
-from kinefract.config.specs import BenchmarkSpec, DatasetSpec
+from kinefract.config import params, plan
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
 
 
 def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec, Path]:
@@ -66,6 +66,40 @@ def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
             f"{text}: no such folder, and as a name in the configuration: {not_one_of(str(text), recipes)}"
         )
     return root / BenchmarkSpec(recipe=recipes[str(text)]).folder
+
+
+def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:
+    """Find results of any kind. An existing path takes precedence over an id, and an id over a name.
+
+    Args:
+        text: The folder of a dataset, benchmark, run or study, the ``spec.yaml`` in it, its id, or the name
+            of a study, dataset or benchmark in the configuration.
+        root: The project's folder; relative paths refer to it.
+
+    Returns:
+        The folders, links resolved; several if a study, a dataset or a benchmark have the same name.
+
+    Raises:
+        UserError: there is no such result; the message lists the names.
+    """
+    root, path = Path(root), Path(root, text)
+    if path.exists():
+        return [(path.parent if path.is_file() else path).resolve()]
+    kinds = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
+    if there := [folder for kind in kinds if (folder := root / kind.PARENT / text).is_dir()]:
+        return [folder.resolve() for folder in there]
+    if len(path.relative_to(root).parts) != 1 or not (root / PARAMS_FILE).exists():
+        raise UserError(f"{text}: no such folder, and no id or name of a result of this project")
+    read = params.load(root / PARAMS_FILE)
+    resolved = plan.resolve(read)
+    named: dict[str, list[Spec]] = {name: [resolved.study(name)] for name in read.studies}
+    for name, recipe in read.datasets.items():
+        named.setdefault(name, []).append(DatasetSpec(recipe=recipe))
+    for name, benchmark in read.benchmarks.items():
+        named.setdefault(name, []).append(BenchmarkSpec(recipe=benchmark))
+    if str(text) not in named:
+        raise UserError(f"{text}: no such folder, and as a name: {not_one_of(str(text), named)}")
+    return [(root / spec.folder).resolve() for spec in named[str(text)]]
 
 
 def _no_such_path(path: Path) -> str:

@@ -22,6 +22,7 @@ from kinefract.common.progress import progress
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.confusion import confusion_svg
 from kinefract.evaluation.mistakes import write_mistakes
+from kinefract.evaluation.predictions import COLUMNS
 from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
 from kinefract.training.devices import own_gpu
@@ -141,7 +142,7 @@ def write_predictions(path: Path, videos: list[Video], predicted: np.ndarray, ro
         place = place.relative_to(root) if place.is_relative_to(root) else place
         top5 = " ".join(f"{label}:{result[label]:.4f}" for label in five)
         rows.append([place, entry.label, entry.class_name, five[0], int(five[0] == entry.label), top5])
-    write_rows(path, ["path", "label", "class", "predicted", "correct", "top5"], rows)
+    write_rows(path, COLUMNS, rows)
 
 
 def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:

@@ -4,8 +4,8 @@ The folder of such a run holds the files of any fine-tuning except weights: pred
 videos, and curves that are means over the folds. In MLflow each fold is a run, but the pooled result is not.
 """
 
-import csv
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import numpy as np
 
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN, Video
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.files import read_json_lines, write_json, write_text
+from kinefract.common.files import as_json, write_json, write_text
 from kinefract.common.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.config.run_files import Result, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec
+from kinefract.evaluation import predictions
 from kinefract.evaluation.evaluate import write_figures, write_rows
 
 SUMMED = ("seconds", "evaluation_seconds")  # summed over the folds; other numbers are means
@@ -36,29 +39,30 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         UserError: a fold has not been run, or was run on another index than the current one.
     """
     folder = root / spec.folder
+    checksums.remove(folder)
     results = [_result(fold, root) for fold in spec.folds]
     names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
     videos: list[Video] = []
     rows: list[list[str]] = []
     for fold in spec.folds:
         evaluated = [item for item in index.read(root / fold.benchmark.folder) if item.split != TRAIN]
-        header, *lines = _predictions(root / fold.folder / PREDICTIONS)
-        if len(lines) != len(evaluated):
+        predicted_rows = predictions.read(root / fold.folder).rows
+        if len(predicted_rows) != len(evaluated):
             raise UserError(
-                f"{fold.folder}: {len(lines)} predictions for {len(evaluated)} videos; "
+                f"{fold.folder}: {len(predicted_rows)} predictions for {len(evaluated)} videos; "
                 "delete the run's folder to make it again"
             )
         videos += evaluated
-        rows += lines
+        rows += predicted_rows
     predicted = np.zeros((len(rows), len(names)), np.float32)
     for number, row in enumerate(rows):
         for rank, entry in enumerate(row[-1].split()):
             label, score = entry.split(":")
             predicted[number, int(label)] = float(score) - 1e-6 * rank  # scores are rounded, ranks are not
     write_json(folder / CLASSES, names)
-    write_rows(folder / PREDICTIONS, header, rows)
+    write_rows(folder / PREDICTIONS, predictions.COLUMNS, rows)
     figures = write_figures(folder / PREDICTIONS, videos, predicted, names)
-    history = _mean_curves([read_json_lines(root / fold.folder / EPOCHS) for fold in spec.folds])
+    history = _mean_curves([read_epochs(root / fold.folder) for fold in spec.folds])
     write_text(folder / EPOCHS, "".join(json.dumps(metrics) + "\n" for metrics in history))
     result = {
         **results[0],
@@ -68,21 +72,20 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         "folds": len(results),
         "index": index.fingerprint(root / spec.benchmark.folder, root),
     }
-    write_json(folder / RESULT, result)
+    with checksums.last_file(folder / RESULT) as partial:
+        partial.write_text(as_json(result), encoding="utf-8")
     return result
 
 
-def _result(fold: FinetuneSpec, root: Path) -> dict[str, Any]:
-    path = root / fold.folder / RESULT
+def _result(fold: FinetuneSpec, root: Path) -> Result:
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        indexed_as_now = index.matches_fingerprint(result["index"], root)
+        result = read_result(root / fold.folder)
     except FileNotFoundError:
         command = f"kinefract finetune {fold.folder}/{SPEC_FILE}"
-        raise UserError(f"{path}: this fold has not been run: {command}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete its folder to make it again") from error
-    if not indexed_as_now:
+        raise UserError(f"{fold.folder}/{RESULT}: this fold has not been run: {command}") from None
+    if problem := predictions.contradiction(root / fold.folder, result):
+        raise UserError(problem)
+    if not index.matches_fingerprint(result["index"], root):
         raise UserError(
             f"{fold.folder}: the benchmark was indexed again since and is another; "
             "delete the run's folder to make it again"
@@ -90,17 +93,12 @@ def _result(fold: FinetuneSpec, root: Path) -> dict[str, Any]:
     return result
 
 
-def _predictions(path: Path) -> list[list[str]]:
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        return list(csv.reader(stream))
-
-
-def _mean_curves(folds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _mean_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Return the mean metrics of each epoch that all folds have."""
     return [{**lines[0], **_means(list(lines))} for lines in zip(*folds, strict=False)]
 
 
-def _means(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _means(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the mean of each number that all entries have; times are summed, equal numbers are kept."""
     found: dict[str, Any] = {}
     for key, value in entries[0].items():

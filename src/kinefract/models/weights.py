@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
 from kinefract.models.base import Backbone
@@ -24,10 +25,15 @@ def save(model: nn.Module, path: Path, spec_id: str) -> None:
 
 def write(state: Mapping[str, torch.Tensor], path: Path, spec_id: str) -> None:
     """Write tensors by name, with the id of their spec as metadata."""
-    state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with written_whole(path) as partial:
-        # There is one key only: safetensors writes several in random order, and files must be reproducible.
-        partial.write_bytes(to_bytes(state, metadata={"kinefract": spec_id}))
+        partial.write_bytes(encoded(state, spec_id))
+
+
+def encoded(state: Mapping[str, torch.Tensor], spec_id: str) -> bytes:
+    """Return the content of a safetensors file: tensors by name, with the id of their spec as metadata."""
+    state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    # There is one key only: safetensors writes several in random order, and files must be reproducible.
+    return to_bytes(state, metadata={"kinefract": spec_id})
 
 
 def load_backbone(model: Backbone, path: Path) -> None:
@@ -48,8 +54,23 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         UserError: the file is missing or damaged.
     """
+    checksums.check(path)
     try:
         return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
+
+
+def made_by(path: Path) -> str:
+    """Return the id of the spec that made a file of weights; empty if the file does not hold it.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    checksums.check(path)
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("kinefract", "")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
 

@@ -1,6 +1,5 @@
 """The inventory of a project: its finished datasets and runs, and their measured cost on this machine."""
 
-import json
 import math
 import os
 import shutil
@@ -9,13 +8,15 @@ from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CACHES, MANIFEST, MODEL, RESULT, SHARD_TIMES, SHARDS, SPEC_FILE, SUMMARY
+from kinefract.common.layout import CACHES, MANIFEST, MODEL, SHARD_TIMES, SHARDS, SPEC_FILE
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
+from kinefract.config.run_files import Result, read_result
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import shard_files
@@ -41,9 +42,9 @@ class Machine(NamedTuple):
         """Return this machine as Snakemake uses it: all cores, and a GPU where its driver's tool is found."""
         return cls(processor(), os.cpu_count() or 1, shutil.which("nvidia-smi") is not None)
 
-    def made(self, result: dict[str, Any]) -> bool:
+    def made(self, result: Result) -> bool:
         """Return whether a run's ``result.json`` comes from a machine like this one."""
-        name = result["made_with"]["machine"]
+        name = result["made_with"].get("machine", "")
         return name.endswith(self.processor) and (";" in name) == self.gpu
 
     def share(self, threads: int) -> float:
@@ -184,9 +185,9 @@ class Inventory:
 
     def _read_run(self, folder: Path, spec: PretrainSpec | FinetuneSpec, machine: Machine) -> None:
         setting = Setting.of(spec)
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+        with suppress(UserError, OSError, KeyError, ZeroDivisionError):
             self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
-            result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+            result = read_result(folder)
             if not machine.made(result):
                 return
             self.training_seconds.add(1 / result["clips_per_second"], spec.id, *setting.keys)
@@ -221,11 +222,11 @@ def _made(root: Path, kind: type[S], planned: dict[str, S]) -> Iterator[S]:
 
 
 def _videos(folder: Path) -> tuple[int, int] | None:
-    try:
-        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["videos"]
-        return int(found[TRAIN]), sum(int(count) for split, count in found.items() if split != TRAIN)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    with suppress(UserError):
+        if found := summary.read(folder):
+            videos = found["videos"]
+            return videos.get(TRAIN, 0), sum(count for split, count in videos.items() if split != TRAIN)
+    return None
 
 
 def _names(folder: Path) -> set[str]:

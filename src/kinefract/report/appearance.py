@@ -7,11 +7,10 @@ from typing import Any
 
 from scipy import stats
 
+from kinefract.cards import card
 from kinefract.cards.measure import FIGURES
-from kinefract.common.layout import CARD
 from kinefract.config.specs import DatasetSpec
 from kinefract.report.formats import frame_of, to_csv
-from kinefract.report.html import read_json
 from kinefract.report.results import Row, benchmarks
 from kinefract.report.samples import dataset_of
 from kinefract.report.table import DIGITS
@@ -35,7 +34,7 @@ def appearances(root: Path, rows: list[Row]) -> list[Look]:
     Figures that are equal everywhere are left out. The list is empty if there are fewer than two datasets.
     """
     used = [(row, dataset) for row in rows if row.begun and (dataset := dataset_of(row))]
-    means = {dataset: _means(root / DatasetSpec.PARENT / dataset / CARD) for _, dataset in used}
+    means = {dataset: _means(root / DatasetSpec.PARENT / dataset) for _, dataset in used}
     known = [entry for entry in means.values() if entry]
     if len(known) < 2:
         return []
@@ -111,6 +110,7 @@ def appearance_csv(found: list[Look], rows: list[Row]) -> str:
     return to_csv(frame_of(lines, columns))
 
 
-def _means(card: Path) -> dict[str, float]:
-    figures = read_json(card).get("figures", {})
-    return {name: entry["mean"] for name, entry in figures.items() if entry.get("mean") is not None}
+def _means(folder: Path) -> dict[str, float]:
+    about = card.read(folder)
+    figures = about["figures"] if about else {}
+    return {name: entry["mean"] for name, entry in figures.items() if entry["mean"] is not None}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kinefract.report.compare import predictions
+from kinefract.report.compare import predictions_of
 from kinefract.report.formats import frame_of, to_csv, to_latex
 from kinefract.report.results import Cell, Row, baseline_of, baselines, benchmarks
 from kinefract.report.table import DIGITS
@@ -51,7 +51,7 @@ class Changes:
 
 
 def changes(rows: list[Row]) -> list[Changes]:
-    """Return the changes of every variant on every benchmark whose runs have usable predictions."""
+    """Return the changes of every variant on every benchmark whose runs have predictions."""
     found = []
     for benchmark in benchmarks(rows):
         known = {id(base): _by_class(base.cells[benchmark]) for base in baselines(rows)}
@@ -104,8 +104,8 @@ def _frame(lines: list[tuple[Changes, Change]]) -> pd.DataFrame:
 
 
 def _by_class(cell: Cell) -> dict[str, tuple[int, float]]:
-    """Return class -> (test videos, accuracy); empty if the predictions of a run cannot be used."""
-    known = [entry for entry in map(predictions, cell.runs.values()) if entry]
+    """Return class -> (test videos, accuracy); empty if a run has no predictions."""
+    known = [entry for entry in map(predictions_of, cell.runs.values()) if entry]
     if not known or len(known) < len(cell.runs) or len({entry.classes for entry in known}) > 1:
         return {}
     names, place, videos = np.unique(known[0].classes, return_inverse=True, return_counts=True)

@@ -1,23 +1,13 @@
 """Comparison of a study's variants with their baselines, on the test videos that both predicted."""
 
-import csv
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from dataclasses import replace
 
 import numpy as np
 
-from kinefract.common.layout import PREDICTIONS
+from kinefract.evaluation import predictions
+from kinefract.evaluation.predictions import Predictions
 from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of
 from kinefract.report.statistics import holm, paired_difference, verdict
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """One run's predictions: paths and classes of the test videos, and whether each was right, bool."""
-
-    paths: tuple[str, ...]
-    classes: tuple[str, ...]
-    right: np.ndarray
 
 
 def compared(rows: list[Row], against: Row | None = None) -> list[Row]:
@@ -52,7 +42,7 @@ def compared(rows: list[Row], against: Row | None = None) -> list[Row]:
 
 
 def _said(cell: Cell) -> list[Predictions | None]:
-    return [predictions(run) for run in cell.runs.values()]
+    return [predictions_of(run) for run in cell.runs.values()]
 
 
 def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Comparison:
@@ -72,17 +62,13 @@ def _compared(cell: Cell, reference: Cell, said: list[Predictions | None]) -> Co
     return Comparison(points, paired_difference(variant, base), None, "")
 
 
-def predictions(run: Run) -> Predictions | None:
-    """Return a run's predictions for the test videos; None if its ``predictions.csv`` cannot be used."""
+def predictions_of(run: Run) -> Predictions | None:
+    """Return a run's predictions for the test videos; None if it has none.
+
+    Raises:
+        UserError: its ``predictions.csv`` is damaged.
+    """
     try:
-        with (run.folder / PREDICTIONS).open(
-            newline="", encoding="utf-8", errors="surrogateescape"
-        ) as stream:
-            head, *lines = csv.reader(stream)
-            places = [head.index(column) for column in ("path", "class", "correct")]
-            paths, classes, correct = zip(*map(itemgetter(*places), lines), strict=True)
-    except (OSError, IndexError, ValueError, csv.Error):
+        return predictions.read(run.folder)
+    except FileNotFoundError:
         return None
-    if not set(correct) <= {"0", "1"}:
-        return None
-    return Predictions(paths, classes, np.array(correct) == "1")

@@ -1,11 +1,12 @@
 """The length of training of a study's variants, in clips and steps, and whether it was equal."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
+from kinefract.benchmarks import summary
+from kinefract.benchmarks.base import TRAIN
 from kinefract.common.errors import UserError
-from kinefract.common.layout import SPEC_FILE, SUMMARY
+from kinefract.common.layout import SPEC_FILE
 from kinefract.config.plan import INIT_EPOCH
 from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.report.results import Cell, Row
@@ -88,7 +89,7 @@ def _steps(root: Path, cell: Cell) -> int | None:
     try:
         spec = FinetuneSpec.read(run.folder / SPEC_FILE)
         spec = spec.folds[0] if spec.folds else spec
-        summary = json.loads((root / spec.benchmark.folder / SUMMARY).read_text(encoding="utf-8"))
-        return spec.recipe.epochs * (int(summary["videos"]["train"]) // spec.recipe.batch_size)
-    except (UserError, OSError, ValueError, KeyError, TypeError):
+    except UserError:
         return None
+    found = summary.read(root / spec.benchmark.folder)
+    return spec.recipe.epochs * (found["videos"].get(TRAIN, 0) // spec.recipe.batch_size) if found else None

@@ -1,12 +1,17 @@
 """Conversion of data frames to text: pandas writes CSV; tabulate writes Markdown, LaTeX and plain tables."""
 
 import html
+import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import tabulate
+
+from kinefract.common import checksums
+from kinefract.common.records import damaged
 
 NEEDS = "% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} where a label holds | or quotes\n"
 
@@ -24,6 +29,20 @@ def frame_of(lines: Sequence[dict[str, Any]], columns: Sequence[str] | None = No
 def to_csv(frame: pd.DataFrame) -> str:
     """Return the frame as CSV, with blank cells for missing values."""
     return frame.to_csv(index=False, lineterminator="\n")
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a CSV file of a study as a frame of texts, compared with its checksum.
+
+    Raises:
+        UserError: the file is damaged.
+        FileNotFoundError: there is no such file.
+    """
+    content = io.BytesIO(checksums.read_bytes(path))
+    try:
+        return pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
+    except ValueError as error:
+        raise damaged(path, f"cannot be read as CSV ({error})") from error
 
 
 def to_markdown(frame: pd.DataFrame) -> str:

@@ -1,9 +1,6 @@
-"""Helpers of the pages of reports: embedded figures, JSON files, and readable numbers."""
+"""Helpers of the pages of reports: embedded figures and readable numbers."""
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -27,15 +24,6 @@ def inlined(svg: str, prefix: str, description: str) -> Markup:
     for colour, variable in THEMED.items():
         svg = svg.replace(colour, variable)
     return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(description), 1))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON file's mapping; an empty one if there is no such file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def duration(seconds: float) -> str:

@@ -6,17 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from typing_extensions import TypedDict
+
+from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import ANSWER, PAGE, PARTIAL
 from kinefract.common.pages import rendered
+from kinefract.common.records import read_json
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
-from kinefract.report.html import read_json
 from kinefract.report.results import Found, Row
 from kinefract.report.words import seeds_in_words
 
 DONE, UNDER_WAY, NOT_BEGUN = "done", "under way", "not begun"
+
+
+class Answer(TypedDict):
+    """``answer.json`` of a study: sentences, and the number of finished runs from which they are."""
+
+    answer: list[str]
+    finished: int
 
 
 @dataclass(frozen=True)
@@ -81,19 +91,29 @@ def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
         folder /= PARTIAL
     page = folder / PAGE
     state, progress = _state(found, page.exists())
-    written = read_json(folder / ANSWER) if page.exists() else {}
-    answered = written.get("finished")
+    answer, answered = _answer(folder) if page.exists() else ([], None)
     return Entry(
         name=name,
         question=spec.question,
         state=state,
         runs=found.runs,
         progress=progress,
-        answer=[str(sentence) for sentence in written.get("answer", [])],
+        answer=answer,
         rests_on=f"From {answered} of {found.runs} runs." if found.missing and answered is not None else "",
         link=quote(Path(os.path.relpath(page, start)).as_posix()) if page.exists() else None,
         charts=_charts(found.rows),
     )
+
+
+def _answer(folder: Path) -> tuple[list[str], int | None]:
+    """Return the sentences of a study's answer, and the number of runs from which they are."""
+    try:
+        answer = read_json(folder / ANSWER, Answer)
+    except FileNotFoundError:
+        return [], None
+    except UserError as error:  # the page shows it, and other studies are shown all the same
+        return [str(error)], None
+    return answer["answer"], answer["finished"]
 
 
 def _state(found: Found, reported: bool) -> tuple[str, str]:

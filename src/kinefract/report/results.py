@@ -3,17 +3,19 @@
 ``compare.compared`` and ``cost.counted`` add comparisons and costs to the same rows.
 """
 
-import json
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kinefract.benchmarks.index import matches_fingerprint
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.files import read_json_lines
-from kinefract.common.layout import CHECKPOINT, EPOCHS, RESULT, SPEC_FILE
+from kinefract.common.layout import CHECKPOINT, SPEC_FILE
+from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.evaluation import predictions
 from kinefract.report.statistics import Difference, Interval, interval
 
 START = ("init", "pretraining.objective")  # the settings that decide from what a variant starts
@@ -29,13 +31,13 @@ class Run:
     id: str
     phase: str
     folder: Path
-    result: dict[str, Any]
+    result: Mapping[str, Any]
     epochs: list[dict[str, Any]]
 
     @property
     def seconds(self) -> float:
         """Time of the run in seconds, evaluation included."""
-        return float(self.result.get("seconds") or 0) + float(self.result.get("evaluation_seconds") or 0)
+        return float(self.result.get("seconds", 0) + self.result.get("evaluation_seconds", 0))
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,7 @@ class Cell:
     def class_mean(self) -> Score | None:
         """Mean over classes of the share of right predictions; None if a run did not measure it."""
         key = "mean_class_accuracy"
-        known = all(isinstance(run.result.get(key), int | float) for run in self.runs.values())
-        return self._score(key) if known else None
+        return self._score(key) if all(key in run.result for run in self.runs.values()) else None
 
     def _score(self, key: str) -> Score:
         return Score({seed: float(run.result[key]) for seed, run in self.runs.items()})
@@ -196,9 +197,9 @@ def read_available(root: Path | str, spec: StudySpec) -> Found:
     root = Path(root)
     seen: dict[str, tuple[Run | None, str]] = {}
 
-    def run_of(parent: str, run_id: str, needed: tuple[str, ...]) -> Run | None:
+    def run_of(parent: str, run_id: str) -> Run | None:
         if run_id not in seen:
-            run, problem = _read_run(root / parent / run_id, needed)
+            run, problem = _read_run(root / parent / run_id)
             seen[run_id] = run, f"{parent}/{run_id}: {problem}"
         return seen[run_id][0]
 
@@ -207,14 +208,12 @@ def read_available(root: Path | str, spec: StudySpec) -> Found:
         pretrains = {}
         for seed, run_id in variant.pretrains.items():
             folder = root / PretrainSpec.PARENT / run_id
-            pretrains[seed] = run_of(PretrainSpec.PARENT, run_id, ("loss",)) or Run(
+            pretrains[seed] = run_of(PretrainSpec.PARENT, run_id) or Run(
                 run_id, folder.parent.name, folder, {}, []
             )
         cells = {}
         for benchmark, seeds in variant.runs.items():
-            runs = {
-                seed: run_of(FinetuneSpec.PARENT, run_id, ("top1", "top5")) for seed, run_id in seeds.items()
-            }
+            runs = {seed: run_of(FinetuneSpec.PARENT, run_id) for seed, run_id in seeds.items()}
             cells[benchmark] = Cell({seed: run for seed, run in runs.items() if run})
         rows.append(Row(variant.label, dict(variant.values), pretrains, cells, weights=variant.weights))
     return Found(rows, [problem for run, problem in seen.values() if run is None], len(seen))
@@ -277,20 +276,24 @@ def benchmarks(rows: list[Row]) -> list[str]:
     return [name for name in rows[0].cells if any(row.cells[name].runs for row in rows)]
 
 
-def _read_run(folder: Path, needed: tuple[str, ...]) -> tuple[Run | None, str]:
+def _read_run(folder: Path) -> tuple[Run | None, str]:
     """Return the run, or None and a description of the problem."""
     try:
-        epochs = read_json_lines(folder / EPOCHS)
-        if not (folder / RESULT).exists():
-            return None, "stopped before its end" if (folder / CHECKPOINT).exists() else "not begun"
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return None, f"unreadable, delete its folder to make it again ({error})"
+        epochs, result = read_epochs(folder), read_result(folder)
+        checksums.check(folder / SPEC_FILE)
+    except FileNotFoundError:
+        return None, "stopped before its end" if (folder / CHECKPOINT).exists() else "not begun"
+    except UserError as error:
+        return None, str(error)
     if not (folder / SPEC_FILE).exists():
         return None, f"without {SPEC_FILE}"
-    absent = [key for key in needed if not isinstance(result.get(key), int | float)]
-    if absent:
-        return None, f"{RESULT} lacks {', '.join(absent)}, delete its folder to make it again"
     if "index" in result and not matches_fingerprint(result["index"], folder.parents[2]):
         return None, "the benchmark was indexed anew since and is another, delete its folder to make it again"
+    if folder.parent.name == Path(FinetuneSpec.PARENT).name:
+        try:
+            problem = predictions.contradiction(folder, result)
+        except UserError as error:
+            return None, str(error)
+        if problem:
+            return None, problem
     return Run(folder.name, folder.parent.name, folder, result, epochs), ""

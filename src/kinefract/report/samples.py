@@ -5,11 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinefract.benchmarks import summary
+from kinefract.cards import card
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CARD, MOVING, SPEC_FILE, STILL, SUMMARY
+from kinefract.common.layout import MOVING, SPEC_FILE, STILL
 from kinefract.common.pages import data_uri
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
-from kinefract.report.html import duration, read_json
+from kinefract.report.html import duration
 from kinefract.report.results import Row
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.viewing.preview import RecipeClips
@@ -58,16 +60,16 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
     found = []
     for dataset in spec.datasets:
         folder = root / DatasetSpec.PARENT / dataset
-        card = read_json(folder / CARD)
+        about = card.read(folder) or {}
         facts = []
         labels = [label for label, used in trained if used.dataset.id == dataset]
         if labels and len(spec.datasets) > 1:
             facts.append(f"of {', '.join(labels)}")
-        if card.keys() >= {"clips", "classes", "size", "seconds"}:
+        if about:
             facts += [
-                f"{card['clips']:,} clips of {card['classes']:,} classes",
-                f"{card['size']} x {card['size']} px",
-                f"{duration(card['seconds'])} of video",
+                f"{about['clips']:,} clips of {about['classes']:,} classes",
+                f"{about['size']} x {about['size']} px",
+                f"{duration(about['seconds'])} of video",
             ]
         title = f"Pre-training clips: {dataset.rpartition('-')[0]}"
         if dataset in online and not (folder / MOVING).exists():
@@ -76,11 +78,10 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
             found.append(_sample(folder, dataset, title, facts))
     for name, index in spec.benchmarks.items():
         folder = root / BenchmarkSpec.PARENT / index
-        summary = read_json(folder / SUMMARY)
         facts = []
-        if isinstance(summary.get("videos"), dict):
-            facts = [f"{summary['classes']} classes"]
-            facts += [f"{count:,} {split} videos" for split, count in summary["videos"].items()]
+        if listed := summary.read(folder):
+            facts = [f"{listed['classes']} classes"]
+            facts += [f"{count:,} {split} videos" for split, count in listed["videos"].items()]
         found.append(_sample(folder, index, f"Benchmark: {name}", facts))
     return found
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinefract import tracking
-from kinefract.common import layout
+from kinefract.common import checksums, layout
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.config import params
@@ -67,15 +67,19 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
         texts[layout.LOOKS] = appearance.appearance_csv(seen, rows)
     if curve := scaling.scaling(rows):
         texts[layout.SCALING_FIGURE] = scaling.scaling_svg(curve, rows)
+    checksums.remove(target)
     for name, text in texts.items():
         write_text(target / name, text)
     write_json(target / layout.METRICS, metrics)
     write_json(target / layout.ANSWER, {"answer": page.answers(rows), "finished": found.finished})
     paper = _paper(root / layout.PARAMS_FILE, spec.study)
-    write_text(target / layout.PAGE, page.render(root, spec, replace(found, rows=rows), changes, paper))
+    with checksums.last_file(target / layout.PAGE) as unfinished:
+        html = page.render(root, spec, replace(found, rows=rows), changes, paper)
+        unfinished.write_text(html, encoding="utf-8")
+        if target == folder:  # before the study is finished, so that no kill leaves it out
+            tracking.log_study(root, spec, metrics, tracking.study_files(folder))
     if target == folder:
         shutil.rmtree(folder / layout.PARTIAL, ignore_errors=True)
-        tracking.log_study(root, spec, metrics, tracking.study_files(folder))
 
 
 def _paper(params_file: Path, study: str) -> str:

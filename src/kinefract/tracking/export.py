@@ -5,7 +5,7 @@ Nothing depends on it. If MLflow is not installed, or its store cannot be used, 
 continues.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from kinefract.common.files import sha256
 from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
+from kinefract.config.run_files import Result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels
 from kinefract.tracking.labels import RunFiles
@@ -62,11 +63,14 @@ class RunExport:
         self._run_id: str | None = None
         self._held: set[int] = set()  # epochs
 
-    def update(self) -> bool:
+    def update(self, model: Path | None = None) -> bool:
         """Log what the run's folder holds and MLflow does not; end the run when the folder is finished.
 
         A run in MLflow whose epochs are the first ones of this folder goes on. One that holds others, or
         another result, is of an earlier job, and a new one replaces it.
+
+        Args:
+            model: The weights of a run that is finished but for their place; None if they are in their place.
 
         Returns:
             Whether anything was logged: not if MLflow holds the finished run, or cannot be used.
@@ -74,8 +78,9 @@ class RunExport:
         Raises:
             UserError: a file of the folder cannot be read.
         """
-        files = labels.read_run(self._folder)
-        return bool(attempt(self._root, lambda client: self._update(client, files)))
+        files = labels.read_run(self._folder, True if model else None)
+        weights = model or self._folder / MODEL
+        return bool(attempt(self._root, lambda client: self._update(client, files, weights)))
 
     def fail(self) -> None:
         """Mark the run as failed, if it was begun."""
@@ -83,7 +88,7 @@ class RunExport:
         if run_id:
             attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
 
-    def _update(self, client: "MlflowClient", files: RunFiles) -> bool:
+    def _update(self, client: "MlflowClient", files: RunFiles, weights: Path) -> bool:
         run_id = self._run_id = self._run_id or self._open(client, files)
         if run_id is None:
             return False
@@ -95,7 +100,7 @@ class RunExport:
         if any(line["epoch"] == 1 for line in new):
             log_files(client, run_id, [self._folder / FIRST_BATCH])
         if files.result is not None:
-            self._finish(client, run_id, files.result)
+            self._finish(client, run_id, files.result, weights)
         return True
 
     def _open(self, client: "MlflowClient", files: RunFiles) -> str | None:
@@ -115,7 +120,7 @@ class RunExport:
             else:
                 client.delete_run(run.info.run_id)
         if kept is None:
-            commit = labels.commit_of(files.result or {"made_with": made_with(self._root)})
+            commit = labels.commit_of(files.result["made_with"] if files.result else made_with(self._root))
             tags |= {"phase": phase, "digest": spec.digest, "name": spec.id, "commit": commit}
             tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
             kept = client.create_run(experiment, tags=texts(tags), run_name=spec.id)
@@ -134,16 +139,16 @@ class RunExport:
         self._held = set(held)
         return True
 
-    def _finish(self, client: "MlflowClient", run_id: str, result: dict[str, Any]) -> None:
+    def _finish(self, client: "MlflowClient", run_id: str, result: Result, weights: Path) -> None:
         tested = TESTED if Path(self._spec.PARENT).name == "finetune" else set()
         numbers = {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
         held = client.get_run(run_id).data.metrics
         new = {key: value for key, value in numbers.items() if key not in held}
-        commit = labels.commit_of(result)
+        commit = labels.commit_of(result["made_with"])
         tags = {key: value for key, value in result.items() if isinstance(value, str)}
-        tags |= {f"made_with.{key}": value for key, value in result.get("made_with", {}).items()}
+        tags |= {f"made_with.{key}": value for key, value in result["made_with"].items()}
         tags |= {"commit": commit, "mlflow.source.git.commit": commit, "content": digest_of(result)}
-        tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(self._folder / MODEL)}
+        tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(weights)}
         log(client, run_id, metrics=_points(new, result["epochs"]))
         log_files(client, run_id, [self._folder / name for name in PICTURES])
         log(client, run_id, tags=tags)
@@ -210,7 +215,7 @@ def _holds(run: "Run", content: str | None) -> bool:
     return run.info.status == "FINISHED" and run.data.tags.get("content", "") == content
 
 
-def _points(values: dict[str, Any], step: int) -> list[tuple[str, float, int]]:
+def _points(values: Mapping[str, Any], step: int) -> list[tuple[str, float, int]]:
     """Return the numbers among values as (key, value, step)."""
     return [
         (key, value, step)

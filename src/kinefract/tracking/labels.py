@@ -3,17 +3,17 @@
 Nothing here depends on MLflow.
 """
 
-import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import read_json_lines
-from kinefract.common.layout import EPOCHS, MODEL, PROGRESS, RESULT, SPEC_FILE
+from kinefract.common.layout import EPOCHS, PROGRESS, SPEC_FILE
 from kinefract.common.schema import digest_of
 from kinefract.config.phases import WeightsRecipe
+from kinefract.config.run_files import Result, is_finished, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 SCRATCH = "scratch"
@@ -45,7 +45,7 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
         with suppress(UserError):  # a run that cannot be read adds nothing
             files = read_run(folder)
             if files.result is not None:
-                commits.add(commit_of(files.result))
+                commits.add(commit_of(files.result["made_with"]))
             shared = shared or described(FinetuneSpec.read(folder / SPEC_FILE))[1]
     tags: dict[str, str] = {key: shared[key] for key in ("family", "objective", "backbone") if key in shared}
     if commits:
@@ -70,7 +70,7 @@ class RunFiles:
     """The content of a run's folder: metrics of each epoch, and the result of a finished run."""
 
     epochs: list[dict[str, Any]]
-    result: dict[str, Any] | None
+    result: Result | None
 
     @property
     def content(self) -> str | None:
@@ -78,30 +78,27 @@ class RunFiles:
         return None if self.result is None else digest_of(self.result)
 
 
-def is_finished(folder: Path) -> bool:
-    """Return whether a run's folder is finished: all files are there, and no job is making it again."""
-    names = (EPOCHS, RESULT, MODEL)
-    return all((folder / name).exists() for name in names) and not (folder / PROGRESS).exists()
-
-
-def read_run(folder: Path) -> RunFiles:
+def read_run(folder: Path, finished: bool | None = None) -> RunFiles:
     """Read a run's folder: ``metrics.jsonl`` and ``result.json``, or ``progress.jsonl`` until it is finished.
+
+    Args:
+        folder: The run's folder.
+        finished: Whether the run is finished; None to find out by ``is_finished``.
 
     Raises:
         UserError: one of them cannot be read.
     """
+    if not (is_finished(folder) if finished is None else finished):
+        return RunFiles(read_epochs(folder, PROGRESS), None)
     try:
-        if not is_finished(folder):
-            return RunFiles(read_json_lines(folder / PROGRESS), None)
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        return RunFiles(read_json_lines(folder / EPOCHS), result)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: unreadable, delete it to make it again ({error})") from error
+        return RunFiles(read_epochs(folder, EPOCHS), read_result(folder))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: missing; delete {folder} to make it again") from error
 
 
-def commit_of(result: dict[str, Any]) -> str:
-    """Return the commit of the code that made a result."""
-    return str(result.get("made_with", {}).get("commit", "unknown"))
+def commit_of(made_with: Mapping[str, str]) -> str:
+    """Return the commit of the code that made a result, from the versions that made it."""
+    return made_with.get("commit", "unknown")
 
 
 def _origin(spec: PretrainSpec) -> dict[str, str]:

@@ -3,7 +3,6 @@
 They go the same way as while they are made (``RunExport``, ``log_study``), so MLflow holds the same.
 """
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +13,12 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import locked
 from kinefract.common.layout import METRICS, MLFLOW, RESULT, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
+from kinefract.common.records import read_json
+from kinefract.config.run_files import is_finished
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.tracking import labels, store
+from kinefract.tracking import store
 
+Scores = dict[str, dict[str, dict[str, float | int | None]]]  # variant -> benchmark -> figure
 Kind = type[PretrainSpec] | type[FinetuneSpec] | type[StudySpec]
 KINDS: tuple[Kind, ...] = (PretrainSpec, FinetuneSpec, StudySpec)  # studies last, since they tag their runs
 
@@ -99,9 +101,9 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
 def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     """Log the variants of a study that MLflow does not hold; return whether there were any."""
     try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / METRICS}: unreadable, make the report again ({error})") from error
+        metrics = read_json(folder / METRICS, Scores)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder / METRICS}: missing, make the report again") from error
     return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
 
 
@@ -141,4 +143,4 @@ def _kind_of(root: Path, folder: Path) -> Kind:
 def _is_finished(kind: Kind, folder: Path) -> bool:
     if kind is StudySpec:
         return (folder / METRICS).exists()
-    return labels.is_finished(folder)
+    return is_finished(folder)

@@ -1,6 +1,7 @@
 """Checkpoints, from which a stopped run is resumed, and the conditions under which a run stops."""
 
 import contextlib
+import hashlib
 import io
 import os
 import signal
@@ -11,13 +12,34 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 import torch
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
+from kinefract.common.records import Count, damaged
+from kinefract.config.run_files import Epoch
+
+DIGEST_SIZE = hashlib.sha256().digest_size  # bytes
+
+
+class State(TypedDict):
+    """The content of a checkpoint: tensors and plain values only.
+
+    ``history`` has the metrics of each finished epoch; ``meter`` is None between epochs.
+    """
+
+    spec: str
+    history: list[Epoch]
+    step: Count
+    meter: dict[str, float | int] | None
+    objective: dict[str, Any]
+    optimizer: dict[str, Any]
+    precision: dict[str, Any]
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint, whole or not at all: its SHA-256, then what torch saves, which has none.
 
     Raises:
         UserError: the file cannot be written, with the reason.
@@ -26,23 +48,31 @@ def write(path: Path, state: dict[str, Any]) -> None:
     content = io.BytesIO()
     torch.save(state, content)
     with written_whole(path) as partial:
-        partial.write_bytes(content.getbuffer())
+        partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getvalue())
 
 
 def read(path: Path, spec_id: str) -> dict[str, Any] | None:
-    """Return a checkpoint's content, tensors and plain values only; None if there is no checkpoint.
+    """Return a checkpoint's content as ``State``; None if there is no checkpoint.
 
     Raises:
         UserError: the checkpoint is damaged, holds code, or belongs to another spec.
     """
-    if not path.exists():
-        return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"{path}: damaged ({error}); delete it to start afresh") from error
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise damaged(path, f"cannot be read ({error.strerror})", path) from error
+    digest, saved = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+    if hashlib.sha256(saved).digest() != digest:
+        raise damaged(path, "damaged, or written by version 0.1", path)
+    try:
+        state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        TypeAdapter(State).validate_python(state)
+    except Exception as error:  # of many kinds, by torch
+        raise damaged(path, f"no checkpoint of this version ({str(error).splitlines()[0]})", path) from error
     if state["spec"] != spec_id:
-        raise UserError(f"{path}: belongs to {state['spec']}, not to {spec_id}; delete it")
+        raise damaged(path, f"belongs to {state['spec']}, not to {spec_id}", path)
     return state
 
 

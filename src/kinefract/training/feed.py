@@ -11,17 +11,18 @@ import numpy as np
 import torch
 
 from kinefract.common.files import locked
-from kinefract.common.layout import CACHED_FRAMES, CACHES, LOCK
+from kinefract.common.layout import CACHES, LOCK
 from kinefract.common.progress import log_line
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
 from kinefract.synth.render.gpu_clips import draw_clips
 from kinefract.synth.store.shards import Shards
-from kinefract.training.cached import MAKES, fill
+from kinefract.training.cached import MAKES
 from kinefract.training.caching import uses_cache
 from kinefract.training.data import ClipSource
 from kinefract.training.devices import own_gpu
+from kinefract.training.frame_store import FrameStore
 
 SHARE_OF_GPU = 0.5  # share of a GPU's memory that a cache may take, beside the network
 
@@ -51,8 +52,8 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
         log_line(f"{spec.name}: clips are decoded from shards")
         return shards
     cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
-    what = f"{spec.name}: clips come from a cache of decoded frames, {cached.bytes / 1e9:.2f} GB"
-    if device and cached.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+    what = f"{spec.name}: clips come from a cache of decoded frames, {cached.store.bytes / 1e9:.2f} GB"
+    if device and cached.store.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
         log_line(f"{what}, in the GPU's memory")
         return ResidentClips(cached, device)
     log_line(f"{what}, mapped into memory")
@@ -67,16 +68,12 @@ class CachedClips:
         frames: int64 (N,), its number of frames.
     """
 
-    def __init__(self, shards: Shards, path: Path, size: int) -> None:
+    def __init__(self, shards: Shards, folder: Path) -> None:
         self.labels, self.frames, self.fresh = shards.labels, shards.frames, False
-        self._channels, self._path, self._size = shards.channels, path, size
-        self._starts = np.concatenate([[0], np.cumsum(self.frames * self._channels * size * size)])
-        self._bytes: np.memmap | None = None
-
-    @property
-    def bytes(self) -> int:
-        """The size of the file."""
-        return int(self._starts[-1])
+        side = shards.read(0, [0]).shape[1]
+        grey, colour = (side, side), (side, side, 3)
+        shapes = [colour if channels == 3 else grey for channels in shards.channels]
+        self.store = FrameStore(folder, self.frames, shapes)
 
     @classmethod
     def of(cls, shards: Shards, folder: Path) -> "CachedClips":
@@ -85,38 +82,16 @@ class CachedClips:
         Raises:
             UserError: the cache cannot be written, or a shard cannot be read.
         """
-        size = shards.read(0, [0]).shape[1]
-        cached = cls(shards, folder / CACHED_FRAMES, size)
-        if not cached._is_made():
-            cached._make(shards)
+        cached = cls(shards, folder)
+        if not cached.store.is_made():
+            with locked(folder / LOCK, MAKES):
+                if not cached.store.is_made():  # by another process, while this one waited
+                    cached.store.make(lambda clip: [shards.read(clip)], "decoding", "clips")
         return cached
 
     def read(self, index: int, frames: Sequence[int]) -> np.ndarray:
         """Return frames of a clip: uint8 (T, H, W) if grey, else (T, H, W, 3)."""
-        if self._bytes is None:  # opened by each process for itself
-            self._bytes = np.memmap(self._path, np.uint8, "r")
-        start, shape = self.place(index)
-        return self._bytes[start : start + math.prod(shape)].reshape(shape)[np.asarray(frames)]
-
-    def __getstate__(self) -> dict:
-        return self.__dict__ | {"_bytes": None}
-
-    def everything(self) -> np.ndarray:
-        """Return all bytes of all clips, one after the other."""
-        return np.fromfile(self._path, np.uint8)
-
-    def place(self, index: int) -> tuple[int, tuple[int, ...]]:
-        """Return the offset of a clip and its shape."""
-        shape = (int(self.frames[index]), self._size, self._size)
-        return int(self._starts[index]), shape + ((3,) if self._channels[index] == 3 else ())
-
-    def _is_made(self) -> bool:
-        return self._path.exists() and self._path.stat().st_size == self.bytes
-
-    def _make(self, shards: Shards) -> None:
-        with locked(self._path.with_name(LOCK), MAKES):
-            if not self._is_made():  # by another process, while this one waited
-                fill(self._path, self._starts, lambda clip: [shards.read(clip)], "decoding", "clips")
+        return self.store.read(index, frames)
 
 
 class ResidentClips:
@@ -124,15 +99,15 @@ class ResidentClips:
 
     def __init__(self, cached: CachedClips, device: torch.device) -> None:
         self.labels, self.frames, self.fresh, self.on_device = cached.labels, cached.frames, False, True
-        self._cached = cached
-        self._bytes = torch.from_numpy(cached.everything()).to(device)
+        self._store = cached.store
+        self._bytes = torch.from_numpy(cached.store.everything()).to(device)
 
     def prepare(self, numbers: Sequence[int]) -> None:
         """Do nothing, since all clips are in memory."""
 
     def read(self, index: int, frames: Sequence[int]) -> torch.Tensor:
         """Return frames of a clip: uint8 (T, H, W) if grey, else (T, H, W, 3), on the device."""
-        start, shape = self._cached.place(index)
+        start, shape = self._store.place(index)
         clip = self._bytes[start : start + math.prod(shape)].view(shape)
         return clip[torch.as_tensor(frames, device=clip.device)]
 

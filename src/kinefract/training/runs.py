@@ -16,6 +16,7 @@ import torch
 from kinefract import models, released
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN, Video
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_json, write_text
 from kinefract.common.layout import (
@@ -94,6 +95,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     root = project_root(spec_path)
     if spec.folds:
         return pool(spec, root)
+    checksums.check_all(root / spec.benchmark.folder)
     videos = index.read(root / spec.benchmark.folder)
     read_from = index.fingerprint(root / spec.benchmark.folder, root)
     recipe, network = spec.recipe, spec.network
@@ -179,6 +181,7 @@ def _run(
         return {}
     if state:
         log_line(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
+    checksums.remove(folder)
     _write_lines(folder / PROGRESS, training.history)
     export = RunExport(root, spec)
     export.update()
@@ -217,11 +220,12 @@ def _run(
         _write_lines(folder / EPOCHS, history)
         write_json(folder / RESULT, result)
         (folder / PROGRESS).unlink()
-        weights.save(model, folder / MODEL, spec.id)
+        with checksums.last_file(folder / MODEL) as partial:
+            partial.write_bytes(weights.encoded(model.state_dict(), spec.id))
+            export.update(partial)  # before the folder is finished, so that no kill leaves it out
     except BaseException:
         export.fail()
         raise
-    export.update()
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 

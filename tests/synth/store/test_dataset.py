@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from kinefract import video
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
@@ -177,14 +178,18 @@ def test_reader_refuses_a_dataset_that_is_missing_truncated_or_inconsistent(copy
     join(recipe(), copy)
     manifest = copy / "manifest.csv"
     text = manifest.read_text()
+    manifest.write_text(text.replace(",0,", ",1,", 1))
+    with pytest.raises(UserError, match=r"manifest\.csv: changed since it was written"):
+        Shards(copy)
 
+    checksums.remove(copy)  # as in a dataset that version 0.1 made
     lines = text.splitlines(keepends=True)
     manifest.write_text("".join(lines[:3] + lines[4:]))
     with pytest.raises(UserError, match=r"manifest\.csv: clips are missing"):
         Shards(copy)
 
     manifest.write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match=r"manifest\.csv: its columns"):
+    with pytest.raises(UserError, match=r"manifest\.csv: its first line is not index,label"):
         Shards(copy)
 
     numbers = lines[2].split(",")
@@ -245,6 +250,7 @@ def test_a_changed_byte_of_a_clip_is_told_when_it_is_read(joined):
     ],
 )
 def test_a_manifest_that_disagrees_is_named(joined, column, value, said):
+    checksums.remove(joined)  # as in a dataset that version 0.1 made
     table = rows(joined / "manifest.csv")
     table[1][column] = value
     with (joined / "manifest.csv").open("w", newline="") as stream:

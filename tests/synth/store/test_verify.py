@@ -236,8 +236,8 @@ def test_a_manifest_of_other_clips(copy, change, said):
     ("content", "said"),
     [
         (None, "no such file; make it first"),
-        (b"", "its columns are"),
-        (b"a,b\n1,2\n", "its columns are"),
+        (b"", "its first line is not index,label"),
+        (b"a,b\n1,2\n", "its first line is not index,label"),
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )

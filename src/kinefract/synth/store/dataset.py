@@ -10,6 +10,7 @@ import numpy as np
 
 from kinefract import video
 from kinefract.cards import card
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
 from kinefract.common.layout import MANIFEST
@@ -72,7 +73,8 @@ def join(recipe: DatasetRecipe, folder: Path | str) -> None:
         UserError: a shard is missing or truncated, or does not hold the clips that the recipe assigns to it.
     """
     folder = Path(folder)
-    with written_whole(folder / MANIFEST) as partial:
+    checksums.remove(folder)
+    with checksums.last_file(folder / MANIFEST) as partial:
         with partial.open("w", newline="", encoding="utf-8") as manifest:
             manifest.write(",".join(COLUMNS) + "\n")
             for shard in range(recipe.shards):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kinefract import video
+from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.synth.dataset_recipe import DatasetRecipe
@@ -175,11 +176,9 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         UserError: the file is missing, or does not hold the expected columns of numbers in range.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
-            header = stream.readline().strip().split(",")
-            if tuple(header) != COLUMNS:
-                raise UserError(f"{path}: its columns are {header}, not {list(COLUMNS)}; {repair_hint(path)}")
-            body = stream.readlines()
+        header, *body = checksums.read_bytes(path).decode("utf-8").splitlines(keepends=True) or [""]
+        if tuple(header.strip().split(",")) != COLUMNS:
+            raise UserError(f"{path}: its first line is not {','.join(COLUMNS)}; {repair_hint(path)}")
         if not body:
             raise UserError(f"{path}: holds no clips; {repair_hint(path)}")
         table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)

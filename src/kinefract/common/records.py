@@ -1,0 +1,91 @@
+"""The reader of JSON that is read back from disk: it checks checksum, syntax and types in one place.
+
+Whatever is wrong ends in one UserError that names the file and the field.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from kinefract.common import checksums
+from kinefract.common.errors import UserError
+from kinefract.common.schema import problem_lines
+
+T = TypeVar("T")
+
+# Of mappings that are read back: numbers are numbers and not text, and keys that are not named are kept.
+AS_WRITTEN = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+def read_json(path: Path, kind: type[T], again: Path | None = None) -> T:
+    """Return the content of a JSON file as a type.
+
+    Args:
+        path: The file.
+        kind: A type that pydantic can check, for example a ``TypedDict`` with ``AS_WRITTEN``.
+        again: What has to be deleted so that the file is made again; None for the folder of the file.
+
+    Raises:
+        UserError: the file cannot be read, differs from its checksum, or does not hold such a value.
+        FileNotFoundError: there is no such file.
+    """
+    content = _content(path, again)
+    return _checked(path, _parsed(path, content, "", again), kind, "", again)
+
+
+def read_json_lines(path: Path, kind: type[T], again: Path | None = None) -> list[T]:
+    """Return the values of a file with one JSON value a line; ``[]`` if there is no such file.
+
+    Arguments and errors are those of ``read_json``.
+    """
+    try:
+        lines = _content(path, again).split(b"\n")
+    except FileNotFoundError:
+        return []
+    return [
+        _checked(path, _parsed(path, line, f"line {number}", again), kind, f"line {number}", again)
+        for number, line in enumerate(lines, 1)
+        if line
+    ]
+
+
+def damaged(path: Path, problem: object, again: Path | None = None) -> UserError:
+    """Return the error about a file that was read back and is not as it was written."""
+    return UserError(f"{path}: {problem}; delete {again or path.parent} to make it again")
+
+
+def _content(path: Path, again: Path | None) -> bytes:
+    try:
+        return checksums.read_bytes(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise damaged(path, f"cannot be read ({error.strerror})", again) from error
+
+
+def _parsed(path: Path, content: bytes, where: str, again: Path | None) -> Any:
+    try:
+        # RecursionError at many levels; ValueError at what is not UTF-8 or JSON, and at numbers too long.
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        place = f"{where} " if where else ""
+        raise damaged(path, f"{place}cannot be read as JSON ({error})", again) from error
+
+
+_adapter = lru_cache(TypeAdapter)  # building one takes milliseconds
+
+
+def _checked(path: Path, value: Any, kind: type[T], where: str, again: Path | None) -> T:
+    try:
+        return _adapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        first, *more = problem_lines(error, where)
+        raise damaged(path, first + (f" (and {len(more)} more)" if more else ""), again) from error
