@@ -20,7 +20,7 @@ from kinefract.common.progress import progress
 from kinefract.common.schema import digest_of
 
 SECONDS_BETWEEN_SAVES = 30
-VERSION = 1  # raised when ``video.probe`` finds other numbers
+VERSION = 2  # raised when ``video.probe`` finds other numbers
 
 
 def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Video], list[str]]:
