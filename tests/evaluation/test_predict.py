@@ -259,7 +259,9 @@ def test_an_index_folder_is_read(project, run):
     from kinefract.benchmarks import index
 
     videos = listed(project, taken_for(project, run))
-    (project / "index").mkdir()
+    names = sorted({entry.class_name for entry in videos})
+    write_json(project / "index/classes.json", names)
+    videos = [entry._replace(label=names.index(entry.class_name)) for entry in videos]
     with (project / "index/index.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(Video._fields)

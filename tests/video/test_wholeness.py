@@ -1,4 +1,4 @@
-"""Whole files are taken and cut ones refused, whatever headers count, in each container that ffmpeg writes."""
+"""Whole files are taken and cut ones refused, whatever headers count, in the containers of ffmpeg."""
 
 import io
 import shlex
