@@ -361,10 +361,11 @@ def test_a_group_stays_together_and_is_said_to_be_on_both_sides(tmp_path, capsys
 
 def test_videos_that_are_not_there_are_missing(tmp_path):
     put(tmp_path, "a.mp4")
-    rows = [("a.mp4", "x", "train"), ("gone.mp4", "y", "train"), ("A.mp4", "x", "test")]
+    long = f"{'a' * 300}.mp4"  # longer than any name of a file
+    rows = [("a.mp4", "x", "train"), ("gone.mp4", "y", "train"), ("A.mp4", "x", "test"), (long, "y", "test")]
     write_csv(tmp_path / "list.csv", rows)
     found = contents(CsvRecipe(file="list.csv"), tmp_path)
-    assert found.missing == ["gone.mp4", "A.mp4"] and len(found.entries) == 1
+    assert found.missing == ["gone.mp4", "A.mp4", long] and len(found.entries) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from kinefract import video
 from kinefract.benchmarks.base import Entry, Video
@@ -110,9 +111,21 @@ class Memory:
     def _read(self, folder: Path) -> dict[str, list]:
         try:
             found = json.loads(self._file(folder).read_text(encoding="ascii"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return (
+            {name: entry for name, entry in found.items() if _valid(entry)} if isinstance(found, dict) else {}
+        )
 
     def _file(self, folder: Path) -> Path:
         return self._place / f"{digest_of([VERSION, os.fsencode(folder).hex()])}.json"
+
+
+def _valid(entry: Any) -> bool:
+    """Return whether an entry of the cache is one that was saved: a stamp, and the facts of a video."""
+    try:
+        _, (frames, fps, width, height) = entry
+    except (TypeError, ValueError):
+        return False
+    counts = (frames, width, height)
+    return all(type(count) is int and count > 0 for count in counts) and type(fps) is float and fps >= 0

@@ -96,7 +96,7 @@ class OwnRecipe(ChosenRecipe):
         top = place if place.is_dir() else place.parent
         base = top if Path(given).is_absolute() else leading_to(top, root, folder)
         return self.chosen(
-            Listing(classes, videos, "."), base, lambda path: path if (top / path).exists() else None
+            Listing(classes, videos, "."), base, lambda path: path if _exists(top / path) else None
         )
 
     def _held_out(self, videos: list[Listed]) -> list[Listed]:
@@ -243,6 +243,13 @@ def _visible(folder: Path) -> list[Path]:
 def _has_folders(folder: Path) -> bool:
     """Return whether a folder holds folders that are not videos, as the folder of a split does."""
     return any(_is_folder(path) and not _is_video(path) for path in _visible(folder))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for any file, or a folder that may not be read
+        return False
 
 
 def _is_folder(path: Path) -> bool:
