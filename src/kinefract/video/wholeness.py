@@ -56,7 +56,7 @@ def lacking(file: BinaryIO) -> int:
     if head[:3] == b"FLV":
         return _flv(file, size)
     if head[:4] == b"GIF8":
-        return int(_at(file, max(0, size - 64), 64).rstrip(b"\0")[-1:] != b";")
+        return int(not _at(file, max(0, size - 64), 64).rstrip(b"\0").endswith(b"\0;"))
     if head[:4] == b"\x00\x00\x01\xba":
         return _mpeg(file, size)
     for length, first in TS_PACKETS:
