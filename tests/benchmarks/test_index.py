@@ -188,7 +188,7 @@ def test_a_benchmark_of_no_class_or_of_unreadable_names_is_refused(tmp_path):
     with pytest.raises(UserError, match="lists no class"):
         index.build(Listed(listed=()), tmp_path, tmp_path / "index")
     for name in ("two\nlines", os.fsdecode(b"\xff")):
-        with pytest.raises(UserError, match="names of classes have to be text in one line"):
+        with pytest.raises(UserError, match="holds control characters or marks of direction"):
             index.build(Listed(listed=(("a.mp4", 0, name, "train"),)), tmp_path, tmp_path / "index")
 
 
@@ -223,22 +223,69 @@ def test_a_missing_index_is_named(tmp_path):
 HEADER = ",".join(Video._fields)
 
 
+ROW = "a.mp4,1,two,6,12.0,48,32,0,6,train"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("row", "complaint"),
     [
-        "",
-        "path,label\n",
-        f"{HEADER}\na.mp4,0,one,6,12.0\n",
-        f"{HEADER}\na.mp4,zero,one,6,12.0,48,32,0,6,train\n",
-        f"{HEADER}\na.mp4,0,one,6,12.0,48,32,0,6,both\n",
-        f"{HEADER}\na.mp4,0,one,6,12.0,48,32,0,,train\n",
-        f'{HEADER}\n"a.mp4,0,one,6,12.0,48,32,0,6,train\n',
-        b"\xff\xfe\x00PK\x03\x04".decode("latin-1"),
+        ("a.mp4,1,two,6,12.0", "has 5 fields instead of 10"),
+        (ROW.replace("a.mp4", ""), "path is '', wants that of a video"),
+        (ROW.replace(",1,", ",one,"), "label is 'one', wants a whole number from 0 to 1"),
+        (ROW.replace(",1,", ",-1,"), "label is '-1', wants a whole number from 0 to 1"),
+        (ROW.replace(",1,", ",99,"), "label is '99', wants a whole number from 0 to 1"),
+        (ROW.replace(",1,", ",0,"), r"class_name is 'two', but label 0 is 'one' in classes\.json"),
+        (ROW.replace(",6,12", ",0,12"), "frames is '0', wants a whole number from 1 on"),
+        (ROW.replace(",6,12", f",{'6' * 5000},12"), "frames is '66666"),
+        (ROW.replace("12.0", "nan"), "fps is 'nan', wants a number from 0 on"),
+        (ROW.replace("12.0", "1e999"), "fps is '1e999'"),
+        (ROW.replace("12.0", "-1"), "fps is '-1'"),
+        (ROW.replace("48", "-48"), "width is '-48'"),
+        (ROW.replace("32", ""), "height is ''"),
+        (ROW.replace(",0,6,train", ",6,6,train"), "start is '6', wants a whole number from 0 to 5"),
+        (ROW.replace(",0,6,train", ",4,3,train"), "end is '3', wants a whole number from 5 to 6"),
+        (ROW.replace(",0,6,train", ",0,7,train"), "end is '7', wants a whole number from 1 to 6"),
+        (ROW.replace("train", "both"), "split is 'both', wants one of train, validation, test"),
+        (f'"{ROW}', "unexpected end of data"),
+        (f"{ROW},{'x' * 200_000}", "field larger than field limit"),
     ],
 )
-def test_a_malformed_index_is_refused(tmp_path, text):
-    (tmp_path / "index.csv").write_text(text)
-    with pytest.raises(UserError, match=r"index\.csv is no index of a benchmark"):
+def test_a_row_that_no_index_has_is_refused_by_file_line_and_field(tmp_path, row, complaint):
+    (tmp_path / "classes.json").write_text('["one", "two"]')
+    (tmp_path / "index.csv").write_text(f'{HEADER}\n"new\nline.mp4"{ROW[5:]}\n{row}\n')
+    with pytest.raises(UserError, match=rf"index\.csv, line 4: {complaint}"):
+        index.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "path,label\n", "\xff\xfe\x00PK\x03\x04", HEADER, ROW])
+def test_a_file_that_is_no_index_is_refused(tmp_path, text):
+    (tmp_path / "classes.json").write_text('["one", "two"]')
+    (tmp_path / "index.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"index\.csv, line \d: it(s first line is not path| lists no video)"):
+        index.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, r"is missing"),
+        (b"", "cannot be read as JSON"),
+        (b'["one", "t', "cannot be read as JSON"),
+        (b"[" * 100_000, "cannot be read as JSON"),
+        (b"9" * 5000, "cannot be read as JSON"),
+        (b"\xff\xfe", "cannot be read as JSON"),
+        (b'{"one": 0, "two": 1}', "Input should be a valid"),
+        (b'["one", 2]', "Input should be a valid"),
+        (b'["one", "one"]', "each once"),
+        (b'["one"]', r"line 2: label is '1', wants a whole number from 0 to 0"),
+        (b'["one", "t\\u202ewo"]', r"marks of direction: 't\\u202ewo'"),
+    ],
+)
+def test_classes_that_do_not_fit_their_index_are_refused(tmp_path, content, complaint):
+    if content is not None:
+        (tmp_path / "classes.json").write_bytes(content)
+    (tmp_path / "index.csv").write_text(f"{HEADER}\n{ROW}\n")
+    with pytest.raises(UserError, match=rf"(classes\.json|index\.csv).*{complaint}"):
         index.read(tmp_path)
 
 

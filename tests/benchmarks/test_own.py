@@ -86,14 +86,14 @@ def test_videos_under_any_name_are_indexed_from_a_given_split(tmp_path, absolute
 
 
 def test_a_class_whose_name_is_no_text_is_shown_with_escapes(tmp_path):
-    odd = os.fsdecode(b"cr\xe8me\n")
+    odd = os.fsdecode(b"cr\xe8me")
     for split in ("train", "test"):
         put(tmp_path / "own" / split, f"{odd}/a.mp4", "walk/a.mp4", data=movie(0))
     videos = built(FolderRecipe(root="own"), tmp_path)
-    assert {v.class_name for v in videos} == {r"cr\udce8me\n", "walk"}
+    assert {v.class_name for v in videos} == {r"cr\udce8me", "walk"}
     assert len(decode(videos[0].path)) == FRAMES
     page = (tmp_path / "data/benchmarks/some/summary.txt").read_text(encoding="utf-8")
-    assert r"cr\udce8me\n" in page
+    assert r"cr\udce8me" in page
 
 
 def test_every_suffix_of_videos_counts_in_any_case_and_folders_of_pictures(tmp_path, capsys):
@@ -248,7 +248,62 @@ def test_without_test_videos_the_way_to_those_for_validation_is_told(tmp_path):
     assert len(contents(FolderRecipe(root="own", validation="given"), tmp_path).entries) == 16
 
 
+@pytest.mark.parametrize("name", ["walk\n", "wa\u202elk", "w" * 201, "a\x7f"])
+def test_a_folder_whose_name_is_no_name_of_a_class_is_refused(tmp_path, name):
+    many(tmp_path / "own", ("run", name), 2)
+    with pytest.raises(UserError, match=r"own: .*class.*'(wal?k?\\|wa\\u202elk'; rename|www|a\\x7f)"):
+        contents(FolderRecipe(root="own"), tmp_path)
+
+
+def test_links_that_lead_nowhere_are_videos_that_are_missing(tmp_path):
+    for split in ("train", "test"):
+        many(tmp_path / "own" / split, "ab", 2)
+        (tmp_path / "own" / split / "a/gone.mp4").symlink_to(tmp_path / "unmounted/gone.mp4")
+    (tmp_path / "own/train/b/pictures").symlink_to(tmp_path / "unmounted/pictures")
+    found = contents(FolderRecipe(root="own"), tmp_path)
+    assert found.missing == ["train/a/gone.mp4", "train/b/pictures", "test/a/gone.mp4"]
+    assert len(found.entries) == 8
+    with pytest.raises(UserError, match="3 of 11 listed videos are not there"):
+        built(FolderRecipe(root="own"), tmp_path)
+
+
+def test_a_link_in_place_of_a_class_or_a_split_that_leads_nowhere_is_told(tmp_path):
+    for split in ("train", "test"):
+        many(tmp_path / "own" / split, "ab", 2)
+    (tmp_path / "own/train/c").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(UserError, match="folders of classes that hold no video: c"):
+        contents(FolderRecipe(root="own"), tmp_path)
+    (tmp_path / "own/validation").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(UserError, match=r"cannot read the folder .*validation: No such file"):
+        contents(FolderRecipe(root="own"), tmp_path)
+
+
+def test_links_back_to_a_folder_above_are_not_followed(tmp_path):
+    many(tmp_path / "own", "ab", 2)
+    for name in ("back", "again"):
+        (tmp_path / "own/a" / name).symlink_to(tmp_path / "own/a")
+    assert len(contents(FolderRecipe(root="own"), tmp_path).entries) == 4
+
+
 # CSV files
+
+
+def test_clips_that_begin_together_are_several_and_other_spellings_are_the_same(tmp_path):
+    put(tmp_path / "v", "a.mp4", "b.mp4", data=movie(0))
+    (tmp_path / "linked").symlink_to(tmp_path / "v")
+    header = "path,label,split,start,end"
+    rows = [("a.mp4", "x", "train", 0, 2), ("a.mp4", "y", "train", 0, 4), ("b.mp4", "x", "test", 0, 2)]
+    rows.append(("b.mp4", "y", "test", 0, ""))
+    write_csv(tmp_path / "v/list.csv", rows, header)
+    videos = built(CsvRecipe(file="v/list.csv"), tmp_path)
+    assert [item.end for item in videos] == [2, 4, 2, FRAMES]
+    for spelt in ("../v/a.mp4", "../linked/a.mp4", str(tmp_path / "linked/a.mp4"), ".//a.mp4"):
+        write_csv(tmp_path / "v/list.csv", [*rows, (spelt, "y", "test", 0, 4)], header)
+        with pytest.raises(UserError, match=r"line 6: .*a\.mp4 is listed already, in .*line 3"):
+            contents(CsvRecipe(file="v/list.csv"), tmp_path)
+    write_csv(tmp_path / "v/list.csv", [*rows, ("b.mp4", "y", "train", 0, FRAMES)], header)
+    with pytest.raises(UserError, match=r"listed more than once:\n .*b\.mp4"):
+        built(CsvRecipe(file="v/list.csv"), tmp_path)
 
 
 @pytest.mark.parametrize("absolute", [False, True])
@@ -306,10 +361,11 @@ def test_a_group_stays_together_and_is_said_to_be_on_both_sides(tmp_path, capsys
 
 def test_videos_that_are_not_there_are_missing(tmp_path):
     put(tmp_path, "a.mp4")
-    rows = [("a.mp4", "x", "train"), ("gone.mp4", "y", "train"), ("A.mp4", "x", "test")]
+    long = f"{'a' * 300}.mp4"  # longer than any name of a file
+    rows = [("a.mp4", "x", "train"), ("gone.mp4", "y", "train"), ("A.mp4", "x", "test"), (long, "y", "test")]
     write_csv(tmp_path / "list.csv", rows)
     found = contents(CsvRecipe(file="list.csv"), tmp_path)
-    assert found.missing == ["gone.mp4", "A.mp4"] and len(found.entries) == 1
+    assert found.missing == ["gone.mp4", "A.mp4", long] and len(found.entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -320,7 +376,11 @@ def test_videos_that_are_not_there_are_missing(tmp_path):
         (" ,x,train,,,", "wants a path"),
         ("b\0.mp4,x,train,,,", "wants a path"),
         ("b.mp4, ,train,,,", "wants a label"),
-        ('b.mp4,"x\ny",train,,,', "wants a label"),
+        ('b.mp4,"x\ny",train,,,', r"holds control characters or marks of direction: 'x\\ny'; rename"),
+        ("b.mp4,x\u202ey,train,,,", r"holds control characters or marks of direction: 'x\\u202ey'; rename"),
+        (f"b.mp4,{'x' * 201},train,,,", "a class name has at most 200 characters, got 201"),
+        (f"b.mp4,x,train,,,{'9' * 5000}", "end is a frame number"),
+        (f"b.mp4,x,train,,{'1' * 13},", "start is a frame number"),
         ("b.mp4,x,Train,,,", "split is one of train, validation, test, got 'Train'"),
         ("b.mp4,x,train,,1.5,", "start is a frame number"),
         ("b.mp4,x,train,,-1,", "start is a frame number"),

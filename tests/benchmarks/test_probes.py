@@ -1,5 +1,6 @@
 """What is found in files is remembered until they change."""
 
+import json
 import os
 from pathlib import Path
 
@@ -120,6 +121,17 @@ def test_a_damaged_memory_is_no_memory(entries, tmp_path, damage):
     first = probed(entries, tmp_path)
     for path in (tmp_path / "project" / PROBES).iterdir():
         path.write_text(damage)
+    assert probed(entries, tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    "facts", [5, [], [5, 12.0, 32], ["5", 12.0, 32, 24], [-5, 12.0, 32, 24], [5, None, 32, 24]]
+)
+def test_an_entry_of_the_memory_that_holds_no_facts_is_forgotten(entries, tmp_path, facts):
+    first = probed(entries, tmp_path)
+    for path in (tmp_path / "project" / PROBES).iterdir():
+        known = json.loads(path.read_text())
+        path.write_text(json.dumps({name: [entry[0], facts] for name, entry in known.items()}))
     assert probed(entries, tmp_path) == first
 
 

@@ -206,6 +206,7 @@ def test_videos_that_lie_elsewhere_are_taken_for_filmed(project, tmp_path):
     rows = [[str(cell) for cell in item] for item in index.read(motions)]
     lines = [(motions / "index.csv").read_text().splitlines()[0], *(",".join(row) for row in rows)]
     (tmp_path / "index.csv").write_text("\n".join(lines) + "\n")
+    shutil.copy(motions / "classes.json", tmp_path)
     like = cards.of_dataset("fractal", root=project).columns[0]
     here, there = (cards.measured_benchmark(str(folder), like, 3) for folder in (motions, tmp_path))
     assert not here.card["filmed"] and there.card["filmed"]

@@ -140,7 +140,7 @@ def test_without_its_own_list_classes_are_those_of_the_index(project, run):
     ("content", "message"),
     [
         ("[", "cannot be read as JSON"),
-        ('{"left": 0}', "wants a list"),
+        ('{"left": 0}', "Input should be a valid list"),
         ('["left", "left", "up", "down"]', "each once"),
         ("[]", "at least one"),
         ('["left", "right"]', "do not fit the backbone"),
@@ -259,7 +259,9 @@ def test_an_index_folder_is_read(project, run):
     from kinefract.benchmarks import index
 
     videos = listed(project, taken_for(project, run))
-    (project / "index").mkdir()
+    names = sorted({entry.class_name for entry in videos})
+    write_json(project / "index/classes.json", names)
+    videos = [entry._replace(label=names.index(entry.class_name)) for entry in videos]
     with (project / "index/index.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(Video._fields)

@@ -103,12 +103,14 @@ def test_a_run_on_a_benchmark_that_was_indexed_anew_since_is_named(tmp_path: Pat
     listed.parent.mkdir(parents=True)
     rows = ",".join(Video._fields) + "\n../unpacked-1/a.mp4,0,wave,9,25.0,64,48,0,9,train\n"
     listed.write_text(rows)
+    (listed.parent / "classes.json").write_text('["wave"]')
     facts = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps(facts | {"index": fingerprint(listed.parent, tmp_path)}))
     assert not results.read_available(tmp_path, made.study).missing
     listed.write_text(rows.replace("unpacked-1", "lies elsewhere"))
     assert not results.read_available(tmp_path, made.study).missing
     listed.write_text(rows.replace("wave", "point"))
+    (listed.parent / "classes.json").write_text('["point"]')
     with pytest.raises(UserError, match=rf"{folder.name}: .*indexed anew since.*delete its folder"):
         results.read(tmp_path, made.study)
     listed.unlink()  # as in a clone that has the results alone

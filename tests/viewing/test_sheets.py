@@ -1,5 +1,7 @@
 """Sheets and animations hold each clip in its place, in the format that the file's ending says."""
 
+import time
+
 import av
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 from kinefract.common.errors import UserError
 from kinefract.viewing.sheets import moving_sheet, sheet
 from kinefract.viewing.tiles import DARK, GAP, grid, in_colour, spread, write
+from kinefract.viewing.videos import _title
 
 
 class Numbered:
@@ -19,6 +22,12 @@ class Numbered:
         frames = np.full((3 + index % 2, 20, 20, 3), 20 * index, np.uint8)
         frames[-1] = 255
         return frames
+
+
+def test_a_title_of_any_length_is_drawn_at_once():
+    start = time.process_time()
+    assert _title("walk " * 20_000, 96).shape == (16, 96, 3)
+    assert time.process_time() - start < 2
 
 
 def test_a_sheet_has_a_row_per_class_with_first_middle_and_last_frames():

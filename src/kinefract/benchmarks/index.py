@@ -7,6 +7,7 @@ labels), ``summary.json`` and ``summary.txt`` (the counts found and the official
 
 import csv
 import io
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -17,13 +18,15 @@ from typing import Any
 from kinefract import video
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
+from kinefract.benchmarks.fields import check_class_name, same_place, whole_number
 from kinefract.benchmarks.probes import probe_all
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
 from kinefract.common.progress import log_line
-from kinefract.common.schema import digest_of
+from kinefract.common.records import damaged, read_json
+from kinefract.common.schema import digest_of, short
 
 PROBLEMS_SHOWN = 10
 
@@ -50,17 +53,19 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     checksums.remove(folder)
     contents = recipe.contents(root, folder)
     classes = contents.classes
-    _check(classes, contents.entries)
+    _check(classes, contents.entries, folder)
     videos, unreadable = probe_all(contents.entries, folder, root)
     _report(recipe, contents, unreadable, folder)
     _check_sides(recipe, classes, videos)
-    duplicates = summary.duplicates([_absolute(item.path, folder) for item in videos])
+    _check_repeats(videos, folder)
+    base = folder.resolve()
+    duplicates = summary.duplicates([_absolute(item.path, base) for item in videos])
 
     facts = summary.facts(classes, videos, contents, unreadable, duplicates, folder)
     write_json(folder / CLASSES, classes)
     write_json(folder / SUMMARY, facts)
     write_text(folder / SUMMARY_PAGE, summary.page(facts))
-    write_sheet(folder, [item._replace(path=_absolute(item.path, folder)) for item in videos])
+    write_sheet(folder, [item._replace(path=_absolute(item.path, base)) for item in videos])
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)
     found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
@@ -71,21 +76,49 @@ def read(folder: Path) -> list[Video]:
     """Return the videos of an index folder, in the order of the index, with absolute paths.
 
     Raises:
-        UserError: there is no index, or it is not one that ``build`` wrote.
+        UserError: there is no index, or it is not one that ``build`` wrote; the message names file, line and
+            field.
     """
     path = Path(folder) / INDEX
     try:
         text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        if tuple(header) != Video._fields:
-            raise ValueError(f"its first line is not {','.join(Video._fields)}")
-        return [_parse(row, Path(folder)) for row in rows]
     except FileNotFoundError:
         raise UserError(f"{path} is missing: the benchmark has not been indexed") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(
-            f"{path} is no index of a benchmark ({error}): remove its folder, index again"
-        ) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    classes = read_classes(folder)
+    base, videos, line = Path(folder).resolve(), [], 1
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            if line == 1 and tuple(row) != Video._fields:
+                raise ValueError(f"its first line is not {','.join(Video._fields)}")
+            if line > 1:
+                videos.append(_parse(row, classes, base))
+            line = reader.line_num + 1  # where the next row begins; a path may contain line breaks
+        if not videos:
+            raise ValueError("it lists no video")
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}, line {line}: {error}; remove its folder, index again") from error
+    return videos
+
+
+def read_classes(folder: Path) -> list[str]:
+    """Return the class names in ``classes.json`` of an index folder, or of a run's, in label order.
+
+    Raises:
+        UserError: the file is missing, or is no JSON list of different class names.
+    """
+    path = Path(folder) / CLASSES
+    try:
+        names = read_json(path, list[str])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: remove its folder, make it again") from None
+    if len(set(names)) != len(names) or not names:
+        raise damaged(path, f"wants at least one class name, and each once, got {short(names)}")
+    for name in names:
+        check_class_name(name, path)
+    return names
 
 
 def fingerprint(folder: Path, root: Path) -> dict[str, str]:
@@ -115,19 +148,23 @@ def _digest_at(path: Path, size: int, time: int) -> str:
     return digest_of([[os.fsencode(item.path.name).hex(), *item[1:]] for item in read(path.parent)])
 
 
-def _check(classes: list[str], entries: list[Entry]) -> None:
-    """Check that labels, names and splits are valid and that no clip is listed twice."""
+def _check(classes: list[str], entries: list[Entry], folder: Path) -> None:
+    """Check that labels, names and splits are valid."""
     if not classes:
         raise UserError("the benchmark lists no class")
     if len(set(classes)) != len(classes):
         raise ValueError(f"a class is named twice: {classes}")
-    if odd := [name for name in classes if not name.isprintable()]:
-        raise UserError(f"names of classes have to be text in one line: {_listed([ascii(n) for n in odd])}")
+    for name in classes:
+        check_class_name(name, folder)
     if any(classes[entry.label] != entry.class_name or entry.split not in SPLITS for entry in entries):
         raise ValueError("an entry's class name or split is not that of its label")
-    listed = Counter((entry.path, entry.start) for entry in entries)
-    repeated = [path for (path, _), count in listed.items() if count > 1]
-    if repeated:
+
+
+def _check_repeats(videos: list[Video], folder: Path) -> None:
+    """Check that no clip is listed twice, in whatever spelling; copies and links of a file are duplicates."""
+    place = same_place(folder)
+    listed = Counter((place(item.path), item.start, item.end) for item in videos)
+    if repeated := [path for (path, _, _), count in listed.items() if count > 1]:
         raise UserError(f"listed more than once:\n{_first([summary.printable(path) for path in repeated])}")
 
 
@@ -197,17 +234,51 @@ def _write_csv(path: Path, videos: list[Video]) -> None:
         writer.writerows(videos)
 
 
-def _parse(row: list[str], folder: Path) -> Video:
+def _parse(row: list[str], classes: list[str], base: Path) -> Video:
+    """Return the video of a row of the index.
+
+    Raises:
+        ValueError: a field is none that ``build`` writes; the message names it.
+    """
     if len(row) != len(Video._fields):
-        raise ValueError(f"a line has {len(row)} fields instead of {len(Video._fields)}")
-    path, label, class_name, frames, fps, width, height, start, end, split = row
+        raise ValueError(f"has {len(row)} fields instead of {len(Video._fields)}")
+    given = dict(zip(Video._fields, row, strict=True))
+    path, class_name, split = given["path"], given["class_name"], given["split"]
+
+    def number(name: str, least: int, most: int | None = None) -> int:
+        value = whole_number(given[name])
+        if value is None or value < least or (most is not None and value > most):
+            wanted = f"from {least}" + (f" to {most}" if most is not None else " on")
+            raise ValueError(f"{name} is {given[name]!r:.60}, wants a whole number {wanted}")
+        return value
+
+    if not path or "\0" in path:
+        raise ValueError(f"path is {path!r:.60}, wants that of a video")
+    label = number("label", 0, len(classes) - 1)
+    if class_name != classes[label]:
+        raise ValueError(
+            f"class_name is {class_name!r:.60}, but label {label} is {classes[label]!r:.60} in {CLASSES}"
+        )
+    frames = number("frames", 1)
+    if (fps := _rate(given["fps"])) is None:
+        raise ValueError(f"fps is {given['fps']!r:.60}, wants a number from 0 on")
+    width, height = number("width", 1), number("height", 1)
+    start = number("start", 0, frames - 1)
+    end = number("end", start + 1, frames)
     if split not in SPLITS:
-        raise ValueError(f"a split is {split!r}")
-    facts = int(frames), float(fps), int(width), int(height), int(start), int(end)
-    return Video(_absolute(path, folder), int(label), class_name, *facts, split)
+        raise ValueError(f"split is {split!r:.60}, wants one of {', '.join(SPLITS)}")
+    return Video(_absolute(path, base), label, class_name, frames, fps, width, height, start, end, split)
 
 
-def _absolute(path: Path | str, folder: Path) -> Path:
-    # `..` is resolved as by the system: links in the folder's own path are followed first. A link below it,
-    # for example to a disk of data, stays in a video's path.
-    return Path(os.path.normpath(folder.resolve() / path))
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 0 <= rate < math.inf else None
+
+
+def _absolute(path: Path | str, base: Path) -> Path:
+    # `..` is resolved as by the system: links in the folder's own path were followed to get `base`. A link
+    # below it, for example to a disk of data, stays in a video's path.
+    return Path(os.path.normpath(base / path))

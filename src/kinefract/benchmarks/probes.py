@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from kinefract import video
 from kinefract.benchmarks.base import Entry, Video
@@ -20,7 +21,7 @@ from kinefract.common.progress import progress
 from kinefract.common.schema import digest_of
 
 SECONDS_BETWEEN_SAVES = 30
-VERSION = 1  # raised when ``video.probe`` finds other numbers
+VERSION = 2  # raised when ``video.probe`` finds other numbers
 
 
 def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Video], list[str]]:
@@ -110,9 +111,21 @@ class Memory:
     def _read(self, folder: Path) -> dict[str, list]:
         try:
             found = json.loads(self._file(folder).read_text(encoding="ascii"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return (
+            {name: entry for name, entry in found.items() if _valid(entry)} if isinstance(found, dict) else {}
+        )
 
     def _file(self, folder: Path) -> Path:
         return self._place / f"{digest_of([VERSION, os.fsencode(folder).hex()])}.json"
+
+
+def _valid(entry: Any) -> bool:
+    """Return whether an entry of the cache is one that was saved: a stamp, and the facts of a video."""
+    try:
+        _, (frames, fps, width, height) = entry
+    except (TypeError, ValueError):
+        return False
+    counts = (frames, width, height)
+    return all(type(count) is int and count > 0 for count in counts) and type(fps) is float and fps >= 0

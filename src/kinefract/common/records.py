@@ -4,9 +4,10 @@ Whatever is wrong ends in one UserError that names the file and the field.
 """
 
 import json
+from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -80,12 +81,14 @@ def _parsed(path: Path, content: bytes, where: str, again: Path | None) -> Any:
         raise damaged(path, f"{place}cannot be read as JSON ({error})", again) from error
 
 
-_adapter = lru_cache(TypeAdapter)  # building one takes milliseconds
+@lru_cache
+def _adapter(kind: Hashable) -> TypeAdapter:
+    return TypeAdapter(cast(Any, kind))  # building one takes milliseconds
 
 
 def _checked(path: Path, value: Any, kind: type[T], where: str, again: Path | None) -> T:
     try:
-        return _adapter(kind).validate_python(value, strict=True)
+        return _adapter(cast(Hashable, kind)).validate_python(value, strict=True)
     except ValidationError as error:
         first, *more = problem_lines(error, where)
         raise damaged(path, first + (f" (and {len(more)} more)" if more else ""), again) from error

@@ -41,7 +41,7 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
     folder = root / spec.folder
     checksums.remove(folder)
     results = [_result(fold, root) for fold in spec.folds]
-    names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
+    names = index.read_classes(root / spec.benchmark.folder)
     videos: list[Video] = []
     rows: list[list[str]] = []
     for fold in spec.folds:

@@ -67,7 +67,7 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
         raise UserError(f"{folder}: the run is not finished, its {MODEL} is missing")
     inside = folder.resolve().match(f"{FinetuneSpec.PARENT}/*")
     root = project_root(folder / SPEC_FILE) if inside else folder.resolve()
-    classes = _classes([folder / CLASSES, root / spec.benchmark.folder / CLASSES])
+    classes = _classes(folder, root / spec.benchmark.folder)
     recipe, network = spec.recipe, spec.network
     # The initial weights do not matter, and the caller's random generator must not change.
     model = weights.seeded(
@@ -204,20 +204,14 @@ def _folder(run: Path | str, root: Path) -> Path:
     raise UserError(f"{run}: no such run in {FinetuneSpec.PARENT}, {not_one_of(str(run), there)}")
 
 
-def _classes(places: list[Path]) -> list[str]:
-    """Return the class names from the first of the files that exists."""
-    path = next((path for path in places if path.exists()), None)
-    if path is None:
-        raise UserError(f"the names of the run's classes are missing: neither {places[0]} nor {places[1]}")
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: wants a list of class names")
-    if len(set(names)) != len(names) or not names:
-        raise UserError(f"{path}: wants at least one class name, and each once")
-    return names
+def _classes(run: Path, benchmark: Path) -> list[str]:
+    """Return the class names of a run, or of its benchmark if the run has none of its own."""
+    there = [folder for folder in (run, benchmark) if (folder / CLASSES).exists()]
+    if not there:
+        raise UserError(
+            f"the names of the run's classes are missing: neither {run / CLASSES} nor {benchmark / CLASSES}"
+        )
+    return index.read_classes(there[0])
 
 
 def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:

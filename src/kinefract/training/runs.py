@@ -99,7 +99,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     videos = index.read(root / spec.benchmark.folder)
     read_from = index.fingerprint(root / spec.benchmark.folder, root)
     recipe, network = spec.recipe, spec.network
-    names = json.loads((root / spec.benchmark.folder / CLASSES).read_text(encoding="utf-8"))
+    names = index.read_classes(root / spec.benchmark.folder)
     model = weights.seeded(
         spec.seed, models.build, network.backbone, network.width, recipe.frames, len(names), recipe.dropout
     )

@@ -17,7 +17,7 @@ import numpy as np
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
 from kinefract.common.schema import digest_of
-from kinefract.video import pictures, reading
+from kinefract.video import pictures, probing, reading
 from kinefract.video.reading import VideoInfo
 
 ENCODER = "libx264"
@@ -98,14 +98,19 @@ def decode(
 def probe(path: Path | str) -> VideoInfo:
     """Count a video's frames by decoding them, since headers and packets miscount, and read its size.
 
+    The number is that of the frames that ``decode`` gives. A file whose pictures are all there is whole, even
+    if it lacks sound or an index at its end. Where a container states nothing about the rest of a file, a cut
+    cannot be noticed: in MPEG-TS between two packets, in other streamed files between two frames (see
+    ``kinefract.video.wholeness``).
+
     Args:
         path: A file, or a folder of pictures, which counts as 25 frames per second.
 
     Raises:
-        UserError: the file is missing, empty, no video, holds fewer frames than its header says, or its
-            frames differ in size.
+        UserError: the file is missing, empty, no video, was cut, or its frames differ in size. For a file
+            that was cut the message says how much of it is there.
     """
-    return pictures.probe(path) if Path(path).is_dir() else reading.probe(path)
+    return pictures.probe(path) if Path(path).is_dir() else probing.probe(path)
 
 
 def stamp(path: Path | str) -> list | None:

@@ -76,7 +76,10 @@ def _listed(folder: Path | str) -> list[Path]:
         found = [
             path
             for path in Path(folder).iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+            # A link that leads nowhere is a picture that is missing, which opening it tells.
+            if path.suffix.lower() in SUFFIXES
+            and not path.name.startswith(".")
+            and (path.is_file() or (path.is_symlink() and not path.exists()))
         ]
     except OSError as error:
         raise UserError(f"cannot read {folder}: {error.strerror or error}") from error

@@ -54,40 +54,21 @@ def decode(
             found = _pick(source, wanted, grey, skip=True)
     if wanted is None or len(found) < len(wanted):
         found = _pick(source, wanted, grey, skip=False)
-    name = _name(source)
+    name = name_of(source)
     if not found or (wanted is not None and len(found) < len(wanted)):
         raise UserError(f"cannot read video {name}: it ends after {len(found)} of the frames asked for")
     sizes = {image.shape[1::-1] for image in found.values()}
     if len(sizes) > 1:
-        raise UserError(f"cannot read video {name}: its frames differ in size, {_sizes(sizes)}")
+        raise UserError(f"cannot read video {name}: its frames differ in size, {sizes_text(sizes)}")
     return np.stack([found[index] for index in (sorted(found) if indices is None else indices)])
 
 
-def probe(path: Path | str) -> VideoInfo:
-    """Decode all frames of a file to count them; see ``kinefract.video.probe``."""
-    frames, packets, reached, turned = 0, 0, 0.0, False
-    sizes: dict[tuple[int, int], None] = {}  # in the order they come
-    with _opened(path) as (container, stream):
-        stated, fps = stream.frames, float(stream.average_rate or stream.guessed_rate or 0)
-        # The content of pictures is not used here, so they need no deblocking.
-        stream.codec_context.options = {**stream.codec_context.options, "skip_loop_filter": "all"}
-        for packet in container.demux(stream):
-            packets += bool(packet.size)
-            if packet.size and packet.dts is not None:
-                seconds = float((packet.dts - (stream.start_time or 0)) * packet.time_base)
-                reached = max(reached, seconds * fps + 1)
-            for frame in packet.decode():
-                turned = turned if frames else _turn(frame)[0]
-                frames += 1
-                sizes[(frame.height, frame.width) if turned else (frame.width, frame.height)] = None
-    if not frames:
-        raise UserError(f"cannot read video {path}: it holds no frame")
-    if len(sizes) > 1:
-        raise UserError(f"cannot read video {path}: its frames differ in size, {_sizes(sizes)}")
-    # AVI headers count empty chunks, which repeat a frame, so the time of the last packet counts too.
-    if max(packets, reached) < stated - 1:
-        raise UserError(f"cannot read video {path}: truncated, {packets} of {stated} frames are there")
-    return VideoInfo(frames, fps, *next(iter(sizes)))
+def packets(container, stream) -> Iterator[Any]:
+    """Yield the packets of a stream, without empty ones, which repeat a frame and which decoders refuse.
+
+    The last one has no content: it makes the decoder give the frames that it still holds.
+    """
+    return (packet for packet in container.demux(stream) if packet.size or packet.dts is None)
 
 
 def converter() -> Callable:
@@ -108,15 +89,15 @@ def _pick(
 ) -> dict[int, np.ndarray]:
     """Return the wanted frames that are there, upright, by number; all frames if ``wanted`` is None."""
     pixels, convert, found, turn = "gray" if grey else "rgb24", converter(), {}, None
-    with _opened(source) as (container, stream):
+    with opened(source) as (container, stream):
         frames = (
             _skipping(container, stream, sorted(wanted or ()))
             if skip
-            else enumerate(container.decode(stream))
+            else enumerate(frame for packet in packets(container, stream) for frame in packet.decode())
         )
         for number, frame in frames:
             if number == 0 or turn is None:  # of a turn within the stream not every frame tells
-                turn = _turn(frame)
+                turn = turn_of(frame)
             if wanted is None or number in wanted:
                 found[number] = _upright(convert(frame, pixels).to_ndarray(), turn)
                 if wanted is not None and len(found) == len(wanted):
@@ -261,7 +242,7 @@ def _sei_payloads(unit: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(source: Path | str | bytes) -> Iterator[tuple]:
+def opened(source: Path | str | bytes) -> Iterator[tuple]:
     """Yield the container and the stream of moving pictures; what fails within is a UserError.
 
     libav is given an open file and may open no other: text files that name videos (playlists) are refused,
@@ -269,7 +250,7 @@ def _opened(source: Path | str | bytes) -> Iterator[tuple]:
     """
     import av
 
-    name = _name(source)
+    name = name_of(source)
     try:
         if not isinstance(source, bytes) and Path(source).exists() and not Path(source).is_file():
             raise UserError(f"cannot read video {name}: it is no file")
@@ -295,15 +276,15 @@ def _opened(source: Path | str | bytes) -> Iterator[tuple]:
         raise UserError(f"cannot read video {name}: {error or 'too large for memory'}") from error
 
 
-def _name(source: Path | str | bytes) -> str:
+def name_of(source: Path | str | bytes) -> str:
     return "video in memory" if isinstance(source, bytes) else str(source)
 
 
-def _sizes(sizes: Collection[tuple[int, int]]) -> str:
+def sizes_text(sizes: Collection[tuple[int, int]]) -> str:
     return " and ".join(f"{width}x{height}" for width, height in sorted(sizes))
 
 
-def _turn(frame) -> tuple[bool, bool, bool]:
+def turn_of(frame) -> tuple[bool, bool, bool]:
     """Return how a frame is to be shown: rows and columns swapped, then rows, then columns reversed.
 
     From the display matrix, which cameras write; it maps a pixel to (a x + c y, b x + d y). Turns by angles

@@ -74,7 +74,7 @@ def _tile(item: "Video", width: int, height: int) -> np.ndarray:
 def _title(text: str, width: int) -> np.ndarray:
     """Return (TITLE_HEIGHT, width, 3) with the text in dark grey, shortened to fit."""
     font = ImageFont.load_default(12)
-    text = " ".join(text.split())
+    text = " ".join(text.split())[:width]  # no character is narrower than a pixel
     while text and font.getlength(text) > width:
         text = text.removesuffix("…")[:-1] + "…" if len(text) > 1 else ""
     image = Image.new("RGB", (width, TITLE_HEIGHT), "white")

@@ -12,7 +12,6 @@ too good. In that case the recording must be named in the column ``group`` of a 
 """
 
 import csv
-import os
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -24,7 +23,9 @@ from pydantic import Field
 from kinefract.benchmarks import choose
 from kinefract.benchmarks.base import BENCHMARKS, SPLITS, TEST, TRAIN, VALIDATION, Contents
 from kinefract.benchmarks.choose import Listed
+from kinefract.benchmarks.fields import check_class_name, same_place, whole_number
 from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
+from kinefract.benchmarks.official.tree import leads_back
 from kinefract.benchmarks.summary import printable
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
@@ -95,7 +96,7 @@ class OwnRecipe(ChosenRecipe):
         top = place if place.is_dir() else place.parent
         base = top if Path(given).is_absolute() else leading_to(top, root, folder)
         return self.chosen(
-            Listing(classes, videos, "."), base, lambda path: path if (top / path).exists() else None
+            Listing(classes, videos, "."), base, lambda path: path if _exists(top / path) else None
         )
 
     def _held_out(self, videos: list[Listed]) -> list[Listed]:
@@ -185,10 +186,10 @@ class CsvRecipe(OwnRecipe):
 
     def listed(self, place: Path) -> list[Listed]:
         lines: dict[tuple[str, int, int | None], str] = {}
-        videos = []
+        spelt_once, videos = same_place(place.parent), []
         for row, where in _rows(place):
             video = _parse(row, where)
-            clip = os.path.normpath(video.path), video.start, video.end
+            clip = spelt_once(video.path), video.start, video.end
             if (before := lines.setdefault(clip, where)) != where:
                 raise UserError(f"{where}: {printable(video.path)} is listed already, in {before}")
             videos.append(video)
@@ -198,24 +199,26 @@ class CsvRecipe(OwnRecipe):
 def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
     """List the videos of ``<class>/*``, with an empty split, or of ``<split>/<class>/*``.
 
-    Hidden files are ignored; the number of other files that are no videos is logged.
+    Hidden files are ignored; the number of other files that are no videos is logged. A link that leads
+    nowhere counts as what its name says: a video that is missing, or a class whose folder holds no video.
 
     Returns:
         The videos, and the classes whose folders hold no video.
 
     Raises:
-        UserError: the folder is missing, or its layout is neither of the two.
+        UserError: the folder is missing, its layout is neither of the two, or a folder's name is no name of a
+            class.
     """
     others: Counter[str] = Counter()
-    found = [path.name for path in _visible(place) if path.is_dir()]
+    found = [path.name for path in _visible(place) if _is_folder(path)]
     given = [split for split in SPLITS if split in found and _has_folders(place / split)]
     if given and (strange := sorted(set(found) - set(SPLITS))):
         raise UserError(
             f"{place}: beside {', '.join(SPLITS)} there are folders that are no split: "
             f"{_named(strange)}; rename or move them"
         )
-    flat = sorted(split for split in set(found) - set(given) if _visible(place / split))
-    if flat and set(found) <= set(SPLITS):
+    without = sorted(set(found) - set(given)) if set(found) <= set(SPLITS) else []
+    if flat := [split for split in without if _visible(place / split)]:
         raise UserError(f"{place}: holds no folders of classes in {', '.join(flat)}")
     videos: list[Listed] = []
     classes = set()
@@ -239,27 +242,48 @@ def _visible(folder: Path) -> list[Path]:
 
 def _has_folders(folder: Path) -> bool:
     """Return whether a folder holds folders that are not videos, as the folder of a split does."""
-    return any(path.is_dir() and not _is_video(path) for path in _visible(folder))
+    return any(_is_folder(path) and not _is_video(path) for path in _visible(folder))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for any file, or a folder that may not be read
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, or a link to nowhere that is named like one, without a suffix."""
+    return path.is_dir() or (_leads_nowhere(path) and not path.suffix[1:2].isalpha())
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _is_video(path: Path) -> bool:
     """Return whether a path is a video file, or a folder of pictures without videos in it."""
     if path.is_dir():
+        if leads_back(path):
+            return False
         inside = _visible(path)
         others = [entry for entry in inside if entry.suffix.lower() not in pictures.SUFFIXES]
         return len(others) < len(inside) and not any(map(_is_video, others))
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return path.suffix.lower() in SUFFIXES and (path.is_file() or _leads_nowhere(path))
 
 
 def _in_classes(top: Path, others: Counter[str]) -> Iterator[tuple[str, list[Path]]]:
     """Yield the name of every class folder and its videos; count other files by suffix."""
     for folder in _visible(top):
-        if not folder.is_dir():
+        if not _is_folder(folder):
             others[_kind(folder)] += 1
             continue
-        inside = [(path, _is_video(path)) for path in _visible(folder)]
+        name = folder.name.encode(errors="backslashreplace").decode()  # bytes that are no UTF-8
+        check_class_name(name, folder.parent)
+        paths = [] if _leads_nowhere(folder) else _visible(folder)
+        inside = [(path, _is_video(path) or (_leads_nowhere(path) and _is_folder(path))) for path in paths]
         others.update(_kind(path) for path, is_video in inside if not is_video)
-        yield printable(folder.name), [path for path, is_video in inside if is_video]
+        yield name, [path for path, is_video in inside if is_video]
 
 
 def _kind(path: Path) -> str:
@@ -295,11 +319,10 @@ def _parse(row: dict[str, str], where: str) -> Listed:
     # Blanks are part of a path.
     path, label, split = row["path"], row["label"].strip(), row["split"].strip()
     if not path.strip() or "\0" in path:
-        raise UserError(f"{where}: wants a path, got {path!r}")
-    if not label or not label.isprintable():
-        raise UserError(f"{where}: wants a label, got {label!r}")
+        raise UserError(f"{where}: wants a path, got {path!r:.60}")
+    check_class_name(label, where)
     if split not in SPLITS:
-        raise UserError(f"{where}: split is one of {', '.join(SPLITS)}, got {split!r}")
+        raise UserError(f"{where}: split is one of {', '.join(SPLITS)}, got {split!r:.60}")
     start, end = (_frame(row.get(name, ""), name, where) for name in ("start", "end"))
     if end is not None and end <= (start or 0):
         raise UserError(f"{where}: the clip ends at frame {end}, before it starts")
@@ -308,9 +331,9 @@ def _parse(row: dict[str, str], where: str) -> Listed:
 
 def _frame(text: str, name: str, where: str) -> int | None:
     text = text.strip()
-    if text and not (text.isascii() and text.isdecimal()):
-        raise UserError(f"{where}: {name} is a frame number, counted from 0, or empty; got {text!r}")
-    return int(text) if text else None
+    if text and whole_number(text) is None:
+        raise UserError(f"{where}: {name} is a frame number, counted from 0, or empty; got {text!r:.60}")
+    return whole_number(text)
 
 
 def _say_shared(videos: list[Listed], place: Path) -> None:

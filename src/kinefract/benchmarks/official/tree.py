@@ -87,14 +87,15 @@ class Tree:
     def files(self, part: str) -> dict[str, str]:
         """Return every path below a part as spelt on disk, with ``/``, by itself and by its caseless form.
 
-        Folders count too, since a folder of pictures is a video. Links are followed.
+        Folders count too, since a folder of pictures is a video. Links are followed, except those back to a
+        folder above; links that lead nowhere do not count.
         """
         found: dict[str, str] = {}
         top = self[part]
         for folder, folders, names in os.walk(top, followlinks=True):
             base = Path(folder).relative_to(top)
-            folders.sort()
-            for name in (*folders, *names):
+            folders[:] = sorted(name for name in folders if not leads_back(Path(folder, name)))
+            for name in (*folders, *(name for name in names if Path(folder, name).exists())):
                 path = (base / name).as_posix()
                 found[path] = path
                 found.setdefault(path.casefold(), path)
@@ -116,3 +117,8 @@ class Tree:
         if Path(name).suffix:
             raise UserError(f"{self.what}: there is no {name} in {archive}")
         return folder
+
+
+def leads_back(folder: Path) -> bool:
+    """Return whether a folder is a link to one that holds it."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
