@@ -17,10 +17,10 @@ def loader(request, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("run: [a]\nstudies: {}\nrun: [b]\n", "run: the key stands twice, in lines 1 and 3"),
-        ("studies:\n  a: {}\n  b: {}\n  a:\n    seeds: [1]\n", "a: the key stands twice, in lines 2 and 4"),
-        ("studies:\n  a: {seeds: [1], seeds: [2]}\n", "seeds: the key stands twice, in lines 2 and 2"),
-        ("- b\n- [{c: 1, c: 2}]\n", "c: the key stands twice, in lines 2 and 2"),
+        ("run: [a]\nstudies: {}\nrun: [b]\n", "the key 'run' stands twice, in lines 1 and 3"),
+        ("studies:\n  a: {}\n  b: {}\n  a:\n    seeds: [1]\n", "the key 'a' stands twice, in lines 2 and 4"),
+        ("studies:\n  a: {seeds: [1], seeds: [2]}\n", "the key 'seeds' stands twice, in lines 2 and 2"),
+        ("- b\n- [{c: 1, c: 2}]\n", "the key 'c' stands twice, in lines 2 and 2"),
     ],
 )
 def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path, text, told):
@@ -36,15 +36,15 @@ def test_a_merged_mapping_may_be_overridden():
     assert read == {"a": {"x": 1}, "b": {"c": {"x": 2}}, "d": {"x": 3}}
 
 
-def test_a_mapping_that_holds_itself_ends():
-    read = strict_yaml.parse("a: &a {b: *a}\n")
-    assert read["a"]["b"] is read["a"]
+def test_a_mapping_that_holds_itself_is_refused():
+    with pytest.raises(UserError, match=r"line 2: \*a refers to what it is a part of"):
+        strict_yaml.parse("a: &a\n  b: *a\n")
 
 
 def test_yaml_that_would_build_objects_is_refused(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("run: !!python/object/apply:os.system ['touch " + str(tmp_path / "made") + "']\n")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"line 1: the tag .*os\.system"):
         strict_yaml.read(path)
     assert not (tmp_path / "made").exists()
 

@@ -238,12 +238,31 @@ def test_a_recipe_is_like_another_in_what_it_does_not_say(tiny):
     assert read.studies["most"].question == "And most?"
 
 
-@pytest.mark.parametrize("chain", [{"a": "nobody"}, {"a": "a"}, {"a": "b", "b": "a"}])
-def test_likeness_ends_somewhere(tiny, chain):
+@pytest.mark.parametrize(
+    ("chain", "line"),
+    [
+        ({"a": "nobody"}, r"a\.like: 'nobody' is not one of: small"),
+        ({"a": "a"}, r"a\.like: goes round in a circle: a -> a"),
+        ({"a": "b", "b": "c", "c": "b"}, r"c\.like: goes round in a circle: b -> c -> b"),
+    ],
+)
+def test_likeness_ends_somewhere(tiny, chain, line):
     for name, parent in chain.items():
         tiny["finetuning"][name] = {"like": parent}
-    with pytest.raises(UserError, match=r"finetuning\.a\.like: '\w+' is not one of"):
-        params.parse(tiny)
+    (found,) = problems(tiny)
+    assert re.match(rf"finetuning\.{line}", found)
+
+
+def test_a_recipe_may_be_like_one_that_switches_a_part_off(tiny):
+    """The part starts from its defaults again, not from what an ancestor gave it."""
+    tiny["finetuning"] |= {
+        "a": {"like": "small", "rand_augment": {"operations": 5}},
+        "b": {"like": "a", "rand_augment": None},
+        "c": {"like": "b", "rand_augment": {"magnitude": 9.0}},
+    }
+    read = params.parse(tiny).finetuning
+    assert read["b"].rand_augment is None
+    assert (read["c"].rand_augment.operations, read["c"].rand_augment.magnitude) == (2, 9.0)
 
 
 def test_a_study_has_one_way_of_saying_what_differs(tiny):

@@ -17,7 +17,8 @@ from kinefract.common import layout, strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import MODEL, SPEC_FILE
-from kinefract.common.schema import Section, digest_of, is_none, problem_lines
+from kinefract.common.ranges import Count, Seed
+from kinefract.common.schema import Section, digest_of, is_none, listed, problem_lines, short
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.synth.dataset_recipe import AnyDataset
 
@@ -91,14 +92,14 @@ class Spec(Section):
         try:
             spec = cls.model_validate(data)
         except ValidationError as error:
-            lines = "\n".join(f"  {line}" for line in problem_lines(error))
+            lines = "\n".join(f"  {line}" for line in listed(problem_lines(error)))
             raise UserError(
                 f"{path}: not a {cls.__name__} this version of kinefract can use:\n{lines}"
             ) from error
         if stated != spec.id:
             raise UserError(
-                f"{path}: its id is {stated}, but its settings make {spec.id}; change the configuration "
-                f"rather than a spec, or put the changed spec into {spec.folder}/ under that id"
+                f"{path}: its id is {short(stated)}, but its settings make {spec.id}; change the "
+                f"configuration rather than a spec, or put the changed spec into {spec.folder}/ under that id"
             )
         return spec
 
@@ -165,10 +166,10 @@ class FinetuneSpec(Spec):
     network: NetworkRecipe
     benchmark: BenchmarkSpec
     init: PretrainSpec | WeightsRecipe | None
-    init_epoch: int | None = Field(
-        default=None, ge=1, exclude_if=is_none, description="start from the snapshot of this epoch"
+    init_epoch: Count | None = Field(
+        default=None, exclude_if=is_none, description="start from the snapshot of this epoch"
     )
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @property
     def start(self) -> str | None:

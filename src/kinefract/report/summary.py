@@ -9,7 +9,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import ALL_CURVES, ALL_METRICS, CURVES, METRICS
 from kinefract.config.plan import Plan
-from kinefract.report.formats import to_csv
+from kinefract.report.formats import read_csv, to_csv
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
@@ -28,7 +28,7 @@ def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
         folder = root / plan.study(name).folder
         try:
             metrics[name] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-            read = pd.read_csv(folder / CURVES, dtype=str, keep_default_na=False)
+            read = read_csv(folder / CURVES)
         except FileNotFoundError as error:
             raise UserError(f"{error.filename}: missing; `snakemake {name}` makes it") from None
         read.insert(0, "study", name)

@@ -10,7 +10,7 @@ from kinefract.common.schema import not_one_of
 from kinefract.config import params, plan
 from kinefract.config.specs import StudySpec, project_root
 from kinefract.report import compare, results
-from kinefract.report.formats import frame_of, to_text
+from kinefract.report.formats import frame_of, read_csv, to_text
 from kinefract.report.results import Comparison, Row
 from kinefract.report.table import COLUMNS, WORDS, by_variant, top1_and_spread
 from kinefract.report.words import p_in_words, range_in_words
@@ -104,7 +104,7 @@ def _compared(comparison: Comparison | None) -> tuple[str, str, str]:
 def _read(folder: Path) -> pd.DataFrame:
     path = folder / TABLE
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        table = read_csv(path)
         if list(table.columns) != COLUMNS:
             raise ValueError("its columns are not those that this version of kinefract writes")
         numbers = [column for column in COLUMNS if column not in WORDS]
