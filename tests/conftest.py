@@ -1,11 +1,13 @@
 """Small settings that every part of the pipeline accepts, for tests that run the real thing."""
 
 import copy
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from kinefract.common import strict_yaml
 from kinefract.config import files as config_files
@@ -13,6 +15,12 @@ from kinefract.config.params import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+# `HYPOTHESIS_PROFILE=faults` tries more; `ci` tries the same few each time.
+PATIENT = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=40, derandomize=True, **PATIENT)
+settings.register_profile("faults", max_examples=1000, **PATIENT)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TINY = {"weights": {}, **strict_yaml.read(ROOT / ".test/params.yaml")}
 

@@ -58,3 +58,28 @@ def test_what_is_dumped_comes_back_in_its_order():
     value = {"b": [1, 2.5, None, "ä: x"], "a": {"yes": True, "text": "1e-4"}}
     assert list(strict_yaml.parse(strict_yaml.dump(value))) == ["b", "a"]
     assert strict_yaml.parse(strict_yaml.dump(value)) == value
+
+
+def test_what_an_alias_repeats_counts_each_time():
+    text = "a: &a [1, 2, 3]\nb: [*a, *a]\n"  # the mapping, two keys, and lists of 4, 1 + 2 * 4
+    assert strict_yaml.parse(text, nodes=16)["b"] == [[1, 2, 3], [1, 2, 3]]
+    with pytest.raises(UserError, match="line 2: more than 15 keys and values"):
+        strict_yaml.parse(text, nodes=15)
+
+
+def test_a_merged_mapping_counts_each_time():
+    text = "a: &a {k: 1}\nb: {<<: *a}\n"
+    assert strict_yaml.parse(text, nodes=11)["b"] == {"k": 1}
+    with pytest.raises(UserError, match="line 2: more than 10 keys and values"):
+        strict_yaml.parse(text, nodes=10)
+
+
+@pytest.mark.parametrize("text", ["سلام", "שלום", "नमस्ते", "👩‍🔬", "two\nlines", "a\tb", "ﬁ±½"])
+def test_text_of_any_script_is_read(text):
+    assert strict_yaml.parse(strict_yaml.dump({"question": text})) == {"question": text}
+
+
+def test_windows_line_ends_and_byte_order_marks_are_read(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("\ufeffa: 1\r\nb: |\r\n  two\r\n  lines\r\n".encode())
+    assert strict_yaml.read(path) == {"a": 1, "b": "two\nlines\n"}

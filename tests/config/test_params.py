@@ -281,3 +281,29 @@ def test_a_study_has_one_way_of_saying_what_differs(tiny):
 def test_a_part_of_which_some_keys_are_given_keeps_the_defaults_of_the_others(section):
     parts = [field.default for field in section.model_fields.values() if isinstance(field.default, Section)]
     assert parts == [type(part)() for part in parts]
+
+
+@pytest.mark.parametrize(("objective", "least"), [("simclr", 2), ("byol", 2), ("moco", 1), ("supervised", 1)])
+def test_an_objective_that_compares_clips_wants_two_in_a_batch(tiny, objective, least):
+    tiny["pretraining"]["small"] |= {"objective": objective, "batch_size": least}
+    params.parse(tiny)
+    if least > 1:
+        tiny["pretraining"]["small"]["batch_size"] = 1
+        (line,) = problems(tiny)
+        assert f"batch_size: {objective} compares clips of a batch, and wants at least 2" in line
+
+
+def test_of_many_problems_the_first_are_shown_and_the_others_counted(tiny):
+    tiny["finetuning"]["small"] |= {f"key{number}": 1 for number in range(1000)}
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    first, *lines = str(error.value).splitlines()
+    assert first == "the configuration has 1,000 problems"
+    assert lines[0] == "  params.yaml: finetuning.small.key0: unknown key, got 1"
+    assert len(lines) == 21
+    assert lines[-1] == "  and 980 more"
+
+
+def test_a_key_that_cannot_be_printed_is_shown_escaped(tiny):
+    tiny["finetuning"]["small"]["\x1b[31mkey"] = 1
+    assert problems(tiny) == [r"finetuning.small.\x1b[31mkey: unknown key, got 1"]

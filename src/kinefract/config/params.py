@@ -216,7 +216,7 @@ def raise_problems(problems: list[str]) -> None:
     """
     if problems:
         lines = "".join(f"\n  {problem}" for problem in listed(problems))
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        count = f"{len(problems):,} problem{'s' * (len(problems) > 1)}"
         raise UserError(f"the configuration has {count}{lines}")
 
 
@@ -263,7 +263,7 @@ def _no_parent(parent: Any, chain: dict[Any, None], whole: Configuration, sectio
     """Return why a recipe cannot be like another; empty if it can."""
     recipes = whole.sections[section]
     if not (isinstance(parent, str) and isinstance(recipes.get(parent), dict)):
-        return whole.not_one_of(parent, [name for name in recipes if name not in chain])
+        return whole.not_one_of(parent, (name for name in recipes if name not in chain))
     if parent in chain:
         circle = [*list(chain)[list(chain).index(parent) :], parent]
         if len(circle) > SHOWN:

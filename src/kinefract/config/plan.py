@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kinefract.common.errors import UserError
 from kinefract.common.schema import Section, in_one_line, not_one_of, problem_lines
 from kinefract.config.params import Params, Study, raise_problems
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
@@ -102,17 +101,10 @@ def resolve(params: Params) -> Plan:
         UserError: a study varies a key that does not exist or gives it an impossible value, or has too many
             runs; one line each.
     """
+    _refuse_too_many_runs(params)
     plan, problems = Plan(), []
-    total = 0
     for name, study in params.studies.items():
         try:
-            runs = _runs_of(params, study)
-            total += 0 if "max_runs" in study.model_fields_set else runs
-            if total > MOST_RUNS:
-                raise UserError(
-                    f"{params.files[f'studies.{name}']}: studies.{name}: with it, all studies have more than "
-                    f"{MOST_RUNS:,} runs; set `max_runs` in the large ones if they are meant"
-                )
             _resolve_study(params, name, study, plan)
         except ValueError as error:
             at = f"studies.{name}.{'variants' if study.variants else 'vary'}"
@@ -122,22 +114,27 @@ def resolve(params: Params) -> Plan:
     return plan
 
 
-def _runs_of(params: Params, study: Study) -> int:
-    """Return the number of fine-tunings that a study describes, folds included, before any is resolved.
-
-    Raises:
-        ValueError: They are more than its ``max_runs``.
-    """
-    variants = len(study.variants or ()) or prod(len(values) for values in (study.vary or {}).values())
-    folds = sum(max(1, params.benchmarks[name].folds_to_pool) for name in study.benchmarks)
-    runs = variants * len(study.seeds) * folds
-    if runs > study.max_runs:
-        count = f"{runs:,}" if runs < 1e15 else "more than 10^15"
-        raise ValueError(
-            f"{count} runs, with its seeds and benchmarks, where at most {study.max_runs:,} are allowed; "
-            "write less, or set the study's `max_runs` if they are meant"
+def _refuse_too_many_runs(params: Params) -> None:
+    """Raise an error about studies with more runs than they may have, before any run is resolved."""
+    problems, total = [], 0
+    for name, study in params.studies.items():
+        variants = len(study.variants or ()) or prod(len(values) for values in (study.vary or {}).values())
+        folds = sum(max(1, params.benchmarks[key].folds_to_pool) for key in study.benchmarks)
+        runs = variants * len(study.seeds) * folds
+        if runs > study.max_runs:
+            count = f"{runs:,}" if runs < 1e15 else "over 10^15"
+            problems.append(
+                f"{params.files[f'studies.{name}']}: studies.{name}.max_runs: {count} runs, with its seeds "
+                f"and benchmarks, are more than {study.max_runs:,}; vary less, or raise it if they are meant"
+            )
+        elif "max_runs" not in study.model_fields_set:
+            total += runs
+    if total > MOST_RUNS:
+        problems.append(
+            f"{total:,} runs of all studies without `max_runs` are more than {MOST_RUNS:,}; set it in those "
+            "whose runs are meant"
         )
-    return runs
+    raise_problems(problems)
 
 
 def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
