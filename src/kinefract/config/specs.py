@@ -28,6 +28,7 @@ class Spec(Section):
 
     PARENT: ClassVar[str]
     VERSION: ClassVar[int]
+    NODES: ClassVar[int] = strict_yaml.NODES  # most keys and values of its file
 
     version: int = 0
 
@@ -83,7 +84,7 @@ class Spec(Section):
         """
         path = Path(path)
         try:
-            data = strict_yaml.read(path)
+            data = strict_yaml.read(path, cls.NODES)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
         if not isinstance(data, dict) or "id" not in data:
@@ -217,6 +218,7 @@ class StudySpec(Spec):
 
     PARENT: ClassVar[str] = layout.STUDIES
     VERSION: ClassVar[int] = 2
+    NODES: ClassVar[int] = 2_000_000  # a variant has about 20, and there may be 50,000
 
     kind: Literal["study"] = "study"
     study: str
