@@ -25,6 +25,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
+# `HYPOTHESIS_PROFILE=faults` tries more; `ci` tries the same few each time.
+PATIENT = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=40, derandomize=True, **PATIENT)
+settings.register_profile("faults", max_examples=1000, **PATIENT)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
 TINY = {"weights": {}, **strict_yaml.read(ROOT / ".test/params.yaml")}
 
 

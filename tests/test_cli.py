@@ -175,7 +175,7 @@ def test_an_edited_spec(specs, tmp_path, refuse):
     path = tmp_path / spec.folder / "spec.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 3"), encoding="utf-8")
     text = refuse("pretrain", path)
-    assert f"its id is {spec.id}, but its settings make " in text
+    assert f"its id is {spec.id!r}, but its settings make " in text
 
 
 def test_a_spec_of_another_kind(specs, tmp_path, refuse):

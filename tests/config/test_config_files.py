@@ -90,7 +90,7 @@ def test_a_problem_that_a_study_has_when_it_is_resolved_names_the_file_too(tiny,
 def test_broken_yaml_in_any_file_is_named(tiny, put):
     main = put("params.yaml", tiny)
     mine = put("config/mine.yaml", "studies: {a: {}}\nstudies: {}\n")
-    with pytest.raises(UserError, match=f"{mine}: studies: the key stands twice, in lines 1 and 2"):
+    with pytest.raises(UserError, match=f"{mine}: the key 'studies' stands twice, in lines 1 and 2"):
         params.load(main)
 
 

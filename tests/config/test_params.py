@@ -238,12 +238,31 @@ def test_a_recipe_is_like_another_in_what_it_does_not_say(tiny):
     assert read.studies["most"].question == "And most?"
 
 
-@pytest.mark.parametrize("chain", [{"a": "nobody"}, {"a": "a"}, {"a": "b", "b": "a"}])
-def test_likeness_ends_somewhere(tiny, chain):
+@pytest.mark.parametrize(
+    ("chain", "line"),
+    [
+        ({"a": "nobody"}, r"a\.like: 'nobody' is not one of: small"),
+        ({"a": "a"}, r"a\.like: goes round in a circle: a -> a"),
+        ({"a": "b", "b": "c", "c": "b"}, r"c\.like: goes round in a circle: b -> c -> b"),
+    ],
+)
+def test_likeness_ends_somewhere(tiny, chain, line):
     for name, parent in chain.items():
         tiny["finetuning"][name] = {"like": parent}
-    with pytest.raises(UserError, match=r"finetuning\.a\.like: '\w+' is not one of"):
-        params.parse(tiny)
+    (found,) = problems(tiny)
+    assert re.match(rf"finetuning\.{line}", found)
+
+
+def test_a_recipe_may_be_like_one_that_switches_a_part_off(tiny):
+    """The part starts from its defaults again, not from what an ancestor gave it."""
+    tiny["finetuning"] |= {
+        "a": {"like": "small", "rand_augment": {"operations": 5}},
+        "b": {"like": "a", "rand_augment": None},
+        "c": {"like": "b", "rand_augment": {"magnitude": 9.0}},
+    }
+    read = params.parse(tiny).finetuning
+    assert read["b"].rand_augment is None
+    assert (read["c"].rand_augment.operations, read["c"].rand_augment.magnitude) == (2, 9.0)
 
 
 def test_a_study_has_one_way_of_saying_what_differs(tiny):
@@ -262,3 +281,29 @@ def test_a_study_has_one_way_of_saying_what_differs(tiny):
 def test_a_part_of_which_some_keys_are_given_keeps_the_defaults_of_the_others(section):
     parts = [field.default for field in section.model_fields.values() if isinstance(field.default, Section)]
     assert parts == [type(part)() for part in parts]
+
+
+@pytest.mark.parametrize(("objective", "least"), [("simclr", 2), ("byol", 2), ("moco", 1), ("supervised", 1)])
+def test_an_objective_that_compares_clips_wants_two_in_a_batch(tiny, objective, least):
+    tiny["pretraining"]["small"] |= {"objective": objective, "batch_size": least}
+    params.parse(tiny)
+    if least > 1:
+        tiny["pretraining"]["small"]["batch_size"] = 1
+        (line,) = problems(tiny)
+        assert f"batch_size: {objective} compares clips of a batch, and wants at least 2" in line
+
+
+def test_of_many_problems_the_first_are_shown_and_the_others_counted(tiny):
+    tiny["finetuning"]["small"] |= {f"key{number}": 1 for number in range(1000)}
+    with pytest.raises(UserError) as error:
+        params.parse(tiny)
+    first, *lines = str(error.value).splitlines()
+    assert first == "the configuration has 1,000 problems"
+    assert lines[0] == "  params.yaml: finetuning.small.key0: unknown key, got 1"
+    assert len(lines) == 21
+    assert lines[-1] == "  and 980 more"
+
+
+def test_a_key_that_cannot_be_printed_is_shown_escaped(tiny):
+    tiny["finetuning"]["small"]["\x1b[31mkey"] = 1
+    assert problems(tiny) == [r"finetuning.small.\x1b[31mkey: unknown key, got 1"]

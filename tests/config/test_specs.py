@@ -74,3 +74,10 @@ def test_what_is_no_spec_is_refused_in_words(tmp_path, text):
 def test_a_missing_spec_says_how_to_get_one(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         StudySpec.read(tmp_path / "spec.yaml")
+
+
+def test_the_spec_of_a_study_with_thousands_of_variants_is_read_again(resolved, tmp_path):
+    (study,) = resolved.studies.values()
+    many = [study.variants[-1].model_copy(update={"label": f"variant {n}"}) for n in range(6000)]
+    study = study.model_copy(update={"variants": many})
+    assert StudySpec.read(study.write(tmp_path)) == study

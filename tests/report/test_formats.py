@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from kinefract.report.formats import frame_of, to_csv, to_latex, to_markdown, to_text
+from kinefract.report.formats import frame_of, read_csv, to_csv, to_latex, to_markdown, to_text
 
 
 def latex_cell(text: str) -> str:
@@ -66,3 +66,26 @@ def test_a_table_without_lines_has_its_head() -> None:
     empty = frame_of([], ["class", "change"])
     assert to_csv(empty) == "class,change\n"
     assert "class" in to_latex(empty)
+
+
+FORMULAS = ["=1+2", "+1 s", "-x", "@a", "\ta", "\nb", "＝1", "'=1", "''-x"]
+OTHERS = ["'a", "'", "", "a=b", "-3.2", "-1e-5"]
+
+
+def test_text_that_spreadsheets_take_for_a_formula_is_marked_as_text() -> None:
+    text = to_csv(frame_of([{"a": label, "b": -3.2} for label in FORMULAS + OTHERS]))
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    assert [a for a, _ in lines[1:]] == [*("'" + label for label in FORMULAS), *OTHERS]
+    assert {b for _, b in lines[1:]} == {"-3.2"}
+
+
+def test_a_carriage_return_ends_no_line_of_csv() -> None:
+    assert to_csv(frame_of([{"a": "\r=1", "b": "x\ry"}])) == "a,b\n =1,x y\n"
+
+
+def test_csv_that_is_read_back_holds_the_same_labels(tmp_path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(
+        to_csv(frame_of([{"a": label} for label in FORMULAS + OTHERS])), encoding="utf-8", newline=""
+    )
+    assert list(read_csv(path)["a"]) == FORMULAS + OTHERS

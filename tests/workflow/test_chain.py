@@ -145,7 +145,7 @@ def test_a_key_that_stands_twice_is_refused(unbuilt):
     path = unbuilt / "params.yaml"
     path.write_text(path.read_text(encoding="utf-8") + "studies: {}\n", encoding="utf-8")
     text = refused(unbuilt, "snakemake", "-n")
-    assert "params.yaml: studies: the key stands twice, in lines " in text
+    assert "params.yaml: the key 'studies' stands twice, in lines " in text
 
 
 def test_a_dry_run_writes_nothing(project):

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from kinefract.common.ranges import FloatRange, IntRange, within
+from kinefract.common.ranges import Epochs, FloatRange, IntRange, Probability, within
 from kinefract.common.schema import Section, merged
 
-Probability = Annotated[float, Field(ge=0, le=1)]
 Often = Annotated[float, Field(ge=0, le=1, description="probability that a clip gets it")]
 Curriculum = Annotated[tuple[float, float], Field(strict=False)]
 
@@ -139,7 +138,7 @@ class Filmed(Section):
     zoom: Zoom = Zoom()
     shake: Shake = Shake()
     rand_augment: RandAugment = RandAugment()
-    curriculum_epochs: float = Field(default=5.0, ge=0, description="over which magnitudes grow")
+    curriculum_epochs: Epochs = Field(default=5.0, description="over which magnitudes grow")
 
     @model_validator(mode="before")
     @classmethod
@@ -163,10 +162,15 @@ class Filmed(Section):
             raise ValueError("foreground.least_scale: wants two scales above 0 and at most 1")
         for name in ("displacement", "camera", "zoom"):
             effect = getattr(self, name)
-            if min(effect.speed) < 0 or not all(0 <= share <= 1 for share in effect.share):
-                raise ValueError(f"{name}: wants speeds of at least 0 and shares from 0 to 1")
-        if not all(0 <= low <= high for low, high in zip(self.shake.least, self.shake.most, strict=True)):
-            raise ValueError("shake: wants least no greater than most, at start and end")
+            if not (
+                all(0 <= speed <= 100 for speed in effect.speed)
+                and all(0 <= share <= 1 for share in effect.share)
+            ):
+                raise ValueError(f"{name}: wants speeds from 0 to 100 and shares from 0 to 1")
+        if not all(
+            0 <= low <= high <= 100 for low, high in zip(self.shake.least, self.shake.most, strict=True)
+        ):
+            raise ValueError("shake: wants 0 <= least <= most <= 100, at start and end")
         return self
 
     def progress(self, epochs: float) -> float:

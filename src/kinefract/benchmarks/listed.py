@@ -13,6 +13,7 @@ from kinefract.benchmarks import choose
 from kinefract.benchmarks.base import SPLITS, TEST, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry
 from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.official.tree import Part, Tree
+from kinefract.common.ranges import Count, Folds, Seed
 from kinefract.common.schema import Section, is_none
 
 
@@ -33,7 +34,7 @@ class Listing(NamedTuple):
 class TrainingFolds(Section):
     """Settings of folds of the training videos alone, for tuning; the test videos are left out."""
 
-    folds: int = Field(ge=2, description="so many, by whole groups; each is evaluated on once")
+    folds: Folds = Field(description="so many, by whole groups; each is evaluated on once")
 
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -50,28 +51,27 @@ class ChosenRecipe(BenchmarkRecipe):
     classes: Annotated[tuple[str, ...], Field(strict=False, min_length=2)] | None = Field(
         default=None, description="only these classes, labelled in the benchmark's order; all where not given"
     )
-    clips_per_class: int | None = Field(
-        default=None, ge=1, description="few-shot: so many training videos of each class, drawn by `seed`"
+    clips_per_class: Count | None = Field(
+        default=None, description="few-shot: so many training videos of each class, drawn by `seed`"
     )
     validation: Share | TrainingFolds = Field(
         default=0.0,
         description="share of the training videos, by whole groups, to evaluate on in place of the tests; "
         "or `{folds: 4}`: each quarter of them in turn",
     )
-    folds: int | None = Field(
+    folds: Folds | None = Field(
         default=None,
-        ge=2,
         exclude_if=is_none,
         description="in place of the given split: so many folds by whole groups, each tested once by a "
         "network that trained on the others; as many as there are groups leaves one group out",
     )
-    fold: int | None = Field(
-        default=None, ge=1, exclude_if=is_none, description="one of the folds alone; all where not given"
+    fold: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, exclude_if=is_none, description="one of the folds alone; all where not given"
     )
     allow_missing: bool = Field(
         default=False, description="go on without videos that are missing or unreadable, and say so"
     )
-    seed: int = Field(default=1, ge=0, description="of `clips_per_class`, `validation` and `folds`")
+    seed: Seed = Field(default=1, description="of `clips_per_class`, `validation` and `folds`")
 
     @model_validator(mode="after")
     def _folds_fit(self) -> Self:

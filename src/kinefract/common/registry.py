@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BeforeValidator, ValidationError
 
 from kinefract.common.errors import UserError
-from kinefract.common.schema import Section, not_one_of, problem_lines, short
+from kinefract.common.schema import Section, in_one_line, not_one_of, short
 
 T = TypeVar("T")  # what is registered
 C = TypeVar("C", bound=type)
@@ -114,7 +114,7 @@ class RecipeRegistry(Registry[S]):
             try:
                 return self.parse(value)
             except ValidationError as error:
-                raise ValueError("; ".join(problem_lines(error))) from error
+                raise ValueError(in_one_line(error)) from error
 
         return BeforeValidator(validate)
 

@@ -3,19 +3,26 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 DIGEST_LENGTH = 12
+SHOWN = 20  # most problems, or names to choose from, that a message lists
+LINE = 1000  # most characters of a line of a message
 ONE_VALUE = {"string_type", "int_type", "float_type", "bool_type", "literal_error"}  # problems to pydantic
 
 
 class Section(BaseModel):
-    """A mapping with known keys: unknown keys and wrong types are rejected, values never change."""
+    """A mapping with known keys: unknown keys, wrong types, NaN and infinity are rejected.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    Values never change.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 def is_none(value: Any) -> bool:
@@ -66,14 +73,37 @@ def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> l
     return lines
 
 
+def in_one_line(error: ValidationError, at: str = "") -> str:
+    """Return the lines of ``problem_lines`` as one, the first of many."""
+    return "; ".join(listed(problem_lines(error, at)))
+
+
+def listed(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a message: the first of many, and how many more there are; long ones cut.
+
+    What cannot be printed is escaped, so that a line stays a line.
+    """
+    shown = [line if line.isprintable() else _escaped(line) for line in lines[:SHOWN]]
+    shown = [line if len(line) <= LINE else f"{line[: LINE - 3]}..." for line in shown]
+    return shown + [f"and {len(lines) - SHOWN:,} more"] * (len(lines) > SHOWN)
+
+
 def not_one_of(value: Any, allowed: Iterable[str]) -> str:
     """Return ``'x' is not one of: a, b`` with a suggestion where a name is close."""
     names = sorted(map(str, allowed))
+    choice = ", ".join(listed(names))
     if isinstance(value, list | dict):
-        return f"{short(value)} is not one of: {', '.join(names)} (one name is wanted)"
-    close = difflib.get_close_matches(str(value), names, n=1)
+        return f"{short(value)} is not one of: {choice} (one name is wanted)"
+    close = difflib.get_close_matches(str(value), names[:1000], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{str(value)!r} is not one of: {', '.join(names)}{hint}"
+    return f"{short(str(value))} is not one of: {choice}{hint}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -1,50 +1,95 @@
-"""YAML files, read safely (by libyaml if available); a key that occurs twice is an error."""
+"""YAML files, read safely and within limits: plain values only, each key once, nothing that multiplies."""
 
+import re
+import stat
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from kinefract.common.errors import UserError
+from kinefract.common.schema import short
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-MERGE = "tag:yaml.org,2002:merge"  # of `<<`, of which YAML takes all
+NODES = 100_000  # most keys and values of a file, counted where aliases and merges put them
+BYTES_PER_NODE = 50  # a file of NODES may have 5 MB
+DEPTH = 50  # most levels of nesting
+DIGITS = 100  # most digits of an integer; Python itself refuses to read more than 4,300
+_TAG = "tag:yaml.org,2002:"
+_MERGE = _TAG + "merge"  # of `<<`, of which YAML takes all
+_TEXT = _TAG + "str"
+_PLAIN = {_TEXT, *(_TAG + name for name in ("int", "float", "bool", "null"))}
+_COLLECTIONS = {_TAG + "map", _TAG + "seq"}
+# Control characters but for tab and line feed, marks of direction, line separators and halves of surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
-def read(path: Path | str) -> Any:
+def read(path: Path | str, nodes: int = NODES) -> Any:
     """Return the content of a YAML file.
+
+    Args:
+        path: The file.
+        nodes: The most keys and values that it may hold, counted as of ``parse``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        UserError: It cannot be read, is no YAML or holds objects, or a key occurs twice in one mapping.
+        UserError: It cannot be read, or ``parse`` refuses it; the message names the file and, where there is
+            one, the line.
     """
+    path = Path(path)
     try:
-        return parse(Path(path).read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError("a folder or a device, where a YAML file is wanted")
+        with path.open("rb") as stream:
+            content = stream.read(nodes * BYTES_PER_NODE + 1)
+        if len(content) > nodes * BYTES_PER_NODE:
+            raise UserError(f"larger than {nodes * BYTES_PER_NODE // 1_000_000} MB, the most that is read")
+        return parse(content.decode("utf-8"), nodes)
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line}: not UTF-8; save the file in that encoding") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def parse(text: str) -> Any:
+def parse(text: str, nodes: int = NODES) -> Any:
     """Return the content of a YAML document.
 
+    Args:
+        text: The document.
+        nodes: The most keys and values that it may hold. What an alias or a merge refers to counts each time.
+
     Raises:
-        yaml.YAMLError: It is no YAML, or holds objects.
-        UserError: A key occurs twice in one mapping; YAML itself would silently take the last one.
+        UserError: It is no YAML; it holds too much, a value that refers to itself, an unprintable character,
+            or other values than text, numbers, true, false, null, lists and mappings; or a key occurs twice
+            in one mapping, of which YAML itself would silently take the last one. The message has one line
+            and names the line of the document.
     """
-    loader = LOADER(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _refuse_duplicates(node)
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+        _refuse_too_much(text, nodes)
+        loader = LOADER(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            _check(root, loader)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise UserError(
+            f"cannot be read: {_line(error.problem_mark or error.context_mark)}{problem}"
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"cannot be read: {' '.join(str(error).split())}") from error
 
 
 def dump(value: Any) -> str:
@@ -52,25 +97,90 @@ def dump(value: Any) -> str:
     return yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _refuse_duplicates(root: yaml.Node) -> None:
+def _refuse_too_much(text: str, most: int) -> None:
+    """Raise an error about a document that is too deep or too large, before anything is built of it."""
+    opened: list[tuple[str | None, int]] = []  # the anchor of each open collection, and the nodes before it
+    sizes: dict[str | None, int] = {}
+    count = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in opened):
+                raise UserError(f"{_line(event.start_mark)}*{event.anchor} refers to what it is a part of")
+            count += sizes.get(event.anchor, 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            opened.append((event.anchor, count))
+            count += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = opened.pop()
+            sizes[anchor] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            sizes[event.anchor] = 1
+        if len(opened) > DEPTH:
+            raise UserError(f"{_line(event.start_mark)}nested deeper than {DEPTH} levels")
+        if count > most:
+            raise UserError(
+                f"{_line(event.start_mark)}more than {most:,} keys and values, those that aliases repeat "
+                "included; use several files, or write less"
+            )
+
+
+def _check(root: yaml.Node, loader: Any) -> None:
+    """Raise an error about the first value that is not plain, and the first key that stands twice."""
     waiting, known = [root], set()
     while waiting:
         node = waiting.pop()
         if id(node) in known:  # an anchor, met again through an alias
             continue
         known.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            _refuse_duplicate_keys(node)
-            waiting += [part for pair in node.value for part in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += node.value
+        if isinstance(node, yaml.ScalarNode):
+            _check_scalar(node, loader)
+        elif node.tag not in _COLLECTIONS:
+            raise UserError(
+                f"{_line(node.start_mark)}the tag {short(node.tag)}; only YAML without tags is read"
+            )
+        elif isinstance(node, yaml.MappingNode):
+            _check_keys(node, loader)
+            waiting += [value for _, value in reversed(node.value)]
+        else:
+            waiting += reversed(node.value)
 
 
-def _refuse_duplicate_keys(node: yaml.MappingNode) -> None:
-    seen: dict[tuple[str, str], yaml.Node] = {}
-    for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-        if key.tag == MERGE:
-            continue
-        if (first := seen.setdefault((key.tag, key.value), key)) is not key:
-            lines = f"{first.start_mark.line + 1} and {key.start_mark.line + 1}"
-            raise UserError(f"{key.value}: the key stands twice, in lines {lines}; make them one")
+def _check_scalar(node: yaml.ScalarNode, loader: Any) -> None:
+    line, value = _line(node.start_mark), node.value
+    if found := _UNPRINTABLE.search(value):
+        code = f"U+{ord(found[0]):04X}"
+        raise UserError(f"{line}{short(value)} holds the unprintable character {code}; leave it out")
+    if node.tag not in _PLAIN:
+        kind = node.tag.removeprefix(_TAG)
+        raise UserError(f"{line}{short(value)} is a {kind} to YAML; put it into quotes if it is text")
+    if node.tag == _TEXT:
+        return
+    if len(value) > DIGITS:
+        raise UserError(f"{line}a number of {len(value):,} digits; at most {DIGITS} are read")
+    try:
+        loader.construct_object(node)
+    except (ValueError, LookupError) as error:
+        kind = node.tag.removeprefix(_TAG)
+        raise UserError(f"{line}{short(value)} is no {kind}; put it into quotes if it is text") from error
+
+
+def _check_keys(node: yaml.MappingNode, loader: Any) -> None:
+    lines: dict[Any, int] = {}
+    for key in (key for key, _ in node.value if key.tag != _MERGE):
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise UserError(f"line {line}: a list or a mapping as a key, where a name is wanted")
+        _check_scalar(key, loader)
+        if "\n" in key.value or "\t" in key.value:
+            raise UserError(f"line {line}: the key {short(key.value)} holds a tab or a line break")
+        value = loader.construct_object(key)
+        if value in lines:
+            raise UserError(
+                f"the key {short(key.value)} stands twice, in lines {lines[value]} and {line}; make them one"
+            )
+        lines[value] = line
+
+
+def _line(mark: Any) -> str:
+    return f"line {mark.line + 1}: " if mark else ""

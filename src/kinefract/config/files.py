@@ -4,7 +4,7 @@ Every file may hold any section. A name may occur in one file only, and ``run`` 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from kinefract.common import strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CONFIG, CONFIG_DIR, PARAMS_FILE
-from kinefract.common.schema import not_one_of
+from kinefract.common.schema import SHOWN, not_one_of, short
 
 RUN = "run"
 SUFFIXES = {".yaml", ".yml"}
+FOLDERS = 500  # most folders that are searched for files
 
 
 @dataclass
@@ -40,6 +41,13 @@ class Configuration:
         name = rest.partition(".")[0]
         file = self.files.get(f"{section}.{name}") or self.files.get(section.partition("[")[0], PARAMS_FILE)
         return f"{file}: {key}: {problem}"
+
+    def not_one_of(self, value: Any, allowed: Iterable[str]) -> str:
+        """Return that a name is not known; with the known ones while there are few problems.
+
+        Only the first problems are shown, and a search for a close name among thousands takes its time.
+        """
+        return not_one_of(value, allowed) if len(self.problems) < SHOWN else f"{short(value)} is not known"
 
 
 def find(path: Path | str = PARAMS_FILE, folder: Path | str | None = None) -> list[Path]:
@@ -97,7 +105,9 @@ def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuratio
                     continue
                 whole.run, whole.files[RUN] = value, file  # the user's folder takes precedence
             elif key not in sections:
-                whole.problems.append(f"{file}: {key}: unknown key, {not_one_of(key, [RUN, *sections])}")
+                whole.problems.append(
+                    f"{file}: {key}: unknown key, {whole.not_one_of(key, [RUN, *sections])}"
+                )
             elif isinstance(value, dict):
                 _add(whole, key, value, file)
             elif value is not None:  # an empty section
@@ -116,11 +126,28 @@ def _add(whole: Configuration, section: str, recipes: dict, file: str) -> None:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """Return the YAML files in a folder and its subfolders, including linked ones, sorted."""
-    found = []
-    for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """Return the YAML files in a folder and its subfolders, including linked ones, sorted.
+
+    Raises:
+        UserError: A subfolder cannot be read, or there are more than ``FOLDERS`` of them.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
+        seen.add(os.path.realpath(place))
+        if len(seen) > FOLDERS:
+            raise UserError(f"{folder}: has more than {FOLDERS} subfolders; name a folder of settings alone")
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(Path(place, name)) not in seen
+        )
         found += [
             Path(place, name) for name in names if Path(name).suffix in SUFFIXES and not name.startswith(".")
         ]
     return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error

@@ -14,13 +14,24 @@ from kinefract import released
 from kinefract.benchmarks.base import BENCHMARKS, BenchmarkRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE
-from kinefract.common.schema import Section, merged, not_one_of, problem_lines
+from kinefract.common.ranges import Seed
+from kinefract.common.schema import (
+    SHOWN,
+    Section,
+    in_one_line,
+    listed,
+    merged,
+    not_one_of,
+    problem_lines,
+    short,
+)
 from kinefract.config import files as config_files
 from kinefract.config.files import RUN, Configuration
 from kinefract.config.phases import FinetuneRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
-NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,99}$"
+MOST_SETTINGS = 500_000  # of the whole configuration, those that `like` takes over included
 DIFFERENCES = {"vary", "variants"}
 COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
 # Names of the workflow's rules, which studies cannot have, since each study has a rule of its name.
@@ -64,7 +75,7 @@ class NamedFinetuning(FinetuneRecipe):
             try:
                 self.recipe(kind)
             except ValidationError as error:
-                raise ValueError("; ".join(problem_lines(error, f"exceptions.{kind}"))) from error
+                raise ValueError(in_one_line(error, f"exceptions.{kind}")) from error
         return self
 
     def recipe(self, kind: str) -> FinetuneRecipe:
@@ -87,12 +98,16 @@ class Study(Section):
         default=None, min_length=1, description="in place of `vary`: label -> keys and their values"
     )
     benchmarks: list[Name] = Field(min_length=1, description="names under `benchmarks:`")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="each variant is fine-tuned once with each"
-    )
+    seeds: list[Seed] = Field(min_length=1, description="each variant is fine-tuned once with each")
     seeds_of: Literal["finetuning", "both"] = Field(
         default="finetuning",
         description="both: each seed has a pre-training of its own; else one serves all seeds of a variant",
+    )
+    max_runs: int = Field(
+        default=10_000,
+        ge=1,
+        le=50_000,
+        description="most fine-tunings that it may have, lest a slip of the keyboard make a million",
     )
 
     @model_validator(mode="after")
@@ -165,15 +180,18 @@ def parse(data: Any, source: str = PARAMS_FILE) -> Params:
 def _checked(whole: Configuration) -> Params:
     problems = whole.problems
     sections: dict[str, dict[str, Any]] = {}
+    inherited = {section: _inherited(whole, section) for section in SECTIONS}
     for section, read in SECTIONS.items():
         sections[section] = {}
-        found = whole.sections[section]
-        for name in found:
+        for name, recipe in inherited[section].items():
             at, wrong = f"{section}.{name}", []
-            if not (isinstance(name, str) and re.match(NAME_PATTERN, name)):
-                wrong.append(f"{at}: a name is lower-case letters, digits and _, a letter first")
+            if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
+                wrong.append(
+                    f"{section}.{short(name)}: a name is lower-case letters, digits and _, a letter first, "
+                    "at most 100 of them"
+                )
             try:
-                sections[section][name] = read(_inherited(found, name, section, wrong))
+                sections[section][name] = read(recipe)
             except ValidationError as error:
                 wrong += problem_lines(error, at, vary=section in COMPARED)
             except ValueError as error:
@@ -181,9 +199,9 @@ def _checked(whole: Configuration) -> Params:
             problems += [f"{whole.files[at]}: {line}" for line in wrong]
     run = whole.run
     if not (isinstance(run, list) and run):
-        problems.append(whole.line(RUN, f"wants a list of study names, got {run!r}"))
+        problems.append(whole.line(RUN, f"wants a list of study names, got {short(run)}"))
         run = []
-    problems += _name_problems(run, whole, sections)
+    _check_names(run, whole, sections)
     raise_problems(problems)
     ours = {name: NamedWeights(**dict(released.recipe(name))) for name in released.names()}
     sections["weights"] = ours | sections["weights"]
@@ -194,36 +212,92 @@ def raise_problems(problems: list[str]) -> None:
     """Raise an error about a configuration's problems, if there are any.
 
     Raises:
-        UserError: There are problems; the message counts and lists them.
+        UserError: There are problems; the message counts them and lists the first.
     """
     if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        lines = "".join(f"\n  {problem}" for problem in listed(problems))
+        count = f"{len(problems):,} problem{'s' * (len(problems) > 1)}"
         raise UserError(f"the configuration has {count}{lines}")
 
 
-def _inherited(recipes: dict, name: str, section: str, problems: list[str]) -> Any:
-    """Return a recipe completed with the settings of the one that its ``like`` names."""
-    recipe, seen = recipes[name], [name]
-    while isinstance(recipe, dict) and "like" in recipe:
-        parent = recipe["like"]
-        known = isinstance(parent, str) and isinstance(recipes.get(parent), dict)
-        if not known or parent in seen:
-            others = [str(other) for other in recipes if other not in seen]
-            problems.append(f"{section}.{name}.like: {not_one_of(parent, others)}")
-            parent = None
-        seen.append(parent)
-        own = {key: value for key, value in recipe.items() if key != "like"}
-        if own.keys() & DIFFERENCES and parent:  # the keys that describe variants are replaced as a whole
-            base = {key: value for key, value in recipes[parent].items() if key not in DIFFERENCES}
+def _inherited(whole: Configuration, section: str) -> dict[str, Any]:
+    """Return the recipes of a section, each completed with the settings of the one that its ``like`` names.
+
+    Each recipe is completed once, after the one it is like.
+
+    Raises:
+        UserError: The recipes have more than ``MOST_SETTINGS`` keys and values.
+    """
+    recipes = whole.sections[section]
+    completed: dict[str, Any] = {}
+    size = 0
+    for name in recipes:
+        chain: dict[Any, None] = {}  # recipes, each like the next, that are not completed yet
+        base: Any = {}
+        while name not in completed:
+            chain[name] = None
+            recipe = recipes[name]
+            if not (isinstance(recipe, dict) and "like" in recipe):
+                break
+            if problem := _no_parent(recipe["like"], chain, whole, section):
+                whole.problems.append(whole.line(f"{section}.{name}.like", problem))
+                break
+            name = recipe["like"]
         else:
-            base = recipes[parent] if parent else {}
-        recipe = merged(base, own)
-    return recipe
+            base = completed[name]
+        for child in reversed(chain):
+            completed[child] = base = _completed(recipes[child], base)
+            size += _size(base)
+            if size > MOST_SETTINGS:
+                raise UserError(
+                    whole.line(
+                        f"{section}.{child}",
+                        f"{section} have more than {MOST_SETTINGS:,} keys and values up to here, those that "
+                        "`like` takes over included; write less",
+                    )
+                )
+    return {name: completed[name] for name in recipes}
 
 
-def _name_problems(run: list, whole: Configuration, sections: dict[str, dict[str, Any]]) -> list[str]:
-    """Return a line for each name that refers to nothing. Names with an invalid recipe count as existing."""
+def _no_parent(parent: Any, chain: dict[Any, None], whole: Configuration, section: str) -> str:
+    """Return why a recipe cannot be like another; empty if it can."""
+    recipes = whole.sections[section]
+    if not (isinstance(parent, str) and isinstance(recipes.get(parent), dict)):
+        return whole.not_one_of(parent, (name for name in recipes if name not in chain))
+    if parent in chain:
+        circle = [*list(chain)[list(chain).index(parent) :], parent]
+        if len(circle) > SHOWN:
+            circle[SHOWN // 2 : -SHOWN // 2] = ["..."]
+        return f"goes round in a circle: {' -> '.join(circle)}"
+    return ""
+
+
+def _completed(recipe: Any, base: Any) -> Any:
+    """Return a recipe with the settings of ``base`` that it does not give, and without ``like``."""
+    if not (isinstance(recipe, dict) and "like" in recipe):
+        return recipe
+    own = {key: value for key, value in recipe.items() if key != "like"}
+    if own.keys() & DIFFERENCES:  # the keys that describe variants are replaced as a whole
+        base = {key: value for key, value in base.items() if key not in DIFFERENCES}
+    return merged(base, own)
+
+
+def _size(value: Any) -> int:
+    """Return the number of keys and values that a value consists of."""
+    size, waiting = 0, [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            size += len(part)
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        size += 1
+    return size
+
+
+def _check_names(run: list, whole: Configuration, sections: dict[str, dict[str, Any]]) -> None:
+    """Report each name that refers to nothing. Names with an invalid recipe count as existing."""
     references = [(f"{RUN}[{place}]", study, "studies") for place, study in enumerate(run)]
     for name, recipe in sections["pretraining"].items():
         references.append((f"pretraining.{name}.dataset", recipe.dataset, "datasets"))
@@ -236,11 +310,13 @@ def _name_problems(run: list, whole: Configuration, sections: dict[str, dict[str
         references += [
             (f"studies.{name}.benchmarks", benchmark, "benchmarks") for benchmark in study.benchmarks
         ]
-    problems = [
-        whole.line(at, not_one_of(name, known) if known else f"{name!r}, but `{section}:` has no names")
-        for at, name, section in references
-        if name not in (known := list(whole.sections[section]))
-    ]
+    problems = whole.problems
+    for at, name, section in references:
+        known = whole.sections[section]
+        if not known:
+            problems.append(whole.line(at, f"{short(name)}, but `{section}:` has no names"))
+        elif not (isinstance(name, str) and name in known):
+            problems.append(whole.line(at, whole.not_one_of(name, known)))
     problems += [
         whole.line(f"weights.{name}", "a pre-training is called that too, choose another")
         for name in sections["weights"]
@@ -251,4 +327,3 @@ def _name_problems(run: list, whole: Configuration, sections: dict[str, dict[str
         for name in RULES
         if name in sections["studies"]
     ]
-    return problems

@@ -6,12 +6,12 @@ from pydantic import Field, create_model, model_validator
 
 from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
+from kinefract.common.ranges import Count, Epochs, Probability, Rate, Seed, Small
 from kinefract.common.schema import Section, is_none, not_one_of
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
-Probability = Annotated[float, Field(ge=0, le=1)]
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
 # of further objectives are left out if they are not set.
 ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
@@ -21,9 +21,9 @@ class TrainRecipe(Section):
     """Settings common to pre-training and fine-tuning; the defaults are the paper's (method, section 5)."""
 
     # clip
-    frames: int = Field(default=8, ge=1, description="frames the network sees")
-    stride: int = Field(ge=1, description="a window takes every stride-th frame of the video")
-    size: int = Field(default=112, ge=32, description="height and width the network sees, in pixels")
+    frames: Small = Field(default=8, description="frames the network sees")
+    stride: Small = Field(description="a window takes every stride-th frame of the video")
+    size: int = Field(default=112, ge=32, le=2048, description="height and width the network sees, in pixels")
 
     # augmentation
     crop_area: Pair = Field(description="share of the frame's area a random crop keeps, [least, most]")
@@ -35,15 +35,19 @@ class TrainRecipe(Section):
     blur: Probability = Field(default=0.5, description="blur a clip with a 3 x 3 Gaussian")
 
     # optimisation
-    epochs: int = Field(ge=1, description="how often every clip is seen")
-    warmup_epochs: float = Field(ge=0, description="in which the rate rises from warmup_lr to lr")
-    batch_size: int = Field(default=32, ge=1, description="clips in a step, of all processes together")
-    lr: float = Field(default=8e-4, gt=0, description="peak rate for a batch of 32; scales with the batch")
-    warmup_lr: float = Field(default=1e-6, ge=0, description="rate of the first step; scales with the batch")
-    min_lr: float = Field(default=1e-5, ge=0, description="rate of the last step; scales with the batch")
-    weight_decay: float = Field(default=0.01, ge=0, description="not applied to biases and norms")
+    epochs: Count = Field(description="how often every clip is seen")
+    warmup_epochs: Epochs = Field(description="in which the rate rises from warmup_lr to lr")
+    batch_size: int = Field(
+        default=32, ge=1, le=65_536, description="clips in a step, of all processes together"
+    )
+    lr: float = Field(
+        default=8e-4, gt=0, le=1000, description="peak rate for a batch of 32; scales with the batch"
+    )
+    warmup_lr: Rate = Field(default=1e-6, description="rate of the first step; scales with the batch")
+    min_lr: Rate = Field(default=1e-5, description="rate of the last step; scales with the batch")
+    weight_decay: Rate = Field(default=0.01, description="not applied to biases and norms")
     betas: Pair = Field(default=(0.9, 0.999), description="of AdamW: decay of the two running means")
-    clip_norm: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
+    clip_norm: float = Field(default=5.0, gt=0, le=1e9, description="largest norm of the gradient")
     dropout: float = Field(default=0.8, ge=0, lt=1, description="before the last layer")
 
     # machine
@@ -51,16 +55,15 @@ class TrainRecipe(Section):
         default="32-true", description="of the numbers that the network computes with"
     )
     compile: bool = Field(default=False, description="compile the network with torch.compile")
-    threads: int = Field(default=2, ge=1, description="CPU threads; part of the recipe, sums depend on it")
+    threads: Small = Field(default=2, description="CPU threads; part of the recipe, sums depend on it")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
         for key in ("crop_area", "crop_aspect"):
             low, high = getattr(self, key)
-            if not 0 < low <= high or (key == "crop_area" and high > 1):
-                raise ValueError(
-                    f"{key}: wants [least, most], above 0{' and at most 1' * (key == 'crop_area')}"
-                )
+            most = 1 if key == "crop_area" else 100
+            if not 0 < low <= high <= most:
+                raise ValueError(f"{key}: wants [least, most], above 0 and at most {most}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError("betas: both must be at least 0 and below 1")
         if self.warmup_epochs >= self.epochs:
@@ -75,6 +78,7 @@ class NetworkRecipe(Section):
     width: int = Field(
         default=64,
         ge=8,
+        le=4096,
         multiple_of=8,
         description="channels of a ResNet's first stage; 64 is the published form of every network",
     )
@@ -104,16 +108,16 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         default="auto",
         description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
     )
-    snapshots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] | None = Field(
+    snapshots: Annotated[tuple[Count, ...], Field(strict=False)] | None = Field(
         default=None,
         exclude_if=is_none,
         description="epochs after which the weights are kept, for fine-tunings by `init_epoch`",
     )
-    stride: int = Field(default=2, ge=1)
+    stride: Small = 2
     crop_area: Pair = (0.9, 1.0)
-    epochs: int = Field(default=25, ge=1)
-    warmup_epochs: float = Field(default=3, ge=0)
-    seed: int = Field(default=1, ge=0, description="of first weights, order and augmentation")
+    epochs: Count = 25
+    warmup_epochs: Epochs = 3
+    seed: Seed = Field(default=1, description="of first weights, order and augmentation")
 
     @model_validator(mode="before")
     @classmethod
@@ -130,6 +134,10 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
     def _known_objective(self) -> Self:
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective: {not_one_of(self.objective, OBJECTIVES)}")
+        if self.batch_size < (least := self.objective_recipe.LEAST_BATCH):
+            raise ValueError(
+                f"batch_size: {self.objective} compares clips of a batch, and wants at least {least}"
+            )
         try:
             self.objective_recipe.check(self.batch_size)
         except ValueError as error:
@@ -186,10 +194,10 @@ else:
 class FinetuneRecipe(TrainRecipe):
     """Fine-tuning on a benchmark, then evaluation by the papers' protocol (method, section 5)."""
 
-    stride: int = Field(default=6, ge=1)
+    stride: Small = 6
     crop_area: Pair = (0.2, 1.0)
-    epochs: int = Field(default=100, ge=1)
-    warmup_epochs: float = Field(default=10, ge=0)
+    epochs: Count = 100
+    warmup_epochs: Epochs = 10
     method: Literal["full", "linear_probe"] = Field(
         default="full", description="train all of the network, or its classifier alone on features that stay"
     )
@@ -202,8 +210,10 @@ class FinetuneRecipe(TrainRecipe):
     evaluation: Literal["centre_crop", "whole_frame"] = Field(
         default="centre_crop", description="of test videos: the centre, or all of the frame made square"
     )
-    resize: int = Field(default=128, ge=32, description="short side of a test video before the centre crop")
-    windows: int = Field(default=10, ge=1, description="most windows a test video's scores are averaged over")
+    resize: int = Field(
+        default=128, ge=32, le=4096, description="short side of a test video before the centre crop"
+    )
+    windows: Small = Field(default=10, description="most windows a test video's scores are averaged over")
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from math import prod
 from typing import Any
 
 from pydantic import ValidationError
 
-from kinefract.common.schema import Section, not_one_of, problem_lines
+from kinefract.common.schema import Section, in_one_line, not_one_of, problem_lines
 from kinefract.config.params import Params, Study, raise_problems
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.config.specs import (
@@ -24,6 +25,7 @@ from kinefract.config.specs import (
 
 SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
 INIT_EPOCH = "init_epoch"
+MOST_RUNS = 50_000  # of all studies that do not set `max_runs`
 SEED = "pretraining.seed"
 NETWORK = ("pretraining.backbone", "pretraining.width")
 VARIED = ("pretraining", "finetuning", "dataset")
@@ -96,8 +98,10 @@ def resolve(params: Params) -> Plan:
     """Resolve every study.
 
     Raises:
-        UserError: a study varies a key that does not exist or gives it an impossible value; one line each.
+        UserError: a study varies a key that does not exist or gives it an impossible value, or has too many
+            runs; one line each.
     """
+    _refuse_too_many_runs(params)
     plan, problems = Plan(), []
     for name, study in params.studies.items():
         try:
@@ -108,6 +112,29 @@ def resolve(params: Params) -> Plan:
             problems += [f"{params.files[f'studies.{name}']}: {line}" for line in lines]
     raise_problems(problems)
     return plan
+
+
+def _refuse_too_many_runs(params: Params) -> None:
+    """Raise an error about studies with more runs than they may have, before any run is resolved."""
+    problems, total = [], 0
+    for name, study in params.studies.items():
+        variants = len(study.variants or ()) or prod(len(values) for values in (study.vary or {}).values())
+        folds = sum(max(1, params.benchmarks[key].folds_to_pool) for key in study.benchmarks)
+        runs = variants * len(study.seeds) * folds
+        if runs > study.max_runs:
+            count = f"{runs:,}" if runs < 1e15 else "over 10^15"
+            problems.append(
+                f"{params.files[f'studies.{name}']}: studies.{name}.max_runs: {count} runs, with its seeds "
+                f"and benchmarks, are more than {study.max_runs:,}; vary less, or raise it if they are meant"
+            )
+        elif "max_runs" not in study.model_fields_set:
+            total += runs
+    if total > MOST_RUNS:
+        problems.append(
+            f"{total:,} runs of all studies without `max_runs` are more than {MOST_RUNS:,}; set it in those "
+            "whose runs are meant"
+        )
+    raise_problems(problems)
 
 
 def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
@@ -186,7 +213,7 @@ def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | No
 
 def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]:
     """Return every combination of varied values; without pre-training its settings are dropped."""
-    combinations = []
+    combinations: dict[str, dict[str, Any]] = {}
     for values in product(*vary.values()):
         combination = dict(zip(vary, values, strict=True))
         if SCRATCH in (combination.get(INIT), combination.get(OBJECTIVE)):
@@ -199,9 +226,8 @@ def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]
             combination = {
                 key: value for key, value in combination.items() if key.startswith(("init", "finetuning."))
             }
-        if combination not in combinations:
-            combinations.append(combination)
-    return combinations
+        combinations.setdefault(repr(combination), combination)
+    return list(combinations.values())
 
 
 def _resolve_variant(
@@ -267,7 +293,7 @@ def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
     try:
         return type(recipe).model_validate(settings)
     except ValidationError as error:
-        raise ValueError("; ".join(problem_lines(error, section))) from error
+        raise ValueError(in_one_line(error, section)) from error
 
 
 def _label(values: dict[str, Any], varied: Iterable[str]) -> str:

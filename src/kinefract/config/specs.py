@@ -17,7 +17,8 @@ from kinefract.common import layout, strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import MODEL, SPEC_FILE
-from kinefract.common.schema import Section, digest_of, is_none, problem_lines
+from kinefract.common.ranges import Count, Seed
+from kinefract.common.schema import Section, digest_of, is_none, listed, problem_lines, short
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.synth.dataset_recipe import AnyDataset
 
@@ -27,6 +28,7 @@ class Spec(Section):
 
     PARENT: ClassVar[str]
     VERSION: ClassVar[int]
+    NODES: ClassVar[int] = strict_yaml.NODES  # most keys and values of its file
 
     version: int = 0
 
@@ -82,7 +84,7 @@ class Spec(Section):
         """
         path = Path(path)
         try:
-            data = strict_yaml.read(path)
+            data = strict_yaml.read(path, cls.NODES)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
         if not isinstance(data, dict) or "id" not in data:
@@ -91,14 +93,14 @@ class Spec(Section):
         try:
             spec = cls.model_validate(data)
         except ValidationError as error:
-            lines = "\n".join(f"  {line}" for line in problem_lines(error))
+            lines = "\n".join(f"  {line}" for line in listed(problem_lines(error)))
             raise UserError(
                 f"{path}: not a {cls.__name__} this version of kinefract can use:\n{lines}"
             ) from error
         if stated != spec.id:
             raise UserError(
-                f"{path}: its id is {stated}, but its settings make {spec.id}; change the configuration "
-                f"rather than a spec, or put the changed spec into {spec.folder}/ under that id"
+                f"{path}: its id is {short(stated)}, but its settings make {spec.id}; change the "
+                f"configuration rather than a spec, or put the changed spec into {spec.folder}/ under that id"
             )
         return spec
 
@@ -165,10 +167,10 @@ class FinetuneSpec(Spec):
     network: NetworkRecipe
     benchmark: BenchmarkSpec
     init: PretrainSpec | WeightsRecipe | None
-    init_epoch: int | None = Field(
-        default=None, ge=1, exclude_if=is_none, description="start from the snapshot of this epoch"
+    init_epoch: Count | None = Field(
+        default=None, exclude_if=is_none, description="start from the snapshot of this epoch"
     )
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @property
     def start(self) -> str | None:
@@ -216,6 +218,7 @@ class StudySpec(Spec):
 
     PARENT: ClassVar[str] = layout.STUDIES
     VERSION: ClassVar[int] = 2
+    NODES: ClassVar[int] = 2_000_000  # a variant has about 20, and there may be 50,000
 
     kind: Literal["study"] = "study"
     study: str

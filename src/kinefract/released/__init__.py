@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_json
 from kinefract.common.layout import MODEL, SPEC_FILE
-from kinefract.common.schema import not_one_of, problem_lines
+from kinefract.common.schema import in_one_line, not_one_of
 from kinefract.config.phases import NetworkRecipe, WeightsRecipe
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def facts(name: str) -> Facts:
     try:
         return Facts.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        reason = "; ".join(problem_lines(error)) if isinstance(error, ValidationError) else error
+        reason = in_one_line(error) if isinstance(error, ValidationError) else error
         raise UserError(f"{path}: cannot be read as facts of a network: {reason}") from error
 
 

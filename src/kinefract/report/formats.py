@@ -13,6 +13,8 @@ import tabulate
 from kinefract.common import checksums
 from kinefract.common.records import damaged
 
+FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")  # the last four are of full width
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 NEEDS = "% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} where a label holds | or quotes\n"
 
 
@@ -27,12 +29,17 @@ def frame_of(lines: Sequence[dict[str, Any]], columns: Sequence[str] | None = No
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return the frame as CSV, with blank cells for missing values."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    """Return the frame as CSV, with blank cells for missing values, and blanks for carriage returns.
+
+    Spreadsheets take a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break for a formula.
+    Text that does is given an apostrophe, which makes it text to them; numbers stay numbers.
+    """
+    cells = [[_quoted(value) for value in line] for line in frame.to_numpy(dtype=object)]
+    return pd.DataFrame(cells, columns=frame.columns, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Return a CSV file of a study as a frame of texts, compared with its checksum.
+    """Return what ``to_csv`` wrote into a file of a study, each cell as text, compared with its checksum.
 
     Raises:
         UserError: the file is damaged.
@@ -40,9 +47,10 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     content = io.BytesIO(checksums.read_bytes(path))
     try:
-        return pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
+        frame = pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
     except ValueError as error:
         raise damaged(path, f"cannot be read as CSV ({error})") from error
+    return frame.map(lambda text: text[1:] if FORMULA.match(text[1:]) and text[0] == "'" else text)
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
@@ -75,6 +83,13 @@ def to_latex(frame: pd.DataFrame, note: str = "") -> str:
 def printable(text: str) -> str:
     """Return the text with a blank in place of each unprintable character."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _quoted(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", " ")  # which the csv module leaves bare, so that readers end the line there
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
 def _tabulated(frame: pd.DataFrame, layout: str) -> str:

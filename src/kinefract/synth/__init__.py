@@ -42,7 +42,7 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     from pydantic import ValidationError
 
     from kinefract.common.errors import UserError
-    from kinefract.common.schema import problem_lines
+    from kinefract.common.schema import listed, problem_lines
     from kinefract.synth.families import FAMILIES
 
     try:
@@ -52,7 +52,7 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
         lines = problem_lines(error)
     except ValueError as error:
         lines = [str(error)]
-    raise UserError("\n  ".join([f"recipe: {len(lines)} problem{'s' * (len(lines) > 1)}", *lines]))
+    raise UserError("\n  ".join([f"recipe: {len(lines)} problem{'s' * (len(lines) > 1)}", *listed(lines)]))
 
 
 def __getattr__(name: str) -> Any:

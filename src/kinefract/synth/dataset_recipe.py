@@ -7,11 +7,13 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
 
 from kinefract.common.errors import UserError
+from kinefract.common.ranges import Count, Seed, Small
 from kinefract.common.registry import RecipeRegistry
 from kinefract.common.schema import Section
 from kinefract.synth.filter import is_worth_seeing
 
 FAMILIES: RecipeRegistry["DatasetRecipe"] = RecipeRegistry("family", "kinefract.families")
+MOST_SHARDS = 100_000  # names of shards have five digits
 ATTEMPTS = 100  # draws of a clip until one passes the filter
 
 
@@ -20,8 +22,10 @@ class Points(Section):
 
     chains: int = Field(default=128, ge=16, le=4096, multiple_of=16, description="points that move at once")
     steps: int = Field(default=7500, ge=2, le=1_000_000, description="steps of every chain, per frame")
-    discard: int = Field(default=200, ge=0, description="first steps, which are not drawn")
-    window_steps: int = Field(default=3000, ge=2, description="steps of the search for the window")
+    discard: int = Field(default=200, ge=0, le=1_000_000, description="first steps, which are not drawn")
+    window_steps: int = Field(
+        default=3000, ge=2, le=1_000_000, description="steps of the search for the window"
+    )
 
     @model_validator(mode="after")
     def _some_drawn(self) -> Self:
@@ -42,22 +46,26 @@ class DatasetRecipe(Section):
     CHANNELS: ClassVar[int] = 3
 
     family: str
-    classes: int = Field(ge=1, description="stored parameter sets, which are the labels")
-    clips_per_class: int = Field(ge=1, description="instances of each class")
+    classes: Count = Field(description="stored parameter sets, which are the labels")
+    clips_per_class: Count = Field(description="instances of each class")
     size: int = Field(default=256, ge=16, le=1024, multiple_of=2, description="height and width in pixels")
     frames: Annotated[tuple[int, int], Field(strict=False)] = Field(
         default=(18, 20), description="fewest and most frames of a clip, drawn uniformly"
     )
-    fps: int = Field(default=12, ge=1, description="frames per second written into the files")
+    fps: Small = Field(default=12, description="frames per second written into the files")
     crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
-    clips_per_shard: int = Field(default=500, ge=1, description="clips in one tar file, made by one job")
-    seed: int = Field(default=1, ge=0, description="of all that is drawn; another one is another dataset")
+    clips_per_shard: Count = Field(default=500, description="clips in one tar file, made by one job")
+    seed: Seed = Field(default=1, description="of all that is drawn; another one is another dataset")
 
     @model_validator(mode="after")
-    def _frame_range(self) -> Self:
+    def _frames_and_shards(self) -> Self:
         low, high = self.frames
         if not 2 <= low <= high <= 1000:
             raise ValueError("frames: wants [fewest, most] with 2 <= fewest <= most <= 1000")
+        if self.shards > MOST_SHARDS:
+            raise ValueError(
+                f"clips_per_shard: makes {self.shards:,} shards, at most {MOST_SHARDS:,} are made"
+            )
         return self
 
     @property

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST
-from kinefract.common.schema import not_one_of, problem_lines
+from kinefract.common.schema import in_one_line, not_one_of
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
@@ -126,4 +126,4 @@ def _with_variation(recipe: DatasetRecipe, variation: str) -> DatasetRecipe:
     try:
         return type(recipe).model_validate(changed)
     except ValidationError as error:
-        raise UserError("--variation: " + "; ".join(problem_lines(error))) from error
+        raise UserError("--variation: " + in_one_line(error)) from error

@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.benchmarks.base import BENCHMARKS, BenchmarkRecipe, Contents, Entry
+from kinefract.common.ranges import Seed, Small
 
 Motion = Literal[
     "right", "left", "bounce",
@@ -52,7 +53,7 @@ class MotionsRecipe(BenchmarkRecipe):
     test_per_class: int = Field(default=20, ge=1, le=99_999, description="test clips of each class")
     size: int = Field(default=64, ge=32, le=512, multiple_of=2, description="height and width in pixels")
     frames: int = Field(default=20, ge=2, le=1000, description="frames of a clip")
-    fps: int = Field(default=12, ge=1, description="frames per second written into the files")
+    fps: Small = Field(default=12, description="frames per second written into the files")
     speed: Annotated[tuple[float, float], Field(strict=False)] = Field(
         default=(0.02, 0.05),
         description="slowest and fastest, in cycles per frame: a cycle is the width of the frame, "
@@ -69,7 +70,7 @@ class MotionsRecipe(BenchmarkRecipe):
         default=1.0, ge=0, le=1, description="contrast of the background's texture, as part of the shapes'"
     )
     crf: int = Field(default=0, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
-    seed: int = Field(default=1, ge=0, description="of all that is drawn")
+    seed: Seed = Field(default=1, description="of all that is drawn")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -82,8 +83,8 @@ class MotionsRecipe(BenchmarkRecipe):
                 "quarter of a cycle per frame looks the same both ways)"
             )
         low, high = self.period
-        if not 4 <= low <= high:
-            raise ValueError("period: wants [shortest, longest] with 4 <= shortest <= longest")
+        if not 4 <= low <= high <= 1000:
+            raise ValueError("period: wants [shortest, longest] with 4 <= shortest <= longest <= 1000")
         return self
 
     @property

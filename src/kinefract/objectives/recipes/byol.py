@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from kinefract.common.ranges import Layer
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ class ByolRecipe(ObjectiveRecipe):
     """Settings of BYOL."""
 
     NAME: ClassVar[str] = "byol"
+    LEAST_BATCH: ClassVar[int] = 2
 
-    dim: int = Field(default=256, ge=2, description="size of a projection")
-    hidden: int = Field(default=1024, ge=2, description="hidden layer of projector and predictor")
+    dim: Layer = Field(default=256, description="size of a projection")
+    hidden: Layer = Field(default=1024, description="hidden layer of projector and predictor")
     momentum: float = Field(default=0.997, ge=0, lt=1, description="of the target, rising to 1")
 
     def build(self, network: "Backbone") -> "Objective":

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from kinefract.common.ranges import Layer, Temperature
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ class MocoRecipe(ObjectiveRecipe):
 
     NAME: ClassVar[str] = "moco"
 
-    dim: int = Field(default=128, ge=2, description="size of an embedding")
-    queue: int = Field(default=16_384, ge=2, description="keys of earlier clips; a multiple of the batch")
+    dim: Layer = Field(default=128, description="size of an embedding")
+    queue: int = Field(
+        default=16_384, ge=2, le=10_000_000, description="keys of earlier clips; a multiple of the batch"
+    )
     momentum: float = Field(default=0.999, ge=0, lt=1, description="of the key network")
-    temperature: float = Field(default=0.07, gt=0, description="what similarities are divided by")
+    temperature: Temperature = Field(default=0.07, description="what similarities are divided by")
 
     def build(self, network: "Backbone") -> "Objective":
         from kinefract.objectives.moco import Moco

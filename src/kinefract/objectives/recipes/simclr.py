@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from kinefract.common.ranges import Layer, Temperature
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ class SimclrRecipe(ObjectiveRecipe):
     """Settings of SimCLR."""
 
     NAME: ClassVar[str] = "simclr"
+    LEAST_BATCH: ClassVar[int] = 2
 
-    dim: int = Field(default=128, ge=2, description="size of an embedding")
-    temperature: float = Field(default=0.1, gt=0, description="what similarities are divided by")
+    dim: Layer = Field(default=128, description="size of an embedding")
+    temperature: Temperature = Field(default=0.1, description="what similarities are divided by")
 
     def build(self, network: "Backbone") -> "Objective":
         from kinefract.objectives.simclr import Simclr

@@ -39,7 +39,7 @@ class Perturbation(Section):
     """Settings of how far an instance differs from its class."""
 
     factor: float = Field(default=0.4, ge=0, lt=1, description="coefficients times U[1 - factor, 1 + factor]")
-    offset: float = Field(default=0.2, ge=0, description="coefficients plus U[-offset, offset]")
+    offset: float = Field(default=0.2, ge=0, le=100, description="coefficients plus U[-offset, offset]")
 
 
 @FAMILIES.register

@@ -32,7 +32,7 @@ class Perturbation(fractal.Perturbation):
     """Settings of how far an instance differs from its class."""
 
     factor: float = Field(default=0.2, ge=0, lt=1)
-    offset: float = Field(default=0.1, ge=0)
+    offset: float = Field(default=0.1, ge=0, le=100)
 
 
 @FAMILIES.register
