@@ -10,7 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from kinefract import video
 from kinefract.benchmarks.base import Entry, Video
@@ -18,6 +19,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import PROBES
 from kinefract.common.progress import progress
+from kinefract.common.records import read_json
 from kinefract.common.schema import digest_of
 
 SECONDS_BETWEEN_SAVES = 30
@@ -68,6 +70,13 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     return videos, problems
 
 
+class Saved(TypedDict):
+    """A file of the cache: for each name of a file its stamp and the facts of the video, and their digest."""
+
+    digest: str
+    videos: dict[str, list]
+
+
 class Memory:
     """The cache of results for files of some folders, by name, size and time stamp; one file per folder."""
 
@@ -97,7 +106,7 @@ class Memory:
     def save(self) -> None:
         """Write the new results."""
         with self._writing:
-            texts = {folder: json.dumps(self._known[folder]) for folder in self._changed}
+            texts = {folder: _as_text(self._known[folder]) for folder in self._changed}
             self._changed.clear()
         for folder, text in texts.items():
             write_text(self._file(folder), text)
@@ -110,22 +119,14 @@ class Memory:
 
     def _read(self, folder: Path) -> dict[str, list]:
         try:
-            found = json.loads(self._file(folder).read_text(encoding="ascii"))
-        except (OSError, ValueError, RecursionError):
+            found = read_json(self._file(folder), Saved)
+        except (FileNotFoundError, UserError):
             return {}
-        return (
-            {name: entry for name, entry in found.items() if _valid(entry)} if isinstance(found, dict) else {}
-        )
+        return found["videos"] if found["digest"] == digest_of(found["videos"]) else {}
 
     def _file(self, folder: Path) -> Path:
         return self._place / f"{digest_of([VERSION, os.fsencode(folder).hex()])}.json"
 
 
-def _valid(entry: Any) -> bool:
-    """Return whether an entry of the cache is one that was saved: a stamp, and the facts of a video."""
-    try:
-        _, (frames, fps, width, height) = entry
-    except (TypeError, ValueError):
-        return False
-    counts = (frames, width, height)
-    return all(type(count) is int and count > 0 for count in counts) and type(fps) is float and fps >= 0
+def _as_text(videos: dict[str, list]) -> str:
+    return json.dumps({"digest": digest_of(videos), "videos": videos})

@@ -112,7 +112,7 @@ def _sums(folder: Path) -> dict[str, str] | None:
     """Return the checksums of a folder by name; None if there are none."""
     path = folder / CHECKSUMS
     try:
-        *lines, rest = path.read_bytes().decode("utf-8", "replace").split("\n")
+        *lines, rest = path.read_bytes().decode("utf-8", "backslashreplace").split("\n")
     except FileNotFoundError:
         return None
     except OSError as error:

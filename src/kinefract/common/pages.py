@@ -6,6 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kinefract.common import checksums
+
 LARGEST_EMBEDDED = 4_000_000  # bytes of one file; a larger file is not embedded
 
 
@@ -22,7 +24,11 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def data_uri(path: Path, kind: str) -> str | None:
-    """Return a file as a data URI, or None if it is missing or too large for a page."""
+    """Return a file as a data URI, or None if it is missing or too large for a page.
+
+    Raises:
+        UserError: the file differs from its checksum.
+    """
     if not path.exists() or path.stat().st_size > LARGEST_EMBEDDED:
         return None
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(checksums.read_bytes(path)).decode()}"

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from kinefract.common import checksums
 from kinefract.common.layout import CONFUSION
 from kinefract.report.html import inlined
 from kinefract.report.results import Row, benchmarks
@@ -63,7 +64,7 @@ def chosen(rows: list[Row], room: int) -> tuple[list[Matrix], int]:
 def _matrix(row: Row, benchmark: str, prefix: str) -> Matrix | None:
     seed, run = next(iter(row.cells[benchmark].runs.items()))
     try:
-        text = _short((run.folder / CONFUSION).read_text(encoding="utf-8"))
+        text = _short(checksums.read_bytes(run.folder / CONFUSION).decode("utf-8"))
         width = _width(text)
     except (OSError, ValueError, KeyError, ElementTree.ParseError):
         return None

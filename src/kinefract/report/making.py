@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kinefract.common import checksums
 from kinefract.common.layout import SPEC_FILE, TIMES
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, StudySpec
 from kinefract.report.html import duration
@@ -132,7 +133,7 @@ def specs(root: Path, spec: StudySpec, rows: list[Row]) -> list[tuple[str, str]]
     for kind, folder in dict.fromkeys(folders):
         title = f"{kind}: {folder.name}"
         if (folder / SPEC_FILE).exists():
-            shown.append((title, (folder / SPEC_FILE).read_text(encoding="utf-8")))
+            shown.append((title, checksums.read_bytes(folder / SPEC_FILE).decode("utf-8")))
         elif folder.name in datasets:
             shown.append((title, datasets[folder.name].to_yaml()))
     return shown

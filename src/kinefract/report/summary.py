@@ -7,10 +7,38 @@ import pandas as pd
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
-from kinefract.common.layout import ALL_CURVES, ALL_METRICS, CURVES, METRICS
+from kinefract.common.layout import ALL_CURVES, ALL_METRICS, CURVES, METRICS, STUDIES
 from kinefract.common.records import read_json
 from kinefract.config.plan import Plan
 from kinefract.report.formats import read_csv, to_csv
+
+
+def differing(root: Path) -> list[str]:
+    """Return a line for each of the two files that does not hold the figures of its studies.
+
+    A file is passed over if it does not exist, and so is a study of which there is no page.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    problems = []
+    if (root / ALL_METRICS).exists():
+        held = read_json(root / ALL_METRICS, dict[str, Any])
+        studies = {name: folder for name in held if (folder := root / STUDIES / name).exists()}
+        if any(held[name] != read_json(folder / METRICS, Any) for name, folder in studies.items()):
+            problems.append(ALL_METRICS)
+    if (root / ALL_CURVES).exists():
+        curves = read_csv(root / ALL_CURVES)
+        if "study" not in curves:
+            return [*problems, ALL_CURVES]
+        for name, lines in curves.groupby("study"):
+            folder = root / STUDIES / str(name)
+            if folder.exists() and lines.drop(columns="study").to_numpy().tolist() != (
+                read_csv(folder / CURVES).to_numpy().tolist()
+            ):
+                problems.append(ALL_CURVES)
+    remedy = "not the figures of its studies; `kinefract metrics` writes it anew"
+    return [f"{root / name}: {remedy}" for name in dict.fromkeys(problems)]
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinefract import video
+from kinefract import tracking, video
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common import checksums
@@ -22,7 +22,7 @@ from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
 from kinefract.evaluation import predictions
 from kinefract.models import weights
-from kinefract.report import compare, results
+from kinefract.report import compare, cost, results, summary
 from kinefract.report.table import metrics_of
 from kinefract.synth.store import verify as dataset
 
@@ -41,7 +41,8 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
     """Check results, and all on which a study rests.
 
     Args:
-        root: The project's folder, whose finished results are all checked if there are no folders.
+        root: The project's folder. If there are no folders, all its finished results are checked, and with
+            them the figures of all studies and what MLflow holds.
         folders: Folders of results, of this project or another.
         sample: Number of clips of each dataset, and of videos of each benchmark, that are decoded; None for
             all.
@@ -53,8 +54,9 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
     Raises:
         UserError: a folder is not that of a finished result, or results are damaged; the message lists them.
     """
+    folders = list(folders)
     chosen: dict[Path, type[Spec]] = {}
-    for folder in list(folders) or _finished(root):
+    for folder in folders or _finished(root):
         chosen |= _with_sources(folder.resolve())
     counts, unsummed, problems = dict.fromkeys(KINDS, 0), 0, []
     lines = []
@@ -67,6 +69,8 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
         problems += found
         lines += [line] if line else []
         unsummed += not (folder / CHECKSUMS).exists()
+    if not folders:
+        problems += [*summary.differing(root), *tracking.differences(root)]
     if len(problems) == 1:
         raise UserError(problems[0])
     if problems:
@@ -182,6 +186,7 @@ def _predicted(folder: Path, benchmark: Path) -> list[str]:
 
 def _study(folder: Path, spec: StudySpec) -> list[str]:
     """Compute a study's figures again from its runs, and compare them."""
-    rows = compare.compared(results.read(folder.parents[2], spec).rows)
+    root = folder.parents[2]
+    rows = cost.counted(root, compare.compared(results.read(root, spec).rows))
     same = read_json(folder / METRICS, dict) == metrics_of(rows)
     return [] if same else [f"{folder / METRICS}: not the figures of the study's runs"]

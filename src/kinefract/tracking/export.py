@@ -95,7 +95,7 @@ class RunExport:
         new = [line for line in files.epochs if line["epoch"] not in self._held]
         for first in range(0, len(new), EPOCHS_AT_ONCE):
             part = new[first : first + EPOCHS_AT_ONCE]
-            log(client, run_id, metrics=[point for line in part for point in _points(line, line["epoch"])])
+            log(client, run_id, metrics=[point for line in part for point in points(line, line["epoch"])])
             self._held |= {line["epoch"] for line in part}
         if any(line["epoch"] == 1 for line in new):
             log_files(client, run_id, [self._folder / FIRST_BATCH])
@@ -140,8 +140,7 @@ class RunExport:
         return True
 
     def _finish(self, client: "MlflowClient", run_id: str, result: Result, weights: Path) -> None:
-        tested = TESTED if Path(self._spec.PARENT).name == "finetune" else set()
-        numbers = {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
+        numbers = final_values(self._spec, result)
         held = client.get_run(run_id).data.metrics
         new = {key: value for key, value in numbers.items() if key not in held}
         commit = labels.commit_of(result["made_with"])
@@ -149,10 +148,25 @@ class RunExport:
         tags |= {f"made_with.{key}": value for key, value in result["made_with"].items()}
         tags |= {"commit": commit, "mlflow.source.git.commit": commit, "content": digest_of(result)}
         tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(weights)}
-        log(client, run_id, metrics=_points(new, result["epochs"]))
+        log(client, run_id, metrics=points(new, result["epochs"]))
         log_files(client, run_id, [self._folder / name for name in PICTURES])
         log(client, run_id, tags=tags)
         client.set_terminated(run_id)
+
+
+def final_values(spec: PretrainSpec | FinetuneSpec, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run's result holds, by the names of MLflow's metrics; some values are no numbers."""
+    tested = TESTED if Path(spec.PARENT).name == "finetune" else set()
+    return {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
+
+
+def study_values(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a variant's figures, benchmark -> figure -> value, by the names of MLflow's metrics."""
+    return {
+        f"{benchmark}/{NAMES.get(key, key)}": value
+        for benchmark, scores in metrics.items()
+        for key, value in scores.items()
+    }
 
 
 def study_files(folder: Path) -> list[Path]:
@@ -188,11 +202,7 @@ def log_study(
         logged = []
         for variant in spec.variants:
             tags = labels.variant_tags(root, spec, variant)
-            numbers = {
-                f"{benchmark}/{NAMES.get(key, key)}": value
-                for benchmark, scores in metrics.get(variant.label, {}).items()
-                for key, value in scores.items()
-            }
+            numbers = study_values(metrics.get(variant.label, {}))
             tags["content"] = digest_of([tags, variant.values, numbers, hashes])
             earlier = runs(client, experiment, tags["digest"])
             if any(_holds(run, tags["content"]) for run in earlier):
@@ -200,7 +210,7 @@ def log_study(
             for run in earlier:
                 client.delete_run(run.info.run_id)
             run_id = client.create_run(experiment, tags=texts(tags), run_name=variant.label).info.run_id
-            log(client, run_id, params=variant.values, metrics=_points(numbers, 0))
+            log(client, run_id, params=variant.values, metrics=points(numbers, 0))
             log_files(client, run_id, files)
             client.set_terminated(run_id)
             logged.append(variant.label)
@@ -215,7 +225,7 @@ def _holds(run: "Run", content: str | None) -> bool:
     return run.info.status == "FINISHED" and run.data.tags.get("content", "") == content
 
 
-def _points(values: Mapping[str, Any], step: int) -> list[tuple[str, float, int]]:
+def points(values: Mapping[str, Any], step: int) -> list[tuple[str, float, int]]:
     """Return the numbers among values as (key, value, step)."""
     return [
         (key, value, step)

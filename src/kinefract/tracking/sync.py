@@ -67,15 +67,8 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
     """
     root = Path(root).resolve()
     summary = Summary()
-    chosen = _all_folders(root) if folders is None else [Path(folder).resolve() for folder in folders]
-    finished = []
-    for folder in chosen:
-        kind = _kind_of(root, folder)
-        if _is_finished(kind, folder):
-            finished.append((kind, folder))
-        elif not _pools_folds(kind, folder):
-            summary.unfinished += 1
-    finished = sorted(finished, key=lambda found: KINDS.index(found[0]))
+    chosen = None if folders is None else [Path(folder).resolve() for folder in folders]
+    finished, summary.unfinished = finished_folders(root, chosen)
     with locked(root / MLFLOW / SYNC_LOCK):
         for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
             try:
@@ -96,6 +89,30 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
             else:
                 summary.runs.append(spec.id)
     return summary
+
+
+def finished_folders(root: Path, folders: list[Path] | None = None) -> tuple[list[tuple[Kind, Path]], int]:
+    """Return the finished folders that MLflow holds or should hold, and the number of those not finished.
+
+    Args:
+        root: The project's folder.
+        folders: Folders of runs and studies; None for all below ``results``.
+
+    Returns:
+        Kinds and folders, studies last; of the studies of one name only the last one reported, unless folders
+        are given.
+
+    Raises:
+        UserError: a folder is not that of a run or a study.
+    """
+    finished, unfinished = [], 0
+    for folder in _all_folders(root) if folders is None else folders:
+        kind = _kind_of(root, folder)
+        if _is_finished(kind, folder):
+            finished.append((kind, folder))
+        else:
+            unfinished += not _pools_folds(kind, folder)
+    return sorted(finished, key=lambda found: KINDS.index(found[0])), unfinished
 
 
 def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:

@@ -14,7 +14,7 @@ import yaml
 
 from kinefract.config import params, plan
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT_FILES = (
     *("Snakefile", "workflow", "profiles", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore"),
     "config/README.md",

@@ -1,0 +1,74 @@
+"""Each file of a finished project with one bit flipped: someone notices, or it does not matter."""
+
+import random
+import shutil
+from collections import Counter
+
+import pytest
+from flips import files, flipped, outcome
+from hypothesis import settings
+from projects import run
+
+from kinefract.common.errors import UserError
+from kinefract.report.verify import verify
+
+FLIPS = 1 if settings.get_current_profile_name() == "ci" else 10  # of each file
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory):
+    """Return a copy of the finished project with the figures of all studies, as `make demo` leaves it."""
+    copy = tmp_path_factory.mktemp("flips") / "project"
+    shutil.copytree(finished, copy, symlinks=True)
+    run(copy, "kinefract", "metrics")
+    return copy
+
+
+def test_a_finished_project_is_as_it_was_written(project):
+    assert "1 datasets, 1 benchmarks, 1 pretrain runs, 2 finetune runs, 1 studies: as" in verify(project)
+
+
+def test_a_flipped_bit_in_any_file_is_noticed(project):
+    rng, counts = random.Random(0), Counter()
+    for path in files(project):
+        for _ in range(FLIPS):
+            with flipped(project / path, rng.randrange(8 * (project / path).stat().st_size)):
+                found = outcome(project, path)
+            assert found in ("detected", "harmless"), path
+            counts[found] += 1
+            assert found == "detected" or path.parts[1] in ("cache", "mlflow"), path
+    print(dict(counts))
+    assert counts["detected"] > 80 * FLIPS
+
+
+def test_a_study_is_verified_with_all_on_which_it_rests(project):
+    (study,) = (project / "results/studies").glob("tiny-*")
+    assert "1 datasets, 1 benchmarks, 1 pretrain runs, 2 finetune runs, 1 studies" in verify(project, [study])
+    run_folder = next((project / "results/finetune").iterdir())
+    with flipped(run_folder / "model.safetensors", 99), pytest.raises(UserError, match=run_folder.name):
+        verify(project, [study])
+
+
+def test_the_command_takes_names_ids_and_folders_and_counts_problems(project):
+    (run_folder,) = (project / "results/pretrain").iterdir()
+    for text in ("tiny", "motions", run_folder.name, run_folder, run_folder / "spec.yaml"):
+        assert "as they were written" in run(project, "kinefract", "verify", text).stdout
+    assert "did you mean 'tiny'?" in run(project, "kinefract", "verify", "tinny", code=1).stdout
+    with flipped(run_folder / "result.json", 99), flipped(run_folder / "metrics.jsonl", 99):
+        printed = run(project, "kinefract", "verify", run_folder, code=1).stdout
+    assert "2 problems:" in printed and printed.count(f"delete {run_folder} to make it again") == 2
+
+
+def test_results_without_checksums_are_compared_with_each_other(project):
+    (folder,) = (project / "results/finetune").glob("*-supervised-*")
+    copy = project.with_name("old") / "results/finetune" / folder.name
+    shutil.copytree(folder, copy)
+    (copy / "SHA256SUMS").unlink()
+    assert "1 of them hold no SHA256SUMS: version 0.1 kept none" in verify(copy.parents[2], [copy])
+    rows = (copy / "predictions.csv").read_text().splitlines(keepends=True)
+    wrong = next(place for place, row in enumerate(rows) if ",0," in row and row.split(",")[4] == "0")
+    path, label, name, _, _, top5 = rows[wrong].split(",")
+    rows[wrong] = f"{path},{label},{name},{label},1,{top5}"
+    (copy / "predictions.csv").write_text("".join(rows))
+    with pytest.raises(UserError, match=r"predictions\.csv: .* % of 12 predictions are right, result"):
+        verify(copy.parents[2], [copy])
