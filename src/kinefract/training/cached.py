@@ -115,8 +115,6 @@ def fill(
     """Write a file, whole or not at all, whose items are computed in parallel threads.
 
     Each item is written to its place as soon as it is computed, so that none waits in memory for another.
-    Remains of such a file that a killed process left are removed. Therefore only one process at a time may
-    call this.
 
     Args:
         path: The file.
@@ -129,8 +127,6 @@ def fill(
         UserError: there is no room for the file, or it cannot be written. Errors that ``pieces`` raises pass
             through.
     """
-    for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
-        left.unlink(missing_ok=True)
     with written_whole(path) as partial:
         size, free = int(starts[-1]), shutil.disk_usage(path.parent).free
         if size > free:
