@@ -10,13 +10,14 @@ import multiprocessing.util
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, default_collate, default_convert, get_worker_info
@@ -27,6 +28,8 @@ LONGEST_SOCKET = 107  # bytes of the path of a socket
 SOCKET = "pymp-xxxxxxxx/listener-xxxxxxxx"  # where multiprocessing puts sockets, below a temporary folder
 JOIN = 5.0  # seconds until a killed worker must be gone
 FEWER = "use fewer --workers (0 reads clips in the process that trains)"
+
+T = TypeVar("T")
 
 # What a signal that ended a worker means.
 CAUSES = {
@@ -48,7 +51,6 @@ def loaded(loader: DataLoader) -> Iterator[Iterator[Any]]:
     _place_sockets()
     before = multiprocessing.active_children()
     workers: list[BaseProcess] = []
-
     held = []  # an iterator that goes ends its workers itself, and waits for those that hang
 
     def batches() -> Iterator[Any]:
@@ -59,24 +61,24 @@ def loaded(loader: DataLoader) -> Iterator[Iterator[Any]]:
         finally:
             workers.extend(set(multiprocessing.active_children()).difference(before))
         for batch in held[0]:
-            yield batch.content() if isinstance(batch, _Handed) else batch
+            try:
+                content = batch.content() if isinstance(batch, _Handed) else batch
+            except (OSError, EOFError) as error:  # a connection ends before its process does
+                check(error)
+                raise
+            yield content
+
+    def check(error: Exception) -> None:
+        if died := _undisturbed(lambda: _died(workers)):
+            raise UserError(_cause(died[0])) from error
 
     try:
         yield batches()
-    except (
-        RuntimeError,
-        OSError,
-        EOFError,
-    ) as error:  # also in a step: torch raises it on a signal
-        ends = wait([worker.sentinel for worker in workers], 1.0)  # files of a process end before the process
-        for worker in workers:
-            if worker.sentinel in ends:
-                worker.join(JOIN)
-        if died := [worker for worker in workers if worker.exitcode]:
-            raise UserError(_cause(died[0].exitcode or 0)) from error
+    except (RuntimeError, OSError, EOFError) as error:  # torch raises the first on a signal, also in a step
+        check(error)
         raise
     finally:
-        _end(workers)
+        _undisturbed(lambda: _end(workers))
 
 
 def loader_of(dataset: Any, workers: int, **options: Any) -> DataLoader:
@@ -182,15 +184,33 @@ def _cause(code: int) -> str:
     return f"a process that reads clips was ended by {number.name}, {CAUSES.get(number, FEWER)}"
 
 
+def _died(workers: list[BaseProcess]) -> list[int]:
+    """Return the exit codes of workers that ended by themselves and were not meant to."""
+    ends = wait([worker.sentinel for worker in workers], 1.0)
+    for worker in workers:
+        if worker.sentinel in ends:
+            worker.join(JOIN)
+    return [worker.exitcode for worker in workers if worker.exitcode]
+
+
 def _end(workers: list[BaseProcess]) -> None:
     """Kill workers that still run, in the middle of a batch or not."""
-    handler = signal.getsignal(signal.SIGCHLD)
-    # torch's handler raises an error where a worker ends; here it is meant to.
-    with contextlib.suppress(ValueError):  # in a thread, where torch has no handler
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for worker in workers:
         worker.kill()
     for worker in workers:
         worker.join(JOIN)
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGCHLD, handler)
+
+
+def _undisturbed(action: Callable[[], T]) -> T:
+    """Return what an action returns, while torch raises no error where a worker ends."""
+    handler = signal.getsignal(signal.SIGCHLD)
+    main = threading.current_thread() is threading.main_thread()  # in others torch has no handler
+    try:
+        if main:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        return action()
+    except RuntimeError:  # the signal came before
+        return action()
+    finally:
+        if main:
+            signal.signal(signal.SIGCHLD, handler)
