@@ -13,6 +13,7 @@ export DVC_NO_ANALYTICS = true
 .PHONY: demo test ui pages lock setup ffmpeg
 
 demo: setup
+	@workflow/scripts/unlock
 	snakemake quickstart
 	@kinefract metrics && dvc commit --force --quiet || echo "(not recorded in DVC; \`dvc repro\` does that once the studies under run: are made)"
 	@echo

@@ -50,7 +50,8 @@ def without_mlflow(folder: Path) -> dict[str, str]:
     """Return an environment in which MLflow is not installed, which saves each process its import."""
     folder.mkdir(exist_ok=True)
     (folder / "mlflow.py").write_text("raise ImportError\n")
-    return environment(PYTHONPATH=str(folder))
+    searched = os.environ.get("PYTHONPATH")
+    return environment(PYTHONPATH=f"{folder}{os.pathsep}{searched}" if searched else str(folder))
 
 
 def run(

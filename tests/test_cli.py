@@ -1,14 +1,18 @@
 """The command line: help that reads well, and one error for people where something is wrong."""
 
+import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 from kinefract import cli
+from kinefract.common.errors import UserError
+from kinefract.common.progress import log_line
 from kinefract.config import params, plan
 
 JOBS = {
@@ -135,6 +139,120 @@ def test_a_job_that_is_stopped_by_the_keyboard_ends_with_130(monkeypatch, capsys
     monkeypatch.setattr(params, "load", stopped)
     assert cli.main(["check"]) == 130
     assert "stopped; run the same command again to go on" in capsys.readouterr().err
+
+
+@pytest.fixture
+def failing(monkeypatch, tmp_path):
+    """Return a function that runs a command in a folder, in which an error comes that nobody expects."""
+
+    def run(error: BaseException, *before: str) -> int:
+        def fail(*_):
+            raise error
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(params, "load", fail)
+        return cli.main([*before, "check"])
+
+    monkeypatch.setenv("KINEFRACT_DEBUG", "")
+    return run
+
+
+def test_an_unexpected_error_in_a_project_is_one_line_that_names_the_file_of_its_traceback(
+    failing, tmp_path, capsys
+):
+    (tmp_path / "params.yaml").touch()
+    assert failing(RuntimeError("no such\noperator")) == 1
+    line = capsys.readouterr().err
+    assert line.startswith(
+        "error: unexpected: RuntimeError: no such; the traceback is in results/logs/errors/"
+    )
+    assert line.count("\n") == 1
+    (report,) = (tmp_path / "results/logs/errors").iterdir()
+    assert str(report.relative_to(tmp_path)) in line
+    text = report.read_text()
+    assert "Traceback (most recent call last)" in text and "RuntimeError: no such\noperator" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "unexpected: MemoryError: memory ran out; "),
+        (ConnectionError("it went"), "unexpected: ConnectionError: it went; "),
+        (KeyError("a\x1b[2J"), "unexpected: KeyError: 'a\\x1b[2J'; "),
+        (
+            ValueError(
+                "Caught ValueError in worker 0.\nOriginal Traceback (most):\n  x\nValueError: no picture"
+            ),
+            "unexpected: ValueError: no picture; ",
+        ),
+    ],
+)
+def test_an_unexpected_error_elsewhere_leaves_its_traceback_in_a_temporary_folder(
+    failing, error, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert failing(error) == 1
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1
+    (report,) = tmp_path.glob("kinefract-*/*.txt")
+    assert str(report) in line
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_debugging_shows_the_traceback_of_every_error(failing, way, monkeypatch, capsys):
+    if way == "variable":
+        monkeypatch.setenv("KINEFRACT_DEBUG", "1")
+    for error in (ValueError("odd"), UserError("a mistake")):
+        assert failing(error, *(["--debug"] if way == "option" else [])) == 1
+        said = capsys.readouterr().err
+        assert "Traceback (most recent call last)" in said and str(error) in said.splitlines()[-1]
+
+
+def test_without_a_place_for_the_traceback_it_is_printed(failing, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert failing(ValueError("odd")) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" in said and said.endswith("error: unexpected: ValueError: odd\n")
+
+
+def shell(command: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **changes}
+    return subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, errors="replace")
+
+
+def test_output_that_nobody_reads_ends_quietly_with_141():
+    done = shell("kinefract studies | true; echo ${PIPESTATUS[0]}")
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+ODD = "Größe \u202e\x1b]0;x\x07 \U0001f600 \udcff"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "Größe \\u202e\\x1b]0;x\\x07 \U0001f600 \\udcff"),
+        ("latin-1", "Größe \\u202e\\x1b]0;x\\x07 \\U0001f600 \\udcff"),
+        ("ascii", "Gr\\xf6\\xdfe \\u202e\\x1b]0;x\\x07 \\U0001f600 \\udcff"),
+    ],
+)
+def test_what_an_output_cannot_show_or_that_would_deceive_is_escaped(encoding, shown, monkeypatch):
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding) for name in ("stdout", "stderr")}
+
+    def odd(*_):
+        print(ODD)
+        log_line(f"{ODD}\r")
+        raise UserError(ODD)
+
+    with monkeypatch.context() as patch:
+        for name, stream in streams.items():
+            patch.setattr(sys, name, stream)
+        patch.setattr(params, "load", odd)
+        assert cli.main(["check"]) == 1
+        streams["stderr"].flush()
+    out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams.values())
+    assert out == f"{shown}\n"
+    assert err == f"{shown}\\r\nerror: {shown}\n"
 
 
 def test_check_counts_what_the_parameters_ask_for(tmp_path, tiny, capsys):

@@ -2,13 +2,23 @@
 
 import fcntl
 import resource
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import locked, sha256, write_text, written_whole
+from kinefract.common.files import (
+    locked,
+    partial_of,
+    remove_abandoned,
+    sha256,
+    write_text,
+    written_whole,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -44,6 +54,73 @@ def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert list(tmp_path.iterdir()) == []
+
+
+WRITER = """
+import sys, time
+from kinefract.common.files import written_whole
+with written_whole(sys.argv[1]) as partial:
+    partial.write_bytes(b"half")
+    print("half", flush=True)
+    time.sleep(600)
+"""
+
+
+def start_writer(path) -> subprocess.Popen:
+    """Start a process that stops in the middle of writing ``path``."""
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "half\n"
+    return process
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_that_writes_the_same_file(tmp_path):
+    path, other = tmp_path / "a.b.txt", tmp_path / "b.txt"
+    kill(start_writer(path))
+    (tmp_path / ".a.b.4711.partial.txt").write_text("of version 0.1, whose names hold a process id")
+    write_text(other, "of another file")
+    assert len(list(tmp_path.iterdir())) == 3
+    write_text(path, "whole")
+    assert path.read_text() == "whole"
+    assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+def test_what_a_living_writer_writes_is_left_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    process = start_writer(path)
+    try:
+        write_text(path, "whole")
+        (partial,) = set(tmp_path.iterdir()) - {path}
+        assert partial.read_text() == "half"
+        assert partial_of(partial.name) == "a.txt" and not remove_abandoned(partial)
+    finally:
+        kill(process)
+    assert remove_abandoned(partial, dry_run=True) and partial.exists()
+    assert remove_abandoned(partial) and not partial.exists()
+
+
+def test_many_writers_of_one_file_disturb_none(tmp_path):
+    path, errors = tmp_path / "a.txt", []
+
+    def work(number):
+        try:
+            for _ in range(50):
+                write_text(path, str(number))
+        except UserError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not errors
+    assert list(tmp_path.iterdir()) == [path] and path.read_text() in "012345"
 
 
 def test_a_hash_is_that_of_the_standard(tmp_path):

@@ -190,7 +190,7 @@ def test_another_container_with_the_same_pictures_gives_the_same(project, run):
 def test_listings():
     paths, found = ["a.mp4", "n\udcff.avi"], [[("left", 0.75), ("upwards", 0.25)], [("left", 0.001)]]
     lines = text(paths, found).splitlines()
-    assert lines[0] == "a.mp4" and lines[3] == "n\ufffd.avi"
+    assert lines[0] == "a.mp4" and lines[3] == "n\\udcff.avi"
     assert lines[1] == "  left      75.0 %  " + "█" * 18
     assert lines[2] == "  upwards   25.0 %  " + "█" * 6
     assert lines[4] == "  left       0.1 %"

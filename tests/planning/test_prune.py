@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
 from kinefract.common.layout import CACHES
 from kinefract.config import params, plan
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
@@ -70,7 +71,7 @@ def test_what_studies_refer_to_stays(project, run, capsys):
     before = everything(project)
     run()
     assert everything(project) == before
-    assert capsys.readouterr().out == "0 B that no study refers to\n"
+    assert capsys.readouterr().out == "0 B that no study refers to, or that killed jobs left\n"
 
 
 def test_what_no_study_refers_to_goes(project, run, capsys):
@@ -147,7 +148,24 @@ def test_links_out_of_the_project_are_not_followed(project, run, tmp_path, capsy
     assert capsys.readouterr().out.endswith("removed 10 B\n")  # what links lead to is not counted
 
 
-@pytest.mark.parametrize("linked", ["data", "data/synthetic", "results/logs", "results"])
+@pytest.mark.parametrize("linked", ["data", "results"])
+def test_data_or_results_on_another_disk_are_pruned_and_the_place_is_named(
+    project, run, tmp_path, linked, capsys
+):
+    stale = put(project / linked / "cache" / "x" / "kept")
+    folder = {"data": "data/synthetic", "results": "results/finetune"}[linked]
+    put(project / folder / STALE / "file")
+    (project / linked).rename(tmp_path / "elsewhere")
+    (project / linked).symlink_to(tmp_path / "elsewhere")
+    before = everything(tmp_path / "elsewhere")
+    run()
+    gone = before - everything(tmp_path / "elsewhere")
+    assert gone == {f"{Path(folder).name}/{STALE}", f"{Path(folder).name}/{STALE}/file"}
+    assert f"{linked}: a link to {tmp_path / 'elsewhere'}" in capsys.readouterr().out
+    assert stale.exists()
+
+
+@pytest.mark.parametrize("linked", ["data/synthetic", "results/logs"])
 def test_a_parent_that_is_a_link_is_left_alone(project, run, tmp_path, linked, capsys):
     put(project / "data/synthetic" / STALE / "file")
     put(project / f"results/logs/shard/{STALE}-00000.log")
@@ -244,6 +262,41 @@ def test_a_removal_that_was_killed_is_finished_by_the_next(project, run, monkeyp
     assert {path for path in before - everything(project)} == {
         f"data/synthetic/{name}{file}" for name in (STALE, f".{STALE}.removed") for file in ("", "/file")
     }
+
+
+def test_what_killed_jobs_left_goes_and_what_living_ones_write_stays(project, run, resolved, capsys):
+    kept = project / next(iter(resolved.finetunes.values())).folder
+    before = everything(project)
+    left = [
+        put(project / "data/synthetic/any/shards/.00001.0a1b2c3d.partial.tar"),
+        put(project / "results/.metrics.4711.partial.json"),
+        put(kept / ".model.0a1b2c3d.partial.safetensors"),
+    ]
+    with written_whole(kept / "predictions.csv") as partial:
+        run()
+        assert partial.exists()
+    assert not any(path.exists() for path in left)
+    assert before <= everything(project)
+    assert f"     10 B  {left[2].relative_to(project)}\n" in capsys.readouterr().out
+
+
+def test_partial_files_of_others_are_left(project, run):
+    for name in ("UCF101.zip.partial", ".a.4711.partial.avi"):
+        put(project / "data/raw/deep" / name)
+    put(project / "data/unpacked/.bench.partial/a.avi")
+    before = everything(project)
+    run()
+    assert everything(project) == before
+
+
+def test_a_checkpoint_stays_until_its_run_is_finished_and_for_one_made_again(project, run, resolved):
+    folders = [project / spec.folder for spec in resolved.finetunes.values()]
+    checkpoints = [put(folder / "checkpoint.pt") for folder in folders[:3]]
+    for folder in folders[1:3]:
+        put(folder / "model.safetensors")
+    put(folders[2] / "progress.jsonl")
+    run()
+    assert [path.exists() for path in checkpoints] == [True, False, True]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")

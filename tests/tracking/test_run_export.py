@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from kinefract import cli, tracking
 from kinefract.common.files import write_json, write_text
@@ -387,12 +389,12 @@ def test_more_epochs_parameters_and_tags_than_one_request_takes_are_all_logged(r
 
 def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path) -> None:
     make(root, spec_of())
-    moved = root.rename(tmp_path / "moved to here")
+    moved = root.rename(tmp_path / "moved to 'here'? #1, 100%41 {ü}")
     tracking.prepare(moved)
     (run,) = runs(moved, "pretrain")
     assert [item.path for item in client(moved).list_artifacts(run.info.run_id)] == ["first_batch.png"]
     make(moved, spec_of(classes=5))
-    assert not root.exists()
+    assert not root.exists() and list(tmp_path.iterdir()) == [moved]
 
 
 def log_everything(root: Path) -> float:
@@ -484,6 +486,71 @@ def test_a_server_that_refuses_says_why_without_the_password(
     assert "cannot be used" in line
     assert "403" in line
     assert "secret" not in line
+
+
+def unreachable(uri: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
+    """Prepare a store that cannot be had; return the one line that says so, after two seconds at most."""
+    tracking.store._answers("sqlite://")  # what is imported is not what is measured
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    start = time.monotonic()
+    tracking.prepare("", ["quickstart"])
+    assert time.monotonic() - start < store.PATIENCE + 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "secret" not in line
+    return line
+
+
+def test_databases_that_cannot_be_opened_cost_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for place, reason in (
+        ("/proc/x.db", "unable to open database file"),
+        (f"{tmp_path}/file/x.db", "File ex"),
+    ):
+        line = unreachable(f"sqlite:///{place}", monkeypatch, capfd)
+        assert f"sqlite:///{place} cannot be used (" in line and reason in line
+
+
+def test_a_database_whose_driver_is_missing_names_the_driver(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    line = unreachable("postgresql://someone:secret@127.0.0.1/runs", monkeypatch, capfd)
+    assert "the Python package psycopg2, which postgresql://127.0.0.1/runs needs, is not installed" in line
+
+
+class SilentDialect(SQLiteDialect_pysqlite):
+    """A database on a host that takes connections and says nothing, as one that is not routable."""
+
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls):
+        return sqlite3
+
+    def create_connect_args(self, url):
+        return [], {}
+
+    def connect(self, *about, **more):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            socket.create_connection(silent.getsockname()).recv(1)
+
+
+def test_a_database_whose_host_says_nothing_costs_two_seconds(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry.register("postgresql.silent", __name__, "SilentDialect")
+    line = unreachable("postgresql+silent://someone:secret@host/runs", monkeypatch, capfd)
+    assert "postgresql+silent://host/runs does not answer" in line
+
+
+def test_a_database_in_a_folder_that_is_not_there_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/deep/down.db")
+    make(tmp_path, spec_of())
+    assert len(runs(tmp_path, "pretrain")) == 1
 
 
 def test_a_broken_store_costs_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from kinefract.training.data import (
     evaluation_loader,
     training_loader,
 )
+from kinefract.training.workers import loaded
 
 
 class Numbered:
@@ -82,12 +83,13 @@ def test_two_views_of_a_clip_begin_independently_and_the_first_is_that_of_one_vi
 
 def test_workers_change_nothing():
     source = Numbered([20, 5, 9, 30, 12, 7, 8, 25])
-    loaded = []
+    found = []
     for workers in (0, 2):
         batches = EpochBatches(8, 4, seed=3, first_step=0, epochs=2)
-        loaded.append(list(training_loader(TrainingClips(source, RECIPE, 3), batches, workers)))
-    assert len(loaded[0]) == 4
-    for batch, other in zip(*loaded, strict=True):
+        with loaded(training_loader(TrainingClips(source, RECIPE, 3), batches, workers)) as arriving:
+            found.append(list(arriving))
+    assert len(found[0]) == 4
+    for batch, other in zip(*found, strict=True):
         assert all(torch.equal(one, two) for one, two in zip(batch, other, strict=True))
 
 

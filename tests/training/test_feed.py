@@ -19,6 +19,7 @@ from kinefract.synth.store.dataset import join, write_shard
 from kinefract.synth.store.shards import Shards
 from kinefract.training import caching, devices, feed
 from kinefract.training.data import EpochBatches, TrainingClips, training_loader
+from kinefract.training.workers import loaded
 
 DATASET = FractalRecipe(
     classes=3,
@@ -99,10 +100,11 @@ def test_what_lies_on_a_device_gives_the_same_clips(root):
     resident = feed.ResidentClips(cached, torch.device("cpu"))
     for source in (cached, resident):
         assert TrainingClips(source, recipe, 1).on_device == (source is resident)
-    batches = [
-        list(training_loader(TrainingClips(source, recipe, 1, 2), EpochBatches(6, 2, 1, 0, 2), 1))
-        for source in (cached, resident)
-    ]
+    batches = []
+    for source in (cached, resident):
+        loader = training_loader(TrainingClips(source, recipe, 1, 2), EpochBatches(6, 2, 1, 0, 2), 1)
+        with loaded(loader) as arriving:
+            batches.append(list(arriving))
     for first, second in zip(*batches, strict=True):
         assert all(torch.equal(one, two) for one, two in zip(first, second, strict=True))
 
@@ -117,7 +119,8 @@ def test_clips_rendered_on_a_device_come_a_batch_at_a_time(monkeypatch):
     monkeypatch.setattr(feed, "draw_clips", draw)
     source = feed.DeviceRenderedClips(DATASET, torch.device("cpu"))
     clips = TrainingClips(source, spec_of("online").recipe, 1)
-    ((windows, labels, indices),) = training_loader(clips, EpochBatches(6, 6, 1, 1, 2), 2)
+    with loaded(training_loader(clips, EpochBatches(6, 6, 1, 1, 2), 2)) as arriving:
+        ((windows, labels, indices),) = arriving
     assert asked == [[6 + index for index in indices.tolist()]]
     assert windows.shape == (6, 1, 3, 1, 32, 32) and labels.tolist() == [i % 3 for i in indices.tolist()]
     assert windows.float().std() > 10

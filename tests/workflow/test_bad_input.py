@@ -125,3 +125,9 @@ def test_a_job_that_fails_fails_the_workflow_and_is_shown(project, tiny):
     assert "00000.tar: truncated or changed, 20000 of " in text
     (pretrain,) = resolved(project).pretrains.values()
     assert nothing_finished(project / pretrain.folder / "spec.yaml")
+
+
+def test_a_folder_with_braces_in_its_name_is_refused_before_anything_is_made(unbuilt):
+    braced = unbuilt.rename(unbuilt.with_name("a{b}c"))
+    assert "a{b}c: Snakemake takes braces for wildcards; rename the folder" in refused(braced, "snakemake")
+    assert not (braced / "data").exists()

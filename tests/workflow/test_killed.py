@@ -3,10 +3,13 @@
 import csv
 import json
 import shutil
+import time
+from pathlib import Path
 
 import pytest
 from projects import (
     jobs,
+    kill,
     kill_at,
     kill_when,
     new_project,
@@ -107,6 +110,38 @@ def test_a_workflow_killed_between_a_jobs_last_file_and_its_end_leaves_nothing_o
     run(project, "snakemake", "--unlock")
     left = jobs(run(project, "snakemake", "-n").stdout)
     assert left.keys() - {"spec"} == {"finetune_run", "study", "all", "total"}
+
+
+def test_the_lock_of_a_killed_workflow_is_removed_once_nothing_works_in_its_folder(unbuilt):
+    locks = unbuilt / ".snakemake/locks"
+
+    def locked() -> bool:
+        return any(locks.glob("*"))
+
+    process = start(unbuilt, "snakemake", "--until", "shard")
+    while not locked():
+        assert process.poll() is None
+        time.sleep(0.05)
+    for _ in range(2):  # the second time after a kill that a job survived
+        assert "still works in this folder" in run(unbuilt, "workflow/scripts/unlock", code=1).stdout
+        kill(process)
+        assert locked()
+        process = start(unbuilt, "bash", "-c", "exec -a kinefract sleep 600")
+        while b"kinefract" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.05)
+    kill(process)
+    run(unbuilt, "workflow/scripts/unlock")
+    assert not locked()
+    run(unbuilt, "workflow/scripts/unlock")
+
+
+def test_a_lock_that_another_machine_may_hold_is_left(unbuilt):
+    for name, text in (("locks/0.input.lock", "a"), ("log/1.log", "  Host: elsewhere\n")):
+        path = unbuilt / ".snakemake" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    run(unbuilt, "workflow/scripts/unlock")
+    assert (unbuilt / ".snakemake/locks/0.input.lock").exists()
 
 
 def test_a_workflow_killed_and_started_again_makes_what_another_project_made(finished, tmp_path, tiny):

@@ -13,6 +13,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 try:
+    if braced := [folder for folder in (os.getcwd(), str(workflow.basedir)) if set(folder) & set("{}")]:
+        raise UserError(f"{braced[0]}: Snakemake takes braces for wildcards; rename the folder")
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         require_ffmpeg()
     # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.

@@ -89,7 +89,7 @@ def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | N
     wanted = sample or min(SAMPLE, max(LEAST_SAMPLE, len(clips) // 50))
     chosen = choose(len(clips), wanted)
     read = (clips.read(index, middle(int(clips.frames[index]))) for index in chosen)
-    parents = folder.resolve().parents
+    parents = folder.absolute().parents  # links are kept: `data` may be one to another disk
     root = parents[2] if len(parents) > 2 else folder
     return {
         "id": folder.resolve().name,

@@ -19,6 +19,8 @@ Examples:
 The jobs are chained by Snakemake: `snakemake <study>` builds what is missing. `snakemake -n` lists it.
 """
 
+DEBUG = "KINEFRACT_DEBUG"  # the environment variable that has tracebacks printed, also of jobs of Snakemake
+
 app = typer.Typer(
     help="Pre-train video networks on clips made from formulas, and show what it was worth.",
     epilog=EXAMPLES,
@@ -39,8 +41,12 @@ def _program(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help=f"Print the traceback of an error; so does {DEBUG}=1.")
+    ] = False,
 ) -> None:
-    pass
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 def _use_folder(folder: Path | None) -> Path | None:

@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -12,25 +14,33 @@ from typing import Any, BinaryIO
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 
+# The name of a partial file: that of its file, hidden, with random digits (in version 0.1 a process id).
+_PARTIAL = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]+\.partial(?P<suffix>(?:\.[^.]+)?)", re.DOTALL)
+
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it into place when the block ends without an exception.
 
-    The temporary file keeps the suffix of ``path``, since encoders choose their container by it. After an
-    exception it is removed and ``path`` is as it was.
+    The temporary file is there, empty, when the block begins. It keeps the suffix of ``path``, since encoders
+    choose their container by it. After an exception it is removed and ``path`` is as it was. It is locked as
+    long as its process lives, so the next job that writes ``path`` removes what a killed one left.
 
     Raises:
         UserError: the file cannot be written (disk full, read-only folder, file too large).
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        for entry in os.scandir(path.parent):
+            if partial_of(entry.name) == path.name:
+                remove_abandoned(path.with_name(entry.name))
+        with _created(partial):
+            yield partial
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.replace(path)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -38,6 +48,48 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def partial_of(name: str) -> str | None:
+    """Return the name of the file that a partial file is to become, from its name; None for other files."""
+    match = _PARTIAL.fullmatch(name)
+    return match and match["stem"] + match["suffix"]
+
+
+def remove_abandoned(partial: Path, dry_run: bool = False) -> bool:
+    """Remove a partial file if the process that wrote it has ended, on whatever machine it ran.
+
+    A file system without locks cannot tell, so nothing is removed there.
+
+    Args:
+        partial: The file.
+        dry_run: Remove nothing.
+
+    Returns:
+        Whether the process has ended.
+    """
+    try:
+        with partial.open("rb+") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not dry_run:
+                partial.unlink()
+            return True
+    except OSError:
+        return False
+
+
+def _created(partial: Path) -> BinaryIO:
+    """Create a partial file and return it open and locked, as far as its file system has locks."""
+    while True:
+        with ExitStack() as on_failure:
+            stream = on_failure.enter_context(partial.open("wb"))
+            with suppress(OSError):
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            # Another job may have taken it for an abandoned one in the moment before the lock.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), partial.stat()):
+                    on_failure.pop_all()
+                    return stream
 
 
 @contextmanager

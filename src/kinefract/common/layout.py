@@ -14,6 +14,7 @@ RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and 
 CACHES, PROBES = "data/cache", "data/cache/probes"  # decoded frames; what was found out about videos
 EVALUATIONS, CARDS = "results/evaluate", "results/cards"
 LOGS, TIMES, MLFLOW = "results/logs", "results/benchmarks", "results/mlflow"
+ERRORS = f"{LOGS}/errors"  # tracebacks of unexpected errors
 SHARD_TIMES = f"{TIMES}/shard"
 DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 

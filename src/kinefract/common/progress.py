@@ -7,14 +7,16 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from kinefract.common.terminal import escaped, escaped_lines
+
 T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
 def log_line(message: str) -> None:
-    """Print one line to standard error at once, above a progress bar if one is shown."""
-    tqdm.write(message, file=sys.stderr)
+    """Print a message to standard error at once, above a progress bar if one is shown."""
+    tqdm.write(escaped_lines(message), file=sys.stderr)
     sys.stderr.flush()
 
 
@@ -30,6 +32,7 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
         total: Number of items, if ``items`` has no length.
         unit: The name of the items, in the plural.
     """
+    what = escaped(what)
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():

@@ -5,6 +5,7 @@ result its meaning. Therefore a folder's name identifies the settings of its con
 not taken for a new one.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -106,8 +107,11 @@ class Spec(Section):
 
 
 def project_root(spec_path: Path | str) -> Path:
-    """Return the project's folder, from the place of a spec: ``<root>/<a>/<b>/<id>/spec.yaml``."""
-    return Path(spec_path).resolve().parents[3]
+    """Return the project's folder, from the place of a spec: ``<root>/<a>/<b>/<id>/spec.yaml``.
+
+    No link is followed, since ``data`` or ``results`` may be a link to another disk.
+    """
+    return Path(os.path.abspath(spec_path)).parents[3]  # noqa: PTH100 (it keeps links, unlike resolve)
 
 
 class DatasetSpec(Spec):

@@ -26,6 +26,7 @@ from kinefract.evaluation.predictions import COLUMNS
 from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
 from kinefract.training.devices import own_gpu
+from kinefract.training.workers import loaded
 
 
 @torch.inference_mode()
@@ -53,9 +54,10 @@ def scores(
     model = fabric.setup_module(model).eval()
     loader = evaluation_loader(EvaluationWindows(source or Videos(videos), recipe), workers)
     results = []
-    for windows in progress(loader, what, len(videos), "videos"):
-        logits = model(normalise(windows.to(fabric.device)))
-        results.append(logits.float().softmax(1).mean(0).cpu())
+    with loaded(loader) as arriving:
+        for windows in progress(arriving, what, len(videos), "videos"):
+            logits = model(normalise(windows.to(fabric.device)))
+            results.append(logits.float().softmax(1).mean(0).cpu())
     averaged = torch.stack(results).numpy()
     bad = np.flatnonzero(~np.isfinite(averaged).all(1))
     if len(bad):

@@ -17,9 +17,9 @@ from kinefract.common.layout import CLASSES, MODEL, PREDICTIONS, RESULT, SPEC_FI
 from kinefract.common.progress import progress
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import not_one_of
+from kinefract.common.terminal import can_show, escaped
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import FinetuneSpec, project_root
-from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.evaluate import evaluate, scores
 from kinefract.evaluation.scores import best
 from kinefract.models import weights
@@ -27,6 +27,7 @@ from kinefract.models.base import Backbone
 
 PROBLEMS_SHOWN = 10
 BAR = 24  # length in characters of the bar for a probability of 1
+BLOCK, PLAIN_BLOCK = "█", "#"  # of the bar, and in encodings that lack it
 
 Guesses = list[tuple[str, float]]  # class names and probabilities, the best first
 
@@ -65,7 +66,7 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     path = folder / MODEL
     if not path.exists():
         raise UserError(f"{folder}: the run is not finished, its {MODEL} is missing")
-    inside = folder.resolve().match(f"{FinetuneSpec.PARENT}/*")
+    inside = folder.absolute().match(f"{FinetuneSpec.PARENT}/*")
     root = project_root(folder / SPEC_FILE) if inside else folder.resolve()
     classes = _classes(folder, root / spec.benchmark.folder)
     recipe, network = spec.recipe, spec.network
@@ -157,13 +158,14 @@ def predict_videos(
 
 def text(paths: Sequence[Path | str], found: Sequence[Guesses]) -> str:
     """Return predictions as text for a terminal: a video's path, then a line with a bar per class."""
-    width = max((len(shown(name)) for guesses in found for name, _ in guesses), default=0)
+    block = BLOCK if can_show(BLOCK) else PLAIN_BLOCK
+    width = max((len(escaped(name)) for guesses in found for name, _ in guesses), default=0)
     lines = []
     for path, guesses in zip(paths, found, strict=True):
-        lines.append(shown(str(path)))
+        lines.append(escaped(str(path)))
         for name, probability in guesses:
-            bar = "█" * math.floor(BAR * probability + 0.5)
-            lines.append(f"  {shown(name):{width}}  {100 * probability:5.1f} %  {bar}".rstrip())
+            bar = block * math.floor(BAR * probability + 0.5)
+            lines.append(f"  {escaped(name):{width}}  {100 * probability:5.1f} %  {bar}".rstrip())
     return "\n".join(lines)
 
 

@@ -1,9 +1,13 @@
-"""Removal of results that no study refers to: folders of earlier settings, their caches and logs.
+"""Removal of results that no study refers to, and of what killed jobs left.
 
-Only names that kinefract gives (``<name>-<12 hexadecimal digits>``) in the folders of kinefract are
-considered, and no link is followed. Unpacked archives and cached facts about videos are kept.
+Results are folders of earlier settings, their caches and logs. Only names that kinefract gives
+(``<name>-<12 hexadecimal digits>``) in the folders of kinefract are considered. Killed jobs leave partial
+files anywhere below ``data`` and ``results``, and checkpoints in folders of finished runs. ``data`` and
+``results`` may be links to another disk; no other link is followed. Unpacked archives and cached facts about
+videos are kept.
 """
 
+import os
 import re
 import shutil
 import stat
@@ -15,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import in_bytes
-from kinefract.common.layout import CACHES, LOGS, SPEC_FILE, TIMES
+from kinefract.common.files import in_bytes, partial_of, remove_abandoned
+from kinefract.common.layout import CACHES, CHECKPOINT, LOGS, MODEL, PROGRESS, RAW, SPEC_FILE, TIMES
 from kinefract.config.plan import Plan
 from kinefract.config.specs import (
     BenchmarkSpec,
@@ -32,6 +36,7 @@ RECORDS = {LOGS: ".log", TIMES: ".tsv"}
 ID = r"([a-z0-9_]+(?:-[a-z0-9_]+)*-[0-9a-f]{12})"
 FOLDER, CACHE, RECORD = (re.compile(ID + end) for end in ("", r"(?:-\d+)?", r"(?:-\d{5})?"))
 REMOVED = re.compile(r"\..+\.removed")  # left by a removal that was killed
+TOPS = ("data", "results")
 RECENT = 3600.0  # seconds
 
 
@@ -40,7 +45,8 @@ class Stale(NamedTuple):
 
     Attributes:
         path: A folder, a file, or a link (without its target).
-        owner: The id of the dataset, benchmark, run or study to which it belongs.
+        owner: The id of the dataset, benchmark, run or study to which it belongs; empty for what a killed job
+            left.
         bytes: Its size.
         changed: The time of its last change, in seconds since 1970.
     """
@@ -52,7 +58,7 @@ class Stale(NamedTuple):
 
 
 def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False) -> None:
-    """List results that no study refers to, ask for confirmation, and remove them.
+    """List results that no study refers to and what killed jobs left, ask for confirmation, and remove them.
 
     Args:
         root: The project's folder.
@@ -70,7 +76,7 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
     size = in_bytes(sum(item.bytes for item in chosen))
     for line in _lines(root, chosen):
         print(line)
-    print(f"{size} that no study refers to")
+    print(f"{size} that no study refers to, or that killed jobs left")
     if left := len(found) - len(chosen):
         print(f"{left} more changed within the hour, so a job may still work on them: left, unless --yes")
     if dry_run or not chosen:
@@ -87,10 +93,13 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
 
 
 def find(root: Path, plan: Plan) -> list[Stale]:
-    """Return all results that no study of a plan refers to, sorted by path. Links are not followed."""
+    """Return all results that no study of a plan refers to, and what killed jobs left, sorted by path."""
     kept = {*plan.datasets, *plan.benchmarks, *plan.pretrains, *plan.finetunes, *plan.studies}
     there = [*_folders(root), *_links(root), *_records(root)]
-    return [_measured(path, owner) for path, owner in sorted(there) if owner not in kept]
+    stale = {path: owner for path, owner in there if owner not in kept}
+    # What lies in a folder that goes as a whole is not listed again.
+    stale |= {path: "" for path in _left(root) if not any(parent in stale for parent in path.parents)}
+    return [_measured(path, owner) for path, owner in sorted(stale.items())]
 
 
 def remove(path: Path) -> None:
@@ -100,6 +109,9 @@ def remove(path: Path) -> None:
         UserError: it cannot be removed.
     """
     try:
+        if partial_of(path.name) and not path.is_dir():
+            remove_abandoned(path)
+            return
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
@@ -141,9 +153,32 @@ def _records(root: Path) -> Iterator[tuple[Path, str]]:
                 yield path, match[1]
 
 
+def _left(root: Path) -> Iterator[Path]:
+    """Yield partial files whose jobs were killed, and checkpoints beside the weights of a finished run.
+
+    Raw data is the user's, so it is not searched.
+    """
+    for top in TOPS:
+        for folder, folders, names in os.walk(root / top):
+            folders[:] = [name for name in folders if Path(folder, name) != root / RAW]
+            for path in (Path(folder, name) for name in names):
+                partial = partial_of(path.name) and not path.is_symlink()
+                if (partial and remove_abandoned(path, dry_run=True)) or _is_done(path):
+                    yield path
+
+
+def _is_done(path: Path) -> bool:
+    """Return whether a file is the checkpoint of a run that is finished and that no job makes again."""
+    if path.name != CHECKPOINT or not path.with_name(MODEL).exists():
+        return False
+    trains = path.with_name(PROGRESS).exists() or time.time() - path.lstat().st_mtime < RECENT
+    return not trains
+
+
 def _is_own(root: Path, parent: str) -> bool:
-    """Return whether a parent is a folder of the project itself, not reached through a link."""
-    return (root / parent).is_dir() and (root / parent).resolve() == root.resolve() / parent
+    """Return whether a parent is a folder of the project, reached through no link below its top folder."""
+    top, *rest = Path(parent).parts
+    return (root / parent).is_dir() and (root / parent).resolve() == (root / top).resolve().joinpath(*rest)
 
 
 def _in_use(root: Path, found: list[Stale]) -> set[str]:
@@ -172,7 +207,10 @@ def _measured(path: Path, owner: str) -> Stale:
 
 
 def _lines(root: Path, items: list[Stale]) -> Iterator[str]:
-    """Yield a line for each folder and link, and one for all logs and times of jobs."""
+    """Yield a line for each folder, link and file, and one for all logs and times of jobs."""
+    for top in TOPS:
+        if (root / top).is_symlink():
+            yield f"{top}: a link to {(root / top).resolve()}; what other projects keep there is listed, too"
     for parent in (*FOLDERS, *RECORDS):
         if (root / parent).exists() and not _is_own(root, parent):
             yield f"{parent}: reached through a link, left alone"

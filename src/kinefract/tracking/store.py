@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from kinefract.common.files import locked
 from kinefract.common.layout import DATABASE, LOCK, MLFLOW
@@ -22,9 +23,11 @@ from kinefract.common.progress import log_line
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from sqlalchemy import Engine
 
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
-PATIENCE = 2.0  # seconds within which a server must answer
+PATIENCE = 2.0  # seconds within which a server or a database must answer
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow takes
 LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
 AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
 
@@ -46,7 +49,7 @@ _given_up: set[str] = set()  # stores that failed in this process, which leaves 
 
 def store_uri(root: Path | str) -> str:
     """Return the address of the store: ``MLFLOW_TRACKING_URI``, or else the project's SQLite file."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database(root)}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(_database(root))
 
 
 def shown_uri(root: Path | str) -> str:
@@ -57,7 +60,8 @@ def shown_uri(root: Path | str) -> str:
 def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
     """Perform an action on the store; a failure is logged once, and that store is not tried again.
 
-    A server is first asked for a sign of life, so that a missing one costs two seconds, once.
+    A server or database is first asked for a sign of life, so that one that is missing costs two seconds,
+    once.
 
     Args:
         root: The project's folder.
@@ -72,19 +76,23 @@ def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None
     try:
         for key, value in SETTINGS.items():
             os.environ.setdefault(key, value)
-        if urlsplit(uri).scheme in ("http", "https") and not _answers(uri):
-            problem = f"{_shown(uri)} does not answer"
-        else:
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            import mlflow  # noqa: F401 (nothing is made without it)
+
+            _make_database(root)
+        if _answers(uri):
             from mlflow import MlflowClient
 
-            if not os.environ.get("MLFLOW_TRACKING_URI"):
-                _make_database(root)
             return action(MlflowClient(tracking_uri=uri))
-    except ImportError:
-        problem = "it is not installed"
+        problem = f"{_shown(uri)} does not answer"
+    except ImportError as error:
+        package = (error.name or "mlflow").partition(".")[0]
+        driver = f"the Python package {package}, which {_shown(uri)} needs, is not installed"
+        problem = "it is not installed" if package == "mlflow" else driver
     # MLflow lets errors of its database, of HTTP and of files through as they are.
     except Exception as error:
-        text = _shown(" ".join(str(error).split()) or type(error).__name__, uri)
+        message = str(error).partition("(Background on this error at")[0]
+        text = _shown(" ".join(message.split()) or type(error).__name__, uri)
         problem = f"{_shown(uri)} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
     _given_up.add(uri)
     log_line(
@@ -103,7 +111,7 @@ def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) 
     from mlflow.exceptions import MlflowException
 
     # A server decides by itself where artifacts go.
-    local = store_uri(root).startswith("sqlite:")
+    local = urlsplit(store_uri(root)).scheme.startswith("sqlite")
     ids = []
     for name in names:
         experiment = client.get_experiment_by_name(name)
@@ -185,28 +193,60 @@ def texts(values: dict[str, Any]) -> dict[str, str]:
 
 
 def _answers(uri: str) -> bool:
-    """Return whether a server answers in time, be it with an error.
+    """Return whether a server or a database answers in time, be it with an error.
 
-    A thread asks, since neither looking up a name nor connecting keeps to a time limit. It asks as MLflow
-    does, through the same proxies.
+    A thread asks, since neither looking up a name nor connecting keeps to a time limit.
+
+    Raises:
+        ImportError: the database's driver is not installed.
+        sqlalchemy.exc.SQLAlchemyError, OSError: the database cannot be opened.
     """
-    import requests  # which MLflow brings
+    scheme = urlsplit(uri).scheme
+    if scheme in ("http", "https"):
+        ask = partial(_ask_server, uri)
+    elif scheme.partition("+")[0] in DATABASES:
+        import sqlalchemy  # which MLflow brings
 
-    answered = threading.Event()
+        if scheme == "sqlite":  # MLflow does it, too
+            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+        ask = partial(_ask_database, engine)
+    else:
+        return True
+    answers: list[bool | Exception] = []
 
-    def ask() -> None:
+    def keep_answer() -> None:
         try:
-            requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE)
-        except requests.exceptions.SSLError:
-            pass  # what certificates it trusts is MLflow's to decide
-        except requests.exceptions.RequestException:
-            return
-        answered.set()
+            answers.append(ask())
+        except Exception as error:
+            answers.append(error)
 
-    asking = threading.Thread(target=ask, daemon=True)
+    asking = threading.Thread(target=keep_answer, daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    return answered.is_set()
+    answer = answers[0] if answers else False
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _ask_server(uri: str) -> bool:
+    """Return whether a server answers. It is asked as MLflow asks, through the same proxies."""
+    import requests  # which MLflow brings
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE)
+    except requests.exceptions.SSLError:
+        pass  # what certificates it trusts is MLflow's to decide
+    except requests.exceptions.RequestException:
+        return False
+    return True
+
+
+def _ask_database(engine: "Engine") -> bool:
+    """Connect to a database. MLflow would try ten times, for minutes, where that fails."""
+    with engine.connect():
+        return True
 
 
 def _shown(text: str, uri: str | None = None) -> str:
@@ -217,6 +257,14 @@ def _shown(text: str, uri: str | None = None) -> str:
 
 def _database(root: Path | str) -> Path:
     return Path(root).resolve() / MLFLOW / DATABASE
+
+
+def _sqlite_uri(database: Path) -> str:
+    """Return the address of a SQLite file; only SQLite's own form can hold a question mark."""
+    if "?" not in str(database):
+        return f"sqlite:///{database}"
+    # The driver is named because MLflow makes folders of the path in an address without one.
+    return f"sqlite+pysqlite:///file:{quote(str(database))}?uri=true"
 
 
 def _make_database(root: Path | str) -> None:
@@ -232,10 +280,10 @@ def _make_database(root: Path | str) -> None:
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        partial = database.with_name(".mlflow.partial.db")
-        partial.unlink(missing_ok=True)
-        SqlAlchemyStore(f"sqlite:///{partial}", artifacts.as_uri()).engine.dispose()
-        partial.replace(database)
+        unfinished = database.with_name(".mlflow.partial.db")
+        unfinished.unlink(missing_ok=True)
+        SqlAlchemyStore(_sqlite_uri(unfinished), artifacts.as_uri()).engine.dispose()
+        unfinished.replace(database)
 
 
 def _follow_move(database: Path, artifacts: Path) -> None:
@@ -250,6 +298,6 @@ def _follow_move(database: Path, artifacts: Path) -> None:
             return
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'",
-                (after, len(before) + 1, before),
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                (after, len(before) + 1, len(before) + 1, f"{before}/"),
             )

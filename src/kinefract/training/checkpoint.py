@@ -6,10 +6,11 @@ import io
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from pydantic import TypeAdapter
@@ -36,6 +37,11 @@ class State(TypedDict):
     objective: dict[str, Any]
     optimizer: dict[str, Any]
     precision: dict[str, Any]
+
+
+T = TypeVar("T")
+
+LATEST = 3.0  # seconds after the time limit until which a batch may still arrive
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
@@ -76,6 +82,10 @@ def read(path: Path, spec_id: str) -> dict[str, Any] | None:
     return state
 
 
+class _Interrupted(BaseException):
+    """A reason to stop came while a run waited for a batch."""
+
+
 class Stopped(UserError):
     """A run stopped before its end, on a signal or at its time limit, and its checkpoint is written."""
 
@@ -85,7 +95,8 @@ class Pauses:
     """The times at which a run writes a checkpoint between epochs, and at which it stops.
 
     This is a context manager. Inside its block SIGTERM asks for a checkpoint and a stop, instead of ending
-    the process. A scheduler sends SIGTERM before it kills a job.
+    the process. A scheduler sends SIGTERM before it kills a job. A step is finished first; the wait for a
+    batch, which may never come, is not.
 
     Args:
         minutes: Longest time between two checkpoints in minutes, to within a step.
@@ -96,22 +107,50 @@ class Pauses:
     limit: float | None = None
     asked: bool = field(default=False, init=False)
     _last: float = field(default_factory=time.monotonic, init=False)
+    _waits: bool = field(default=False, init=False)
 
     def __enter__(self) -> Self:
-        self._before = None
+        self._before = {}
         # Only the main thread may handle signals; in another thread this is left to it.
         with contextlib.suppress(ValueError):
-            self._before = signal.signal(signal.SIGTERM, self._ask)
+            self._before = {
+                number: signal.signal(number, self._handle) for number in (signal.SIGTERM, signal.SIGALRM)
+            }
+            if self.limit is not None:
+                left = max(0.0, 60 * self.limit - process_seconds())
+                signal.setitimer(signal.ITIMER_REAL, left + LATEST, 1.0)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.asked |= number == signal.SIGTERM
+        if self._waits:
+            self._waits = False
+            raise _Interrupted
+
+    def batches(self, arriving: Iterator[T]) -> Iterator[T]:
+        """Yield what arrives until it ends, or until a reason to stop comes while the next is waited for.
+
+        The reason is SIGTERM, or the time limit if it was reached a few seconds ago.
+        """
+        while True:
+            try:
+                self._waits = True
+                if self.asked:
+                    return
+                item = next(arriving)
+            except (StopIteration, _Interrupted):
+                return
+            finally:
+                self._waits = False
+            yield item
 
     def stop(self) -> str | None:
         """Return the reason to stop now, or None if there is none."""

@@ -1,8 +1,5 @@
 """Clips for training: cropped windows of videos, in an order that depends on seed and epoch alone."""
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
@@ -16,6 +13,7 @@ from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.common.streams import stream
 from kinefract.config.phases import FinetuneRecipe, TrainRecipe
+from kinefract.training.workers import loader_of
 from kinefract.video.windows import random_start, spread_starts, window
 
 ORDER, SAMPLE = 1, 2  # purposes that keep random streams of one seed apart
@@ -154,40 +152,13 @@ class EvaluationWindows(Dataset):
         return seen.unflatten(0, (len(starts), recipe.frames))
 
 
-class Workers:
-    """A context in which a loader's workers ignore SIGTERM, which schedulers send to all processes of a job.
-
-    The training process needs its workers to finish a step and write its checkpoint. After the block SIGTERM
-    ends them as usual, even in the middle of a batch.
-    """
-
-    def __init__(self) -> None:
-        self._ended = multiprocessing.RawValue("b", 0)
-
-    def __call__(self, worker: int) -> None:
-        """Prepare this worker process."""
-        signal.signal(
-            signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM) if self._ended.value else None
-        )
-
-    def __enter__(self) -> "Workers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.value = 1
-
-
-def training_loader(
-    clips: TrainingClips, batches: EpochBatches, workers: int, prepare: Workers | None = None
-) -> DataLoader:
+def training_loader(clips: TrainingClips, batches: EpochBatches, workers: int) -> DataLoader:
     """Load batches of (uint8 (B, views, T, C, size, size), labels, indices); 0 workers: in this process."""
     # Tensors on the device can neither pass through a worker nor be pinned.
     workers, pinned = (0, False) if clips.on_device else (workers, torch.cuda.is_available())
-    return DataLoader(
-        clips, batch_sampler=batches, num_workers=workers, pin_memory=pinned, worker_init_fn=prepare
-    )
+    return loader_of(clips, workers, batch_sampler=batches, pin_memory=pinned)
 
 
 def evaluation_loader(windows: EvaluationWindows, workers: int) -> DataLoader:
     """Load the windows of one video at a time, in the order of the source."""
-    return DataLoader(windows, batch_size=None, num_workers=workers)
+    return loader_of(windows, workers, batch_size=None)

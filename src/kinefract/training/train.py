@@ -20,11 +20,12 @@ from kinefract.models.dropout import reseed
 from kinefract.objectives.base import Objective
 from kinefract.training import checkpoint
 from kinefract.training.checkpoint import Pauses, Stopped
-from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, Workers, training_loader
+from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, training_loader
 from kinefract.training.memory import keep_freed_memory
 from kinefract.training.meter import Meter
 from kinefract.training.processes import Processes
 from kinefract.training.views import augmented
+from kinefract.training.workers import loaded
 
 REFERENCE_BATCH = 32  # the batch size to which learning rates in recipes refer
 LEAST_SCALE = 1.0  # least scale of the loss in 16-mixed; a gradient that overflows below has diverged
@@ -117,8 +118,8 @@ class Training:
         """Train from ``state`` (a checkpoint, or None for the start) to the last epoch.
 
         Raises:
-            UserError: the loss or the gradient is no longer finite, or the GPU runs out of memory; the last
-                checkpoint is kept.
+            UserError: the loss or the gradient is no longer finite, the GPU runs out of memory, or a process
+                that reads clips dies; the last checkpoint is kept.
             Stopped: (a UserError) SIGTERM or the time limit came first; a checkpoint of this step is
                 written.
         """
@@ -154,8 +155,7 @@ class Training:
             len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
         )
         clips = TrainingClips(self.clips, recipe, self.seed, objective.VIEWS)
-        workers = Workers()
-        loader = training_loader(clips, batches, self.execution.workers, workers)
+        loader = training_loader(clips, batches, self.execution.workers)
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
 
@@ -176,8 +176,10 @@ class Training:
             pauses.written()
 
         objective.train()
-        with pauses, workers:
-            for windows, labels, numbers in progress(loader, self.what, len(batches), "steps"):
+        with pauses, loaded(loader) as arriving:
+            # Of several processes none can stop alone, since all of them make each step together.
+            awaited = pauses.batches(arriving) if processes.size == 1 else arriving
+            for windows, labels, numbers in progress(awaited, self.what, len(batches), "steps"):
                 meter.mark()
                 lr = rate_at(step, steps, warmup_steps, recipe)
                 for group in optimizer.param_groups:
@@ -220,9 +222,13 @@ class Training:
                 if (due or why) and not ended:
                     save()
                 if why and step < steps:
-                    raise Stopped(
-                        f"{self.what}: {why}, after step {step} of {steps}; run it again to go on from there"
-                    )
+                    raise self._stopped(why, step, steps)
+            if step < steps:  # the wait for a batch was ended
+                save()
+                raise self._stopped(pauses.stop(), step, steps)
+
+    def _stopped(self, why: str | None, step: int, steps: int) -> Stopped:
+        return Stopped(f"{self.what}: {why}, after step {step} of {steps}; run it again to go on from there")
 
     def _not_finite(
         self, loss: torch.Tensor, norm: torch.Tensor, step: int, lr: float, clips: list[int]

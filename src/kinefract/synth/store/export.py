@@ -2,17 +2,15 @@
 
 import csv
 import json
-import re
 from pathlib import Path, PurePosixPath
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import write_json, written_whole
+from kinefract.common.files import partial_of, remove_abandoned, write_json, written_whole
 from kinefract.common.layout import EXPORT_FACTS, EXPORT_LABELS
 from kinefract.common.progress import progress
 from kinefract.synth.store.shards import Shards, member_name
 
 COLUMNS = ("path", "label", "frames")
-UNFINISHED = re.compile(r"\.(\d{9}|labels|export)\.\d+\.partial\.(mp4|csv|json)")  # by ``written_whole``
 
 
 def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
@@ -50,8 +48,8 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
         rows.writerow(COLUMNS)
         rows.writerows(zip(paths, shards.labels.tolist(), shards.frames.tolist(), strict=True))
     for found in folder.rglob("*"):  # left by an export that was killed
-        if UNFINISHED.fullmatch(found.name):
-            found.unlink()
+        if partial_of(found.name):
+            remove_abandoned(found)
     about = {"dataset": dataset_id, "clips": len(shards), "classes": int(shards.labels.max()) + 1}
     write_json(folder / EXPORT_FACTS, about)
     return written
@@ -81,7 +79,8 @@ def _check_target(folder: Path, dataset_id: str, paths: list[PurePosixPath]) -> 
         raise UserError(f"{folder}: holds an export of {earlier}, not of {dataset_id}; name another folder")
     own = {folder / path for path in paths} | {folder / EXPORT_LABELS}
     for path in folder.rglob("*"):
-        ours = path in own or UNFINISHED.fullmatch(path.name)
+        whole = path.with_name(partial_of(path.name) or path.name)
+        ours = whole in own or (whole != path and whole == folder / EXPORT_FACTS)
         if not ours and (path.is_symlink() or not path.is_dir()):
             raise UserError(
                 f"{folder}: holds something else ({path.relative_to(folder)}); "
