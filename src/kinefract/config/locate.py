@@ -77,17 +77,17 @@ def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:
         root: The project's folder; relative paths refer to it.
 
     Returns:
-        The folders, links resolved; several if a study, a dataset or a benchmark have the same name.
+        The folders, as absolute paths; several if a study, a dataset or a benchmark have the same name.
 
     Raises:
         UserError: there is no such result; the message lists the names.
     """
     root, path = Path(root), Path(root, text)
     if path.exists():
-        return [(path.parent if path.is_file() else path).resolve()]
+        return [_absolute(path.parent if path.is_file() else path)]
     kinds = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
     if there := [folder for kind in kinds if (folder := root / kind.PARENT / text).is_dir()]:
-        return [folder.resolve() for folder in there]
+        return [_absolute(folder) for folder in there]
     if len(path.relative_to(root).parts) != 1 or not (root / PARAMS_FILE).exists():
         raise UserError(f"{text}: no such folder, and no id or name of a result of this project")
     read = params.load(root / PARAMS_FILE)
@@ -99,7 +99,13 @@ def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:
         named.setdefault(name, []).append(BenchmarkSpec(recipe=benchmark))
     if str(text) not in named:
         raise UserError(f"{text}: no such folder, and as a name: {not_one_of(str(text), named)}")
-    return [(root / spec.folder).resolve() for spec in named[str(text)]]
+    return [_absolute(root / spec.folder) for spec in named[str(text)]]
+
+
+def _absolute(folder: Path) -> Path:
+    """Return an absolute path. A link to a study is followed; one on the way, to another disk, is not."""
+    parent, name = Path.cwd() / folder.parent, folder.resolve().name
+    return parent / name
 
 
 def _no_such_path(path: Path) -> str:

@@ -56,8 +56,8 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
     """
     folders = list(folders)
     chosen: dict[Path, type[Spec]] = {}
-    for folder in folders or _finished(root):
-        chosen |= _with_sources(folder.resolve())
+    for folder in folders or _finished(root.absolute()):
+        chosen |= _with_sources(folder.absolute())
     counts, unsummed, problems = dict.fromkeys(KINDS, 0), 0, []
     lines = []
     for folder, kind in progress(chosen.items(), "verify", len(chosen), "results"):
@@ -119,7 +119,7 @@ def _with_sources(folder: Path) -> dict[Path, type[Spec]]:
         )
         for part, ids in parts:
             for name in ids:
-                source = (root / part.PARENT / name).resolve()
+                source = root / part.PARENT / name
                 # Clips that are rendered as training goes are no files, and official videos may be elsewhere.
                 if (source / KINDS[part]).exists():
                     sources[source] = part

@@ -67,7 +67,7 @@ def sync(root: Path | str, folders: Iterable[Path | str] | None = None) -> Summa
     """
     root = Path(root).resolve()
     summary = Summary()
-    chosen = None if folders is None else [Path(folder).resolve() for folder in folders]
+    chosen = None if folders is None else [Path.cwd() / folder for folder in folders]
     finished, summary.unfinished = finished_folders(root, chosen)
     with locked(root / MLFLOW / SYNC_LOCK):
         for kind, folder in progress(finished, "MLflow", len(finished), "folders"):
