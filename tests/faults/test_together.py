@@ -1,0 +1,45 @@
+"""Two at once: two workflows in one project, and two projects that share a cache."""
+
+import shutil
+import time
+from pathlib import Path
+
+from projects import new_project, resolved, run, start
+
+
+def test_a_second_workflow_in_a_project_is_refused_and_disturbs_nothing(finished, tmp_path):
+    project = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+    (folder,) = (project / "results/finetune").glob("motions-scratch-*")
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").unlink()
+    next((project / "results/studies").glob("tiny-*/index.html")).unlink()
+    first = start(project, "snakemake", "--cores", "1")
+    while not list((project / ".snakemake/locks").glob("*")):
+        assert first.poll() is None, first.stdout.read()
+        time.sleep(0.05)
+    assert "LockException" in run(project, "snakemake", "--cores", "1", code=1).stdout
+    output, _ = first.communicate(timeout=240)
+    assert first.returncode == 0, output
+    assert (folder / "model.safetensors").read_bytes() == weights
+
+
+def test_two_projects_that_share_a_cache_fill_it_at_once(finished, one_seed, tmp_path):
+    clips = next((finished / "data/synthetic").iterdir())
+    shared, projects = tmp_path / "cache", []
+    shared.mkdir()
+    one_seed["pretraining"]["small"]["source"] = "cache"
+    for name in ("one", "two"):
+        project = new_project(tmp_path / name, one_seed)
+        shutil.copytree(clips, project / "data/synthetic" / clips.name)
+        (project / "data/cache").symlink_to(shared)
+        projects.append(project)
+    specs = [next(iter(resolved(project).pretrains.values())).write(project) for project in projects]
+    jobs = [
+        start(project, "kinefract", "pretrain", spec) for project, spec in zip(projects, specs, strict=True)
+    ]
+    for job in jobs:
+        output, _ = job.communicate(timeout=240)
+        assert job.returncode == 0, output
+    assert sorted(path.name for path in shared.rglob("*") if path.is_file()) == ["frames.bin", "frames.crc32"]
+    weights = [spec.with_name("model.safetensors").read_bytes() for spec in specs]
+    assert weights[0] == weights[1]
