@@ -30,7 +30,7 @@ JOBS = {
     "sync": ["folders"],
     "dataset": ["spec"],
     "index": ["spec"],
-    "verify": ["dataset", "--sample", "--all", "--jobs", "--config-dir"],
+    "verify": ["results", "--sample", "--all", "--jobs", "--config-dir"],
     "export": ["dataset", "folder", "--config-dir"],
     "card": ["dataset", "--study", "--against", "--sample", "--out", "--config-dir"],
     "preview": ["dataset", "--family", "--class", "--variation", "--curve", "--out", "--config-dir"],

@@ -107,7 +107,7 @@ def _with_sources(folder: Path) -> dict[Path, type[Spec]]:
     """Return the kind of a result after those on which it rests, by folder."""
     kind, root = _kind_of(folder), folder.parents[2]
     if not (folder / KINDS[kind]).exists():
-        raise UserError(f"{folder}: not finished")
+        raise UserError(f"{folder / KINDS[kind]}: no such file; make the result first, as `snakemake` does")
     sources: dict[Path, type[Spec]] = {}
     if kind is StudySpec:
         spec = StudySpec.read(folder / SPEC_FILE)
