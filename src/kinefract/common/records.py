@@ -60,7 +60,8 @@ def read_json_lines(path: Path, kind: type[T], again: Path | None = None) -> lis
 
 def damaged(path: Path, problem: object, again: Path | None = None) -> UserError:
     """Return the error about a file that was read back and is not as it was written."""
-    return UserError(f"{path}: {problem}; delete {again or path.parent} to make it again")
+    text = " ".join(str(problem).split())
+    return UserError(f"{path}: {text}; delete {again or path.parent} to make it again")
 
 
 def _content(path: Path, again: Path | None) -> bytes:
