@@ -41,7 +41,14 @@ COMPARED = (
     "results/studies/*/table.csv",
     "results/studies/*/top1.svg",
 )
-LEFT = (".*.partial*", "checkpoint.pt", "progress.jsonl", ".*.removed")  # of jobs that did not end
+LEFT = (
+    ".*.partial*",
+    ".*.lock",
+    ".lock",
+    "checkpoint.pt",
+    "progress.jsonl",
+    ".*.removed",
+)  # of jobs that did not end
 
 
 def parameters() -> dict:
@@ -79,6 +86,17 @@ def kill(process: subprocess.Popen, way: str, rng: random.Random) -> None:
         os.kill(process.pid, signal.SIGKILL)
     else:
         os.killpg(process.pid, signal.SIGTERM if way == "term" else signal.SIGKILL)
+
+
+def lasted(process: subprocess.Popen, seconds: float, from_start: bool) -> bool:
+    """Wait so long after Snakemake's start, or after that of its first job; return whether it still runs."""
+    while not from_start and process.poll() is None and len(members(process.pid)) < 2:
+        time.sleep(0.05)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def ended(process: subprocess.Popen, patience: float = projects.PATIENCE) -> bool:
@@ -119,18 +137,18 @@ def one_round(
         expected: The compared files of an undisturbed project.
         kills: The number of kills.
         rng: Draws ways and moments.
-        longest: The latest moment of a kill, in seconds after a start.
+        longest: The latest moment of a kill, in seconds after the start of a job or of Snakemake.
     """
     counts: Counter = Counter()
     project, log = projects.new_project(folder, parameters()), folder.with_suffix(".log")
     for _ in range(kills):
         process = start(project, log)
-        way, moment = rng.choice(WAYS), rng.uniform(0, longest)
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
+        way, seconds, from_start = rng.choice(WAYS), rng.uniform(0, longest), rng.random() < 0.2
+        if lasted(process, seconds, from_start):
             kill(process, way, rng)
             counts[f"kill {way}"] += 1
+        elif process.returncode == 0:
+            break  # all is made
         counts["hang"] += not ended(process)
     process = start(project, log)
     counts["hang"] += not ended(process)
@@ -163,10 +181,8 @@ def one_round(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=300, help="in all  [default: 300]")
-    parser.add_argument("--each", type=int, default=10, help="of a round  [default: 10]")
-    parser.add_argument(
-        "--latest", type=float, default=0.4, help="moment of a kill, as a share of the study  [default: 0.4]"
-    )
+    parser.add_argument("--each", type=int, default=12, help="of a round  [default: 12]")
+    parser.add_argument("--latest", type=float, default=6, help="moment of a kill in seconds  [default: 6]")
     parser.add_argument("--seed", type=int, default=0, help="of ways and moments  [default: 0]")
     parser.add_argument("--keep", type=Path, help="where projects that went wrong are kept")
     options = parser.parse_args()
@@ -174,14 +190,11 @@ def main() -> int:
     place = options.keep or Path(tempfile.mkdtemp(prefix="kills-"))
     place.mkdir(parents=True, exist_ok=True)
     alone = projects.new_project(place / "alone", parameters())
-    began = time.monotonic()
     projects.run(alone, "snakemake", "--cores", "1")
-    longest = options.latest * (time.monotonic() - began)
-    expected = contents(alone)
-    print(f"{len(expected)} files to compare; a kill comes up to {longest:.0f} s after a start", flush=True)
+    expected, began = contents(alone), time.monotonic()
     while (done := sum(count for key, count in counts.items() if key.startswith("kill"))) < options.kills:
         folder = place / f"round{counts['rounds']:03d}"
-        found = one_round(folder, expected, min(options.each, options.kills - done), rng, longest)
+        found = one_round(folder, expected, min(options.each, options.kills - done), rng, options.latest)
         counts += found
         wrong = {key: count for key, count in found.items() if not key.startswith("kill") and key != "rounds"}
         print(json.dumps({"kills": done, "seconds": round(time.monotonic() - began), **wrong}), flush=True)

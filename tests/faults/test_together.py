@@ -43,3 +43,18 @@ def test_two_projects_that_share_a_cache_fill_it_at_once(finished, one_seed, tmp
     assert sorted(path.name for path in shared.rglob("*") if path.is_file()) == ["frames.bin", "frames.crc32"]
     weights = [spec.with_name("model.safetensors").read_bytes() for spec in specs]
     assert weights[0] == weights[1]
+
+
+def test_a_second_job_of_a_run_waits_and_takes_what_the_first_has_made(finished, tmp_path):
+    project = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+    (folder,) = (project / "results/finetune").glob("motions-scratch-*")
+    weights = (folder / "model.safetensors").read_bytes()
+    for path in folder.iterdir():
+        if path.name != "spec.yaml":
+            path.unlink()
+    jobs = [start(project, "kinefract", "finetune", folder / "spec.yaml") for _ in range(2)]
+    texts = [job.communicate(timeout=240)[0] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], texts
+    assert sum("another process works on this run, waiting for it" in text for text in texts) == 1
+    assert sum("epoch 1/2" in text for text in texts) == 1
+    assert (folder / "model.safetensors").read_bytes() == weights and not (folder / ".lock").exists()

@@ -93,8 +93,8 @@ def _created(partial: Path) -> BinaryIO:
 
 
 @contextmanager
-def locked(path: Path | str, does: str = "") -> Iterator[None]:
-    """Hold a lock while the block runs; wait first if another process holds it.
+def locked(path: Path | str, does: str = "") -> Iterator[bool]:
+    """Hold a lock while the block runs; wait first if another process holds it. Yield whether it waited.
 
     The lock is on an empty file, which is removed afterwards. The lock ends with the process, so the file
     that a killed process left blocks no other.
@@ -109,23 +109,25 @@ def locked(path: Path | str, does: str = "") -> Iterator[None]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = _open_locked(path, does)
+        stream, waited = _open_locked(path, does)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     with stream:
         try:
-            yield
+            yield waited
         finally:
             path.unlink(missing_ok=True)
 
 
-def _open_locked(path: Path, does: str) -> BinaryIO:
+def _open_locked(path: Path, does: str) -> tuple[BinaryIO, bool]:
+    waited = False
     while True:
         with ExitStack() as on_failure:
             stream = on_failure.enter_context(path.open("wb"))
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                waited = True
                 if does:
                     log_line(f"{path.parent}: another process {does}, waiting for it")
                 fcntl.flock(stream, fcntl.LOCK_EX)
@@ -133,7 +135,7 @@ def _open_locked(path: Path, does: str) -> BinaryIO:
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                     on_failure.pop_all()
-                    return stream
+                    return stream, waited
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, partial_of, remove_abandoned
-from kinefract.common.layout import CACHES, CHECKPOINT, LOGS, MODEL, PROGRESS, RAW, SPEC_FILE, TIMES
+from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, MODEL, PROGRESS, RAW, SPEC_FILE, TIMES
 from kinefract.config.plan import Plan
 from kinefract.config.specs import (
     BenchmarkSpec,
@@ -154,7 +154,7 @@ def _records(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _left(root: Path) -> Iterator[Path]:
-    """Yield partial files whose jobs were killed, and checkpoints beside the weights of a finished run.
+    """Yield partial files and locks whose jobs were killed, and checkpoints of finished runs.
 
     Raw data is the user's, so it is not searched.
     """
@@ -162,8 +162,8 @@ def _left(root: Path) -> Iterator[Path]:
         for folder, folders, names in os.walk(root / top):
             folders[:] = [name for name in folders if Path(folder, name) != root / RAW]
             for path in (Path(folder, name) for name in names):
-                partial = partial_of(path.name) and not path.is_symlink()
-                if (partial and remove_abandoned(path, dry_run=True)) or _is_done(path):
+                of_jobs = (partial_of(path.name) or path.name.endswith(LOCK)) and not path.is_symlink()
+                if (of_jobs and remove_abandoned(path, dry_run=True)) or _is_done(path):
                     yield path
 
 

@@ -7,6 +7,7 @@ has a line for each epoch. A run that is killed leaves ``checkpoint.pt``, from w
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN, Video
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.files import sha256, write_json, write_text
+from kinefract.common.files import locked, sha256, write_json, write_text
 from kinefract.common.layout import (
     CACHES,
     CHECKPOINT,
     CLASSES,
     EPOCHS,
     FIRST_BATCH,
+    LOCK,
     MODEL,
     PREDICTIONS,
     PROGRESS,
@@ -34,6 +36,7 @@ from kinefract.common.layout import (
 from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import WeightsRecipe
+from kinefract.config.run_files import is_finished, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
 from kinefract.evaluation.evaluate import evaluate
 from kinefract.evaluation.pool import pool
@@ -171,12 +174,33 @@ def _run(
     execution: Execution,
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
-    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last."""
+    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last.
+
+    One job at a time works in the folder. A job can outlive the one that started it, so another may find the
+    run finished when it has waited.
+    """
+    work = partial(_train, spec, folder, root, seed, objective, clips, execution, finish)
+    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+        return work()
+    with locked(folder / LOCK, "works on this run") as waited:
+        return dict(read_result(folder)) if waited and is_finished(folder) else work()
+
+
+def _train(
+    spec: PretrainSpec | FinetuneSpec,
+    folder: Path,
+    root: Path,
+    seed: int,
+    objective: Objective,
+    clips: ClipSource,
+    execution: Execution,
+    finish: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
     model = objective.network
     place = folder / CHECKPOINT
     training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
     state = training.resume()
-    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+    if int(os.environ.get("RANK", "0")):
         training.fit(state)
         return {}
     if state:
@@ -220,9 +244,9 @@ def _run(
         _write_lines(folder / EPOCHS, history)
         write_json(folder / RESULT, result)
         (folder / PROGRESS).unlink()
-        with checksums.last_file(folder / MODEL) as partial:
-            partial.write_bytes(weights.encoded(model.state_dict(), spec.id))
-            export.update(partial)  # before the folder is finished, so that no kill leaves it out
+        with checksums.last_file(folder / MODEL) as unfinished:
+            unfinished.write_bytes(weights.encoded(model.state_dict(), spec.id))
+            export.update(unfinished)  # before the folder is finished, so that no kill leaves it out
     except BaseException:
         export.fail()
         raise
