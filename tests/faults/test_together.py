@@ -1,5 +1,6 @@
 """Two at once: two workflows in one project, and two projects that share a cache."""
 
+import copy
 import shutil
 import time
 from pathlib import Path
@@ -27,9 +28,10 @@ def test_two_projects_that_share_a_cache_fill_it_at_once(finished, one_seed, tmp
     clips = next((finished / "data/synthetic").iterdir())
     shared, projects = tmp_path / "cache", []
     shared.mkdir()
-    one_seed["pretraining"]["small"]["source"] = "cache"
+    content = copy.deepcopy(one_seed)
+    content["pretraining"]["small"]["source"] = "cache"
     for name in ("one", "two"):
-        project = new_project(tmp_path / name, one_seed)
+        project = new_project(tmp_path / name, content)
         shutil.copytree(clips, project / "data/synthetic" / clips.name)
         (project / "data/cache").symlink_to(shared)
         projects.append(project)

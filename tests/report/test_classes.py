@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from kinefract.report import classes, results
 HEAD = "path,label,class,predicted,correct,top5\n"
 
 
+def _line(video: int, label: int, right: bool) -> str:
+    predicted = label if right else (label + 1) % 3
+    return f"{video}.mp4,{label},{'abc'[label]},{predicted},{int(right)},{predicted}:1.0\n"
+
+
 @pytest.fixture
 def rows(tmp_path: Path) -> list[results.Row]:
     """Two variants and two seeds whose predictions on six videos of three classes are known."""
@@ -19,8 +25,12 @@ def rows(tmp_path: Path) -> list[results.Row]:
     right = {0: ["110100", "110000"], 1: ["001100", "101110"]}
     for variant, seeds in right.items():
         for seed, marks in enumerate(seeds, start=1):
-            lines = [f"{v}.mp4,{v // 2},{'abc'[v // 2]},0,{mark},0:1.0\n" for v, mark in enumerate(marks)]
-            (made.finetune_folder(variant, "one", seed) / "predictions.csv").write_text(HEAD + "".join(lines))
+            lines = [_line(video, video // 2, mark == "1") for video, mark in enumerate(marks)]
+            folder = made.finetune_folder(variant, "one", seed)
+            (folder / "predictions.csv").write_text(HEAD + "".join(lines))
+            facts = json.loads((folder / "result.json").read_text())
+            facts |= {"videos": 6, "top1": marks.count("1") / 6}
+            (folder / "result.json").write_text(json.dumps(facts))
     return results.read(tmp_path, made.study).rows
 
 

@@ -26,60 +26,59 @@ Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
-def read_json(path: Path, kind: type[T], again: Path | None = None) -> T:
+def read_json(path: Path, kind: type[T]) -> T:
     """Return the content of a JSON file as a type.
 
     Args:
         path: The file.
         kind: A type that pydantic can check, for example a ``TypedDict`` with ``AS_WRITTEN``.
-        again: What has to be deleted so that the file is made again; None for the folder of the file.
 
     Raises:
         UserError: the file cannot be read, differs from its checksum, or does not hold such a value.
         FileNotFoundError: there is no such file.
     """
-    content = _content(path, again)
-    return _checked(path, _parsed(path, content, "", again), kind, "", again)
+    content = _content(path)
+    return _checked(path, _parsed(path, content, ""), kind, "")
 
 
-def read_json_lines(path: Path, kind: type[T], again: Path | None = None) -> list[T]:
+def read_json_lines(path: Path, kind: type[T]) -> list[T]:
     """Return the values of a file with one JSON value a line; ``[]`` if there is no such file.
 
     Arguments and errors are those of ``read_json``.
     """
     try:
-        lines = _content(path, again).split(b"\n")
+        lines = _content(path).split(b"\n")
     except FileNotFoundError:
         return []
     return [
-        _checked(path, _parsed(path, line, f"line {number}", again), kind, f"line {number}", again)
+        _checked(path, _parsed(path, line, f"line {number}"), kind, f"line {number}")
         for number, line in enumerate(lines, 1)
         if line
     ]
 
 
-def damaged(path: Path, problem: object, again: Path | None = None) -> UserError:
+def damaged(path: Path, problem: object) -> UserError:
     """Return the error about a file that was read back and is not as it was written."""
     text = " ".join(str(problem).split())
-    return UserError(f"{path}: {text}; delete {again or path.parent} to make it again")
+    return UserError(f"{path}: {text}; delete {path.parent} to make it again")
 
 
-def _content(path: Path, again: Path | None) -> bytes:
+def _content(path: Path) -> bytes:
     try:
         return checksums.read_bytes(path)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise damaged(path, f"cannot be read ({error.strerror})", again) from error
+        raise damaged(path, f"cannot be read ({error.strerror})") from error
 
 
-def _parsed(path: Path, content: bytes, where: str, again: Path | None) -> Any:
+def _parsed(path: Path, content: bytes, where: str) -> Any:
     try:
         # RecursionError at many levels; ValueError at what is not UTF-8 or JSON, and at numbers too long.
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         place = f"{where} " if where else ""
-        raise damaged(path, f"{place}cannot be read as JSON ({error})", again) from error
+        raise damaged(path, f"{place}cannot be read as JSON ({error})") from error
 
 
 @lru_cache
@@ -87,9 +86,9 @@ def _adapter(kind: Hashable) -> TypeAdapter:
     return TypeAdapter(cast(Any, kind))  # building one takes milliseconds
 
 
-def _checked(path: Path, value: Any, kind: type[T], where: str, again: Path | None) -> T:
+def _checked(path: Path, value: Any, kind: type[T], where: str) -> T:
     try:
         return _adapter(cast(Hashable, kind)).validate_python(value, strict=True)
     except ValidationError as error:
         first, *more = problem_lines(error, where)
-        raise damaged(path, first + (f" (and {len(more)} more)" if more else ""), again) from error
+        raise damaged(path, first + (f" (and {len(more)} more)" if more else "")) from error

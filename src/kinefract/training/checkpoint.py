@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
-from kinefract.common.records import Count, damaged
+from kinefract.common.records import Count
 from kinefract.config.run_files import Epoch
 
 DIGEST_SIZE = hashlib.sha256().digest_size  # bytes
@@ -68,18 +68,22 @@ def read(path: Path, spec_id: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise damaged(path, f"cannot be read ({error.strerror})", path) from error
+        raise _unusable(path, f"cannot be read ({error.strerror})") from error
     digest, saved = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
     if hashlib.sha256(saved).digest() != digest:
-        raise damaged(path, "damaged, or written by version 0.1", path)
+        raise _unusable(path, "damaged, or written by version 0.1")
     try:
         state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
         TypeAdapter(State).validate_python(state)
     except Exception as error:  # of many kinds, by torch
-        raise damaged(path, f"no checkpoint of this version ({str(error).splitlines()[0]})", path) from error
+        raise _unusable(path, f"no checkpoint of this version ({str(error).splitlines()[0]})") from error
     if state["spec"] != spec_id:
-        raise damaged(path, f"belongs to {state['spec']}, not to {spec_id}", path)
+        raise _unusable(path, f"belongs to {state['spec']}, not to {spec_id}")
     return state
+
+
+def _unusable(path: Path, problem: str) -> UserError:
+    return UserError(f"{path}: {problem}; delete it to start afresh")
 
 
 class _Interrupted(BaseException):
