@@ -27,6 +27,7 @@ import projects
 
 from kinefract.common import strict_yaml
 
+HANGS = 600.0  # seconds after which a process is taken to hang
 WAYS = ("group", "job", "snakemake", "term")
 # What does not depend on times: clips, indexes, weights, predictions, and the study's figures.
 COMPARED = (
@@ -99,7 +100,7 @@ def lasted(process: subprocess.Popen, seconds: float, from_start: bool) -> bool:
     return False
 
 
-def ended(process: subprocess.Popen, patience: float = projects.PATIENCE) -> bool:
+def ended(process: subprocess.Popen, patience: float = HANGS) -> bool:
     """Wait until all processes of a session have ended; return whether they did in time."""
     end = time.monotonic() + patience
     while time.monotonic() < end:

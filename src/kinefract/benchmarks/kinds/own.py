@@ -33,24 +33,8 @@ from kinefract.common.schema import DIGEST_LENGTH, digest_of
 from kinefract.video import pictures
 
 SUFFIXES = (
-    ".avi",
-    ".mp4",
-    ".mkv",
-    ".mov",
-    ".webm",
-    ".mpg",
-    ".mpeg",
-    ".m4v",
-    ".wmv",
-    ".flv",
-    ".gif",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".3gp",
-    ".ogv",
-    ".asf",
-    ".vob",
+    *(".avi", ".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv"),
+    *(".flv", ".gif", ".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".asf", ".vob"),
 )
 NEEDED, OPTIONAL = ("path", "label", "split"), ("group", "start", "end")
 
