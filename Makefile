@@ -1,6 +1,6 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
 # make test   set up and run every check
-# make faults run the checks against kills, damage and hostile files at length, in about two hours
+# make faults run the checks against kills, damage and hostile files at length, which takes hours
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
 # make pages  write docs/parameters.md, docs/gallery.md and docs/augmentations.md anew from the code
 # make lock   write requirements.lock anew from what pyproject.toml asks for

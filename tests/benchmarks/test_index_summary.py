@@ -7,6 +7,7 @@ import pytest
 
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import Contents, Video
+from kinefract.common.terminal import printable
 
 
 def video(path, label, frames, split, start=0):
@@ -72,8 +73,8 @@ def test_duplicates_are_files_of_equal_bytes(tmp_path):
 
 @pytest.mark.parametrize("text", ["plain", "two words, 'quotes' \" $(x)", "видео 動画 é"])
 def test_text_is_printed_as_it_is(text):
-    assert summary.printable(text) == text
+    assert printable(text) == text
 
 
 def test_what_is_no_text_is_printed_as_escapes():
-    assert summary.printable("a\nb\r\t\x1b[31m\udcff\u202e") == r"a\nb\r\t\x1b[31m\udcff\u202e"
+    assert printable("a\nb\r\t\x1b[31m\udcff\u202e") == r"a\nb\r\t\x1b[31m\udcff\u202e"

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,21 +171,43 @@ def test_a_link_that_leads_nowhere(tmp_path, reader):
     assert refusal(read).startswith(f"{path}: no such file")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.fixture
+def open_folder():
+    """Return a new folder that every user may enter, unlike the test runner's."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def as_nobody():
+    """Have a block run without the rights of root, who may read everything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_that_may_not_be_read(tmp_path, reader):
-    path, read = reader(tmp_path)
+def test_a_file_that_may_not_be_read(open_folder, reader):
+    path, read = reader(open_folder)
     write(path, TINY)
     path.chmod(0)
-    assert refusal(read) == f"{path}: cannot be read: Permission denied"
+    with as_nobody():
+        found = refusal(read)
+    assert found == f"{path}: cannot be read: Permission denied"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_of_settings_that_may_not_be_read(tmp_path):
-    path, read = other_file(tmp_path)
+def test_a_folder_of_settings_that_may_not_be_read(open_folder):
+    path, read = other_file(open_folder)
     path.parent.chmod(0)
     try:
-        assert refusal(read) == f"{path.parent}: cannot be read: Permission denied"
+        with as_nobody():
+            found = refusal(read)
+        assert found == f"{path.parent}: cannot be read: Permission denied"
     finally:
         path.parent.chmod(0o700)
 

@@ -293,7 +293,8 @@ def test_a_checkpoint_stays_until_its_run_is_finished_and_for_one_made_again(pro
     folders = [project / spec.folder for spec in resolved.finetunes.values()]
     checkpoints = [put(folder / "checkpoint.pt") for folder in folders[:3]]
     for folder in folders[1:3]:
-        put(folder / "model.safetensors")
+        for name in ("metrics.jsonl", "result.json", "model.safetensors"):
+            put(folder / name)
     put(folders[2] / "progress.jsonl")
     run()
     assert [path.exists() for path in checkpoints] == [True, False, True]

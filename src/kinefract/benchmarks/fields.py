@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from kinefract.benchmarks.summary import printable
 from kinefract.common.errors import UserError
+from kinefract.common.terminal import printable
 
 LONGEST_NAME = 200  # characters of a class name
 MOST_DIGITS = 12  # of a whole number

@@ -27,6 +27,7 @@ from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_P
 from kinefract.common.progress import log_line
 from kinefract.common.records import damaged, read_json
 from kinefract.common.schema import digest_of, short
+from kinefract.common.terminal import printable
 
 PROBLEMS_SHOWN = 10
 
@@ -165,7 +166,7 @@ def _check_repeats(videos: list[Video], folder: Path) -> None:
     place = same_place(folder)
     listed = Counter((place(item.path), item.start, item.end) for item in videos)
     if repeated := [path for (path, _, _), count in listed.items() if count > 1]:
-        raise UserError(f"listed more than once:\n{_first([summary.printable(path) for path in repeated])}")
+        raise UserError(f"listed more than once:\n{_first([printable(path) for path in repeated])}")
 
 
 def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video]) -> None:
@@ -196,7 +197,7 @@ def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], 
     ]
     if not problems:
         return
-    problems = [summary.printable(problem) for problem in problems]
+    problems = [printable(problem) for problem in problems]
     write_text(folder / PROBLEMS, "\n".join(problems) + "\n")
     total = len(contents.entries) + len(contents.missing)
     counts = [

@@ -12,6 +12,7 @@ from kinefract.benchmarks.base import SPLITS, Contents, Video
 from kinefract.common.files import sha256
 from kinefract.common.layout import SUMMARY
 from kinefract.common.records import AS_WRITTEN, Count, Positive, read_json
+from kinefract.common.terminal import printable
 
 
 @with_config(AS_WRITTEN)
@@ -123,10 +124,3 @@ def page(facts: dict) -> str:
         for name, text in shown.items()
     ]
     return "\n".join(lines) + "\n"
-
-
-def printable(text: str) -> str:
-    """Return text in one line, with escapes for line breaks and for bytes of file names that are no UTF-8."""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
-    )

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kinefract.common.terminal import printable
+
 DIGEST_LENGTH = 12
 SHOWN = 20  # most problems, or names to choose from, that a message lists
 LINE = 1000  # most characters of a line of a message
@@ -83,7 +85,7 @@ def listed(lines: Sequence[str]) -> list[str]:
 
     What cannot be printed is escaped, so that a line stays a line.
     """
-    shown = [line if line.isprintable() else _escaped(line) for line in lines[:SHOWN]]
+    shown = [printable(line) for line in lines[:SHOWN]]
     shown = [line if len(line) <= LINE else f"{line[: LINE - 3]}..." for line in shown]
     return shown + [f"and {len(lines) - SHOWN:,} more"] * (len(lines) > SHOWN)
 
@@ -97,13 +99,6 @@ def not_one_of(value: Any, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(value), names[:1000], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"{short(str(value))} is not one of: {choice}{hint}"
-
-
-def _escaped(text: str) -> str:
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _is_number(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """YAML files, read safely and within limits: plain values only, each key once, nothing that multiplies."""
 
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import yaml
 
 from kinefract.common.errors import UserError
 from kinefract.common.schema import short
+from kinefract.common.terminal import escaped_lines
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -21,10 +21,6 @@ _MERGE = _TAG + "merge"  # of `<<`, of which YAML takes all
 _TEXT = _TAG + "str"
 _PLAIN = {_TEXT, *(_TAG + name for name in ("int", "float", "bool", "null"))}
 _COLLECTIONS = {_TAG + "map", _TAG + "seq"}
-# Control characters but for tab and line feed, marks of direction, line separators and halves of surrogates.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def read(path: Path | str, nodes: int = NODES) -> Any:
@@ -148,8 +144,8 @@ def _check(root: yaml.Node, loader: Any) -> None:
 
 def _check_scalar(node: yaml.ScalarNode, loader: Any) -> None:
     line, value = _line(node.start_mark), node.value
-    if found := _UNPRINTABLE.search(value):
-        code = f"U+{ord(found[0]):04X}"
+    if escaped_lines(value) != value:
+        code = next(f"U+{ord(sign):04X}" for sign in value if escaped_lines(sign) != sign)
         raise UserError(f"{line}{short(value)} holds the unprintable character {code}; leave it out")
     if node.tag not in _PLAIN:
         kind = node.tag.removeprefix(_TAG)

@@ -11,7 +11,7 @@ PIPE_CLOSED = 141  # the exit code of a program that SIGPIPE ends, in a shell
 # Control characters, those that break a line or change the direction of what follows, and bytes of file names
 # that are no UTF-8.
 _CONTROL = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
-_DIRECTION = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_DIRECTION = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 _BYTES = range(0xD800, 0xE000)
 _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in (*_CONTROL, *_DIRECTION, *_BYTES)}
 _IN_LINES = {code: text for code, text in _ESCAPES.items() if chr(code) not in "\n\t"}
@@ -27,6 +27,11 @@ def escaped(text: str) -> str:
 def escaped_lines(text: str) -> str:
     """Return a text with such characters escaped, except ends of lines and tabs."""
     return text.translate(_IN_LINES)
+
+
+def printable(text: str) -> str:
+    """Return a text in one line for a message; each character that Python does not print is escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def can_show(text: str) -> bool:

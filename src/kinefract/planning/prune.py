@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, partial_of, remove_abandoned
-from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, MODEL, PROGRESS, RAW, SPEC_FILE, TIMES
+from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, RAW, SPEC_FILE, TIMES
 from kinefract.config.plan import Plan
+from kinefract.config.run_files import is_finished
 from kinefract.config.specs import (
     BenchmarkSpec,
     DatasetSpec,
@@ -109,7 +110,7 @@ def remove(path: Path) -> None:
         UserError: it cannot be removed.
     """
     try:
-        if partial_of(path.name) and not path.is_dir():
+        if _is_of_a_job(path):
             remove_abandoned(path)
             return
         if path.is_symlink() or not path.is_dir():
@@ -162,17 +163,22 @@ def _left(root: Path) -> Iterator[Path]:
         for folder, folders, names in os.walk(root / top):
             folders[:] = [name for name in folders if Path(folder, name) != root / RAW]
             for path in (Path(folder, name) for name in names):
-                of_jobs = (partial_of(path.name) or path.name.endswith(LOCK)) and not path.is_symlink()
-                if (of_jobs and remove_abandoned(path, dry_run=True)) or _is_done(path):
+                if (_is_of_a_job(path) and remove_abandoned(path, dry_run=True)) or _is_done(path):
                     yield path
+
+
+def _is_of_a_job(path: Path) -> bool:
+    """Return whether a path is a file that a job holds while it works: a partial file, or a lock."""
+    named = partial_of(path.name) or path.name.endswith(LOCK)
+    return bool(named) and path.is_file() and not path.is_symlink()
 
 
 def _is_done(path: Path) -> bool:
     """Return whether a file is the checkpoint of a run that is finished and that no job makes again."""
-    if path.name != CHECKPOINT or not path.with_name(MODEL).exists():
+    if path.name != CHECKPOINT or not is_finished(path.parent):
         return False
-    trains = path.with_name(PROGRESS).exists() or time.time() - path.lstat().st_mtime < RECENT
-    return not trains
+    lock = path.with_name(LOCK)
+    return not lock.exists() or remove_abandoned(lock, dry_run=True)
 
 
 def _is_own(root: Path, parent: str) -> bool:

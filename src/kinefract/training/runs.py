@@ -84,7 +84,8 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         recipe.dropout,
     )
     objective = weights.seeded(recipe.seed, recipe.objective_recipe.build, model)
-    return _run(spec, Path(spec_path).parent, root, recipe.seed, objective, clips, execution)
+    folder = Path(spec_path).parent
+    return _alone(folder, partial(_run, spec, folder, root, recipe.seed, objective, clips, execution))
 
 
 def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         return {**figures, "index": read_from}
 
     objective = LinearProbe(model) if recipe.method == "linear_probe" else Supervised(model)
-    return _run(spec, folder, root, spec.seed, objective, train, execution, finish)
+    return _alone(folder, partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish))
 
 
 def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
@@ -164,6 +165,17 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
             load_published(model, path)
 
 
+def _alone(folder: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work of a run while no other job works in its folder; return the content of ``result.json``.
+
+    A job can outlive the one that started it, so another may find the run finished when it has waited.
+    """
+    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+        return work()
+    with locked(folder / LOCK, "works on this run") as waited:
+        return dict(read_result(folder)) if waited and is_finished(folder) else work()
+
+
 def _run(
     spec: PretrainSpec | FinetuneSpec,
     folder: Path,
@@ -174,28 +186,7 @@ def _run(
     execution: Execution,
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
-    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last.
-
-    One job at a time works in the folder. A job can outlive the one that started it, so another may find the
-    run finished when it has waited.
-    """
-    work = partial(_train, spec, folder, root, seed, objective, clips, execution, finish)
-    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
-        return work()
-    with locked(folder / LOCK, "works on this run") as waited:
-        return dict(read_result(folder)) if waited and is_finished(folder) else work()
-
-
-def _train(
-    spec: PretrainSpec | FinetuneSpec,
-    folder: Path,
-    root: Path,
-    seed: int,
-    objective: Objective,
-    clips: ClipSource,
-    execution: Execution,
-    finish: Callable[[], dict[str, Any]],
-) -> dict[str, Any]:
+    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last."""
     model = objective.network
     place = folder / CHECKPOINT
     training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)

@@ -26,10 +26,10 @@ from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.fields import check_class_name, same_place, whole_number
 from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
 from kinefract.benchmarks.official.tree import leads_back
-from kinefract.benchmarks.summary import printable
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 from kinefract.common.schema import DIGEST_LENGTH, digest_of
+from kinefract.common.terminal import printable
 from kinefract.video import pictures
 
 SUFFIXES = (
