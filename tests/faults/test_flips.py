@@ -72,3 +72,20 @@ def test_results_without_checksums_are_compared_with_each_other(project):
     (copy / "predictions.csv").write_text("".join(rows))
     with pytest.raises(UserError, match=r"predictions\.csv: .* % of 12 predictions are right, result"):
         verify(copy.parents[2], [copy])
+
+
+def test_files_that_fit_their_own_folder_but_not_each_other_are_named(project, tmp_path):
+    (scratch,) = (project / "results/finetune").glob("*-scratch-*")
+    (other,) = (project / "results/finetune").glob("*-supervised-*")
+    copy = tmp_path / "results/finetune" / scratch.name
+    shutil.copytree(scratch, copy)
+    (copy / "SHA256SUMS").unlink()
+    again = f"delete {copy} to make it again"
+    shutil.copy(other / "model.safetensors", copy)
+    with pytest.raises(UserError, match=rf"model\.safetensors: weights of {other.name}; {again}$"):
+        verify(tmp_path, [copy])
+    shutil.copy(scratch / "model.safetensors", copy)
+    text = (copy / "result.json").read_text()
+    (copy / "result.json").write_text(text.replace(scratch.name, other.name))
+    with pytest.raises(UserError, match=rf"result\.json: of {other.name} after 2 epochs, not .*; {again}$"):
+        verify(tmp_path, [copy])

@@ -15,9 +15,19 @@ from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.layout import CHECKSUMS, INDEX, MANIFEST, METRICS, MODEL, PAGE, RESULT, SPEC_FILE
+from kinefract.common.layout import (
+    CHECKSUMS,
+    INDEX,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    PAGE,
+    PREDICTIONS,
+    RESULT,
+    SPEC_FILE,
+)
 from kinefract.common.progress import progress
-from kinefract.common.records import read_json
+from kinefract.common.records import damaged, read_json
 from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
 from kinefract.evaluation import predictions
@@ -135,7 +145,7 @@ def _checked(folder: Path, kind: type[Spec], sample: int | None, jobs: int) -> t
     if isinstance(spec, DatasetSpec):
         return [], f"{folder}: {dataset.verify(spec.recipe, folder, sample, jobs)}"
     if spec.id != folder.name:
-        return [f"{folder}: its {SPEC_FILE} is of {spec.id}"], ""
+        return [str(damaged(folder / SPEC_FILE, f"is of {spec.id}"))], ""
     if isinstance(spec, BenchmarkSpec):
         return _benchmark(folder, sample), ""
     if isinstance(spec, StudySpec):
@@ -148,12 +158,13 @@ def _benchmark(folder: Path, sample: int | None) -> list[str]:
     """Decode a sample of the videos, and compare each with its line in the index."""
     videos = index.read(folder)
     wanted = len(videos) if sample is None else min(sample, len(videos))
-    problems = [f"{entry.path}: missing" for entry in videos if not entry.path.exists()]
+    again = f"delete {folder} to index again"
+    problems = [f"{entry.path}: missing; {again}" for entry in videos if not entry.path.exists()]
     for place in np.linspace(0, len(videos) - 1, wanted).round().astype(int).tolist() if not problems else []:
         entry = videos[place]
         found = video.probe(entry.path)
         if (found.frames, found.width, found.height) != (entry.frames, entry.width, entry.height):
-            problems.append(f"{entry.path}: another video than when it was indexed in {folder}")
+            problems.append(f"{entry.path}: another video than when it was indexed; {again}")
     return problems
 
 
@@ -162,7 +173,8 @@ def _run(folder: Path, spec: PretrainSpec | FinetuneSpec) -> list[str]:
     result, epochs = read_result(folder), read_epochs(folder)
     problems = []
     if result["id"] != spec.id or not len(epochs) == result["epochs"] == spec.recipe.epochs:
-        problems.append(f"{folder / RESULT}: of {result['id']} and {result['epochs']} epochs")
+        text = f"of {result['id']} after {result['epochs']} epochs, not of this spec"
+        problems.append(str(damaged(folder / RESULT, text)))
     if isinstance(spec, FinetuneSpec):
         problems += filter(None, [predictions.contradiction(folder, result)])
         benchmark = folder.parents[2] / spec.benchmark.folder
@@ -171,7 +183,7 @@ def _run(folder: Path, spec: PretrainSpec | FinetuneSpec) -> list[str]:
         if spec.folds:
             return problems
     if (made_by := weights.made_by(folder / MODEL)) != spec.id:
-        problems.append(f"{folder / MODEL}: weights of {made_by}")
+        problems.append(str(damaged(folder / MODEL, f"weights of {made_by or 'another program'}")))
     return problems
 
 
@@ -181,7 +193,9 @@ def _predicted(folder: Path, benchmark: Path) -> list[str]:
     evaluated = [(entry.path.name, entry.class_name) for entry in videos]
     found = predictions.read(folder)
     there = [(Path(path).name, name) for path, name in zip(found.paths, found.classes, strict=True)]
-    return [] if there == evaluated else [f"{folder}: its predictions are not of the videos in {benchmark}"]
+    if there == evaluated:
+        return []
+    return [str(damaged(folder / PREDICTIONS, f"not of the videos in {benchmark / INDEX}"))]
 
 
 def _study(folder: Path, spec: StudySpec) -> list[str]:
@@ -189,4 +203,4 @@ def _study(folder: Path, spec: StudySpec) -> list[str]:
     root = folder.parents[2]
     rows = cost.counted(root, compare.compared(results.read(root, spec).rows))
     same = read_json(folder / METRICS, dict) == metrics_of(rows)
-    return [] if same else [f"{folder / METRICS}: not the figures of the study's runs"]
+    return [] if same else [str(damaged(folder / METRICS, "not the figures of the study's runs"))]
