@@ -9,6 +9,7 @@ from kinefract.common.layout import DATABASE, METRICS, MLFLOW, SPEC_FILE
 from kinefract.common.records import read_json
 from kinefract.config.specs import Spec, StudySpec
 from kinefract.tracking import labels, store
+from kinefract.tracking.database import store_uri
 from kinefract.tracking.export import MARK, final_values, points, study_values
 from kinefract.tracking.sync import Scores, finished_folders
 
@@ -31,7 +32,7 @@ def differences(root: Path) -> list[str]:
         UserError: the store cannot be used.
     """
     root = Path(root).resolve()
-    if store.store_uri(root).startswith("sqlite:") and not (root / MLFLOW / DATABASE).exists():
+    if store_uri(root).startswith("sqlite:") and not (root / MLFLOW / DATABASE).exists():
         return []
     found = store.attempt(root, lambda client: _differences(client, root))
     if found is None:
