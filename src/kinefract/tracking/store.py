@@ -101,9 +101,11 @@ def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) 
     return ids
 
 
-def runs(client: "MlflowClient", experiment: str, digest: str | None = None) -> "list[Run]":
-    """Return the runs that are not deleted, all or those with this digest, the newest first."""
-    wanted = f"tags.digest = '{digest}'" if digest else ""
+def runs(client: "MlflowClient", experiment: str, **tags: str) -> "list[Run]":
+    """Return the runs that are not deleted and have these tags, the newest first; ``%`` is any text."""
+    wanted = " AND ".join(
+        f"tags.`{key}` {'LIKE' if value == '%' else '='} '{value}'" for key, value in tags.items()
+    )
     found: list[Run] = []
     token = None
     while True:
@@ -112,6 +114,32 @@ def runs(client: "MlflowClient", experiment: str, digest: str | None = None) -> 
         token = page.token
         if not token:
             return found
+
+
+def drop_older(client: "MlflowClient", experiment: str, digest: str) -> None:
+    """Delete the runs of a digest that began before the newest finished one.
+
+    Several jobs may do so at once. In whatever order they come, a finished run remains.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = sorted(
+        runs(client, experiment, digest=digest),
+        key=lambda run: (run.info.start_time, run.info.run_id),
+        reverse=True,
+    )
+    newest = next((place for place, run in enumerate(found) if run.info.status == "FINISHED"), len(found))
+    for run in found[newest + 1 :]:
+        try:
+            client.delete_run(run.info.run_id)
+        except MlflowException:
+            if not is_deleted(client, run.info.run_id):
+                raise
+
+
+def is_deleted(client: "MlflowClient", run_id: str) -> bool:
+    """Return whether a run is deleted."""
+    return client.get_run(run_id).info.lifecycle_stage == "deleted"
 
 
 def log(
