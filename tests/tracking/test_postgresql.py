@@ -1,40 +1,22 @@
 """Several jobs and several projects with one PostgreSQL, the real one: all is logged, each once."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from mlflow import MlflowClient
 from test_run_export import EPOCHS, at_once, runs, spec_of, steps
-
-PROGRAMS = shutil.which("initdb") or max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
-AS_USER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses root
-SETTINGS = "-c listen_addresses= -c fsync=off -c unix_socket_directories="
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """An empty database of a server of this module's own, on a socket in a folder of its own."""
+    """An empty database of a server of this module's own."""
     pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
-    if PROGRAMS is None:
+    if servers.INITDB is None:
         pytest.skip("PostgreSQL's programs are not there")
-    programs, folder = Path(PROGRAMS).parent, Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    control = [*AS_USER, programs / "pg_ctl", "-D", folder / "data"]
-    try:
-        if AS_USER:
-            shutil.chown(folder, "postgres")
-        command = [*AS_USER, programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "me", "-N"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        start = [*control, "-l", folder / "log", "-o", f"{SETTINGS}{folder}", "-w", "start"]
-        subprocess.run(start, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        yield f"postgresql://me@/postgres?host={folder}"
-        subprocess.run([*control, "-m", "immediate", "stop"], cwd=folder, check=True, capture_output=True)
-    finally:
-        shutil.rmtree(folder)
+    with servers.postgresql() as address:
+        yield address
 
 
 def test_first_jobs_at_once_in_two_projects_lose_and_double_nothing(
