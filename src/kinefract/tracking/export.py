@@ -40,6 +40,7 @@ MARK = "seconds"  # an epoch's metric that no other job repeats, and that every 
 NOT_CURVES = {"epoch"}  # of an epoch: the step of its other metrics
 EPOCHS_AT_ONCE = 40  # of one request, which holds all metrics of an epoch or none
 TESTED = {"top1", "top5", "mean_class_accuracy", "videos"}  # of a fine-tuning's result: on the test videos
+TIMES = {"final/seconds", "final/evaluation_seconds", "final/clips_per_second"}  # of one job
 NAMES = {"n": "top1_n", "top1_low": "top1_ci95_low", "top1_high": "top1_ci95_high"}  # of a study's numbers
 
 
@@ -109,7 +110,7 @@ class RunExport:
     def fail(self) -> None:
         """Mark the run as failed, if it was begun."""
         run_id = self._run_id
-        if run_id:
+        if run_id and not self._replaced:
             attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
 
     def _update(self, client: "MlflowClient", files: RunFiles, weights: Path) -> bool:
@@ -134,7 +135,7 @@ class RunExport:
         params, tags, data = labels.described(spec)
         (experiment,) = experiments(client, self._root, [phase])
         earlier = runs(client, experiment, digest=spec.digest)
-        if any(_holds(run, files.content) for run in earlier):
+        if any(_holds(run, files.content) or self._repeats(run, files) for run in earlier):
             return None
         kept = next((run for run in earlier if self._goes_on(client, run, files)), None)
         if kept:
@@ -148,6 +149,12 @@ class RunExport:
         log(client, kept.info.run_id, params=missing)
         log_input(client, kept.info.run_id, data.name, data.digest, data.folder)
         return kept.info.run_id
+
+    def _repeats(self, run: "Run", files: RunFiles) -> bool:
+        """Return whether a finished run of another job, such as another clone's, has the same results."""
+        if files.result is None or run.info.status != "FINISHED":
+            return False
+        return not differing(run, final_values(self._spec, files.result), another=True)
 
     def _goes_on(self, client: "MlflowClient", run: "Run", files: RunFiles) -> bool:
         """Return whether MLflow's run is of this folder's job; if so, note the epochs that it holds."""
@@ -179,6 +186,20 @@ def final_values(spec: PretrainSpec | FinetuneSpec, result: Mapping[str, Any]) -
     """Return what a run's result holds, by the names of MLflow's metrics; some values are no numbers."""
     tested = TESTED if Path(spec.PARENT).name == "finetune" else set()
     return {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
+
+
+def differing(run: "Run", values: Mapping[str, Any], another: bool) -> str:
+    """Return the name of the first number that a run does not hold; empty if it holds all.
+
+    Args:
+        run: The run of MLflow.
+        values: What it should hold, by the names of MLflow's metrics.
+        another: Whether it is of another job, whose times differ.
+    """
+    for key, value, _ in points(values, 0):
+        if run.data.metrics.get(key) != value and not (another and key in TIMES):
+            return key
+    return ""
 
 
 def study_values(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
