@@ -7,7 +7,7 @@ from pydantic import Field, create_model, model_validator
 from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
 from kinefract.common.ranges import Count, Epochs, Probability, Rate, Seed, Small
-from kinefract.common.schema import Section, is_none, not_one_of
+from kinefract.common.schema import Section, is_none, is_one, not_one_of
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
@@ -56,6 +56,11 @@ class TrainRecipe(Section):
     )
     compile: bool = Field(default=False, description="compile the network with torch.compile")
     threads: Small = Field(default=2, description="CPU threads; part of the recipe, sums depend on it")
+    accumulate: Small = Field(
+        default=1,
+        exclude_if=is_one,
+        description="parts in which a batch passes through the network, which then needs less memory",
+    )
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -66,6 +71,8 @@ class TrainRecipe(Section):
                 raise ValueError(f"{key}: wants [least, most], above 0 and at most {most}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError("betas: both must be at least 0 and below 1")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate: {self.accumulate} parts do not divide {self.batch_size} clips")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs: {self.warmup_epochs} leaves nothing of {self.epochs} epochs")
         return self

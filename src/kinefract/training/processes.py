@@ -5,11 +5,13 @@ from typing import Literal, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
-from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 from kinefract.training.devices import own_gpu
+from kinefract.training.division import Division
+from kinefract.training.synced_norm import synced
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
@@ -27,6 +29,7 @@ class Processes:
         fabric: Devices and precision.
         rank: The number of this process; 0 is the one that writes and logs.
         size: Number of processes.
+        nodes: Number of machines that they run on.
     """
 
     def __init__(
@@ -40,11 +43,13 @@ class Processes:
         gpu = own_gpu(accelerator)
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(self.size)))
+        self.nodes = self.size // local
         self.fabric = Fabric(
             accelerator=accelerator,
             devices=local if self.size > 1 or gpu is None else [gpu],
-            num_nodes=self.size // local,
-            strategy="ddp" if self.size > 1 else "auto",
+            num_nodes=self.nodes,
+            # Statistics and queues are the same in all processes, and need not be sent before each step.
+            strategy=DDPStrategy(broadcast_buffers=False) if self.size > 1 else "auto",
             precision=precision,
         )
         if self.size > 1:
@@ -61,15 +66,20 @@ class Processes:
         return self.fabric.device
 
     def prepare(self, module: M) -> M:
-        """Let batch norm use the batch of all processes if several GPUs share it."""
-        if self.size > 1 and self.device.type == "cuda":
+        """Have batch norms normalise by what all processes normalise together."""
+        if self.size == 1:
+            return module
+        if self.device.type == "cuda":
             return nn.SyncBatchNorm.convert_sync_batchnorm(module)
-        return module
+        return cast(M, synced(module, self.size, self.gather))
 
-    def check_batch(self, batch_size: int) -> None:
-        """Raise a UserError unless every process gets the same number of clips of a batch."""
-        if batch_size % self.size:
-            raise UserError(f"batch_size: {batch_size} clips cannot be shared by {self.size} processes")
+    def division(self, batch_size: int, parts: int) -> Division:
+        """Return the clips of a batch that this process takes.
+
+        Raises:
+            UserError: the clips cannot be divided evenly.
+        """
+        return Division(batch_size, parts, self.size, self.rank)
 
     def gather(self, tensor: Tensor) -> Tensor:
         """Concatenate (B, ...) of all processes to (size * B, ...); gradients flow back."""
