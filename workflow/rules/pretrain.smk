@@ -20,8 +20,11 @@ rule pretrain_run:
     priority: 1
     conda:
         "../envs/ffmpeg.yaml"
+    params:
+        devices=lambda wildcards: spec_of(wildcards).recipe.devices,
+        nodes=lambda wildcards: spec_of(wildcards).recipe.nodes,
     threads: lambda wildcards: spec_of(wildcards).recipe.threads
     resources:
         gpu=GPU,
     shell:
-        "kinefract pretrain {input.spec:q} 2>&1 | tee {log:q}"
+        "kinefract pretrain {input.spec:q} --devices={params.devices} --nodes={params.nodes} 2>&1 | tee {log:q}"

@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 
 from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
@@ -12,6 +19,7 @@ from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
+PLACES = ("devices", "nodes")  # settings that are no part of a spec
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
 # of further objectives are left out if they are not set.
 ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
@@ -115,6 +123,11 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         default="auto",
         description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
     )
+    devices: Small | Literal["auto"] = Field(
+        default=1,
+        description="processes that share each batch, one on each GPU of a node; auto: on all that a job has",
+    )
+    nodes: Small = Field(default=1, description="machines that a pre-training runs on")
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] | None = Field(
         default=None,
         exclude_if=is_none,
@@ -152,6 +165,14 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
             raise ValueError(f"snapshots: {late[0]} is not before the last of {self.epochs} epochs")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_places(
+        self, serialised: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out of specs, which are JSON values, on what a result depends by rounding alone."""
+        settings = serialised(self)
+        return {key: value for key, value in settings.items() if key not in PLACES or info.mode != "json"}
 
     @property
     def stored(self) -> bool:

@@ -1,7 +1,10 @@
 """Processes that train one network together, one per GPU, started by `torchrun`; usually there is one."""
 
+import inspect
+import logging
 import os
-from typing import Literal, TypeVar, cast
+import warnings
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -13,6 +16,15 @@ from kinefract.training.devices import own_gpu
 from kinefract.training.division import Division
 from kinefract.training.synced_norm import synced
 
+OTHER_ENDED = "another process of this run has ended"
+
+# Buffers are not sent before each step, since statistics and queues are the same everywhere. The option has
+# another name until torch 2.12.
+_OPTIONS = inspect.signature(nn.parallel.DistributedDataParallel).parameters
+_NOT_SENT: dict[str, Any] = {
+    "forward_sync_buffers" if "forward_sync_buffers" in _OPTIONS else "broadcast_buffers": False
+}
+
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 
@@ -20,6 +32,11 @@ M = TypeVar("M", bound=nn.Module)
 def computes_in_bfloat16() -> bool:
     """Return whether this machine's CPU multiplies bfloat16 numbers in hardware (AVX-512 or AMX)."""
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def lost_another(error: RuntimeError) -> bool:
+    """Return whether an error says that a process that was to send something has gone."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
 
 
 class Processes:
@@ -48,11 +65,11 @@ class Processes:
             accelerator=accelerator,
             devices=local if self.size > 1 or gpu is None else [gpu],
             num_nodes=self.nodes,
-            # Statistics and queues are the same in all processes, and need not be sent before each step.
-            strategy=DDPStrategy(broadcast_buffers=False) if self.size > 1 else "auto",
+            strategy=DDPStrategy(**_NOT_SENT) if self.size > 1 else "auto",
             precision=precision,
         )
         if self.size > 1:
+            logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says that processes join
             self.fabric.launch()
         self.rank = self.fabric.global_rank
         if precision == "bf16-mixed" and self.device.type == "cpu" and not computes_in_bfloat16():
@@ -64,6 +81,12 @@ class Processes:
     @property
     def device(self) -> torch.device:
         return self.fabric.device
+
+    @property
+    def facts(self) -> dict[str, int | str]:
+        """The number of processes and of nodes, and the device's name."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        return {"processes": self.size, "nodes": self.nodes, "device": name}
 
     def prepare(self, module: M) -> M:
         """Have batch norms normalise by what all processes normalise together."""
@@ -85,7 +108,9 @@ class Processes:
         """Concatenate (B, ...) of all processes to (size * B, ...); gradients flow back."""
         if self.size == 1:
             return tensor
-        gathered = self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad)
+        with warnings.catch_warnings():  # Fabric calls what torch 2.13 wants to be called by another name
+            warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_gather", FutureWarning)
+            gathered = self.fabric.all_gather(tensor, sync_grads=tensor.requires_grad)
         return cast(Tensor, gathered).flatten(0, 1)
 
     def total(self, values: list[float]) -> list[float]:

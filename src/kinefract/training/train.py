@@ -25,7 +25,7 @@ from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, training_loader
 from kinefract.training.memory import keep_freed_memory
 from kinefract.training.meter import Meter
-from kinefract.training.processes import Processes
+from kinefract.training.processes import OTHER_ENDED, Processes, lost_another
 from kinefract.training.views import augmented
 from kinefract.training.workers import loaded
 
@@ -82,6 +82,7 @@ class Execution:
 class Training:
     """One run of the training loop, with everything it needs.
 
+    ``computed_on`` has the number of processes and of nodes, and the device's name, once training has begun.
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
     ``on_first_batch`` is called with the first batch that the network sees, or the first part of it:
@@ -100,6 +101,7 @@ class Training:
     on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
     on_snapshot: Callable[[int], None] = lambda epoch: None
     history: list[dict] = field(default_factory=list)
+    computed_on: dict[str, int | str] = field(default_factory=dict, init=False)
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -129,9 +131,13 @@ class Training:
             self._fit(state)
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f"{self.what}: memory of the GPU ran out; lower batch_size (lr scales with it), size, frames "
-                f"or width, or set precision: bf16-mixed ({str(error).splitlines()[0]})"
+                f"{self.what}: memory of the GPU ran out; set accumulate or precision: bf16-mixed, or lower "
+                f"batch_size (lr scales with it), size, frames or width ({str(error).splitlines()[0]})"
             ) from error
+        except RuntimeError as error:
+            if not lost_another(error):
+                raise
+            raise UserError(f"{self.what}: {OTHER_ENDED}; the last checkpoint is kept") from error
 
     def _fit(self, state: dict | None) -> None:
         recipe, pauses = self.recipe, self.execution.pauses
@@ -140,6 +146,7 @@ class Training:
         processes = Processes(recipe.precision, self.execution.accelerator)
         division = processes.division(recipe.batch_size, recipe.accumulate)
         fabric, device = processes.fabric, processes.device
+        self.computed_on = processes.facts
         # In 16-mixed the scaler skips a step whose gradient overflows, and halves its scale for the next.
         scaler = getattr(fabric.strategy.precision, "scaler", None)
         if recipe.compile:
