@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from kinefract.augment import homography, paths, rand_augment
+from kinefract.augment.basic import as_pictures
 from kinefract.augment.effects import Filmed, Mixing, scheduled
 from kinefract.augment.paths import chosen, uniform
 from kinefract.common.share import Share
@@ -46,7 +47,8 @@ def filmed(
     _, frames, _, size, width = clips.shape
     if width != size:
         raise ValueError(f"filmed wants square frames, got {size} x {width}")
-    share, batch = share or Share.whole(len(clips)), clips if batch is None else batch
+    share, pictures = share or Share.whole(len(clips)), as_pictures(clips)
+    batch = pictures if batch is None else batch
     numbers, signs = (
         share.of(drawn, 1) for drawn in rand_augment.draw(share.total, recipe.rand_augment, generator)
     )
@@ -54,7 +56,7 @@ def filmed(
     camera = share.of(camera_maps(share.total, frames, size, recipe, progress, generator))
     camera = rand_augment.geometry(numbers, signs, magnitude)[:, None] @ camera
 
-    shown = foreground(clips.float() / 255, camera, recipe, progress, generator, share)
+    shown = foreground(pictures, camera, recipe, progress, generator, share)
     with_background = share.of(chosen(share.total, recipe.background.p, generator))
     behind = background(batch, camera, with_background, recipe, progress, generator, share)
     mixed = mix(shown, behind, recipe.mixing, generator, share)
@@ -133,9 +135,9 @@ def background(
 ) -> Tensor | None:
     """Return the backgrounds as the camera sees them: float (B, T, C, S, S), or ``None`` if no clip has one.
 
-    ``batch``, uint8 (N, T, C, S, S), has all clips of the batch. ``wanted``, bool (B,), marks the clips that
-    have a background. If any has, backgrounds are computed for all, since the last digits of a power in
-    ``mix`` depend on the place in the batch. The random draws are made in every case.
+    ``batch`` (N, T, C, S, S), uint8 or float in [0, 1], has all clips of the batch. ``wanted``, bool (B,),
+    marks the clips that have a background. If any has, backgrounds are computed for all, since the last
+    digits of a power in ``mix`` depend on the place in the batch. The random draws are made in every case.
     """
     (_, frames, _, size, _), count = batch.shape, share.total
     settings = recipe.background
@@ -163,7 +165,7 @@ def background(
         where = still.to(device)
         stills = batch[second[still].to(device), moment[still].to(device), None]
         source[where] = torch.maximum(source[where], stills)
-    return _warped(source.float() / 255, maps, "reflection")
+    return _warped(as_pictures(source), maps, "reflection")
 
 
 def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator, share: Share) -> Tensor:
