@@ -23,7 +23,7 @@ demo: setup
 	@echo "The study's page:  results/studies/quickstart/index.html"
 	@echo "Every run:         make ui, then http://127.0.0.1:$(PORT)"
 
-test: setup
+test: setup ffmpeg
 	ruff check .
 	ruff format --check .
 	mypy
@@ -43,7 +43,7 @@ ui: setup
 		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}" ;; \
 	esac
 
-setup: ffmpeg .venv/installed
+setup: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -8,15 +8,11 @@ from kinefract.common import layout
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.config.specs import PretrainSpec
-from kinefract.video import require_ffmpeg
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import DeploymentMethod
 
 try:
     if braced := [folder for folder in (os.getcwd(), str(workflow.basedir)) if set(folder) & set("{}")]:
         raise UserError(f"{braced[0]}: Snakemake takes braces for wildcards; rename the folder")
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-        require_ffmpeg()
     # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.
     if workflow.configfiles:
         raise UserError("--configfile: name a folder in place of files, --config config_dir=<folder>")

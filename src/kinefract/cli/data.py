@@ -28,22 +28,18 @@ def shard(
 @app.command()
 def dataset(spec: SpecFile) -> None:
     """Join a dataset's shards: manifest, preview, data card."""
-    from kinefract import video
     from kinefract.config.specs import DatasetSpec
     from kinefract.synth.store.dataset import join
 
-    video.require_ffmpeg()
     join(DatasetSpec.read(spec).recipe, spec.parent)
 
 
 @app.command()
 def index(spec: SpecFile) -> None:
     """List a benchmark's videos (a generated one is made first)."""
-    from kinefract import video
     from kinefract.benchmarks.index import build
     from kinefract.config.specs import BenchmarkSpec, project_root
 
-    video.require_ffmpeg()
     build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
 
 
@@ -176,10 +172,8 @@ def card(
 
     Takes the figures from the dataset's card.json and measures what that lacks.
     """
-    from kinefract import video
     from kinefract.cards import studies as cards
 
-    video.require_ffmpeg()
     if study is not None and dataset is None:
         if against:
             raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")

@@ -77,7 +77,7 @@ class TrainingClips(Dataset):
         starts = [random_start(length, recipe.frames, recipe.stride, rng) for rng in streams]
         numbers = [window(start, recipe.frames, recipe.stride, length) for start in starts]
         # All views come from one read, since decoding or rendering a clip takes most of the time.
-        frames = source.read(self._number(epoch, index), np.concatenate(numbers))
+        frames = source.read(self._number(epoch, index), np.concatenate(numbers).tolist())
         frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
         crops = [
             random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng, recipe.resizing)
