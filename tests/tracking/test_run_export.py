@@ -16,15 +16,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from kinefract import cli, tracking
+from kinefract.common import mounts
 from kinefract.common.files import write_json, write_text
 from kinefract.config.run_files import read_epochs
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec, Variant
-from kinefract.tracking import RunExport, store
+from kinefract.tracking import RunExport, database, store
 
 EPOCHS = 12
 JOB = """
@@ -148,31 +150,29 @@ def test_prepare_makes_the_experiments_and_again_changes_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def at_once(root: Path, jobs: dict[int, int]) -> list[int]:
-    """Run jobs, classes -> the epoch it is killed after or 0, at the same time; return their statuses."""
+def at_once(jobs: list[tuple[Path, int, int]]) -> list[int]:
+    """Run jobs, (project, classes, the epoch it is killed after or 0), together; return their statuses.
+
+    A job may say that another one of the same run is finished, and nothing else.
+    """
     running = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                JOB,
-                str(Path(__file__).parent),
-                str(root),
-                str(classes),
-                str(killed_after),
-            ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            [sys.executable, "-c", JOB, str(Path(__file__).parent), *map(str, job)],
+            env={**os.environ, **store.SETTINGS, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
+            text=True,
         )
-        for classes, killed_after in jobs.items()
+        for job in jobs
     ]
-    assert [job.communicate(timeout=240)[1] for job in running] == [b""] * len(jobs)
+    told = [line for job in running for line in job.communicate(timeout=240)[1].splitlines()]
+    assert [line for line in told if "another job of this run is finished" not in line] == []
     return [job.returncode for job in running]
 
 
 def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothing(tmp_path: Path) -> None:
     names = {classes: spec_of(classes).id for classes in range(2, 8)}
-    assert at_once(tmp_path, {2: 0, 3: 0, 4: 0, 5: 1, 6: 6, 7: 11}) == [0, 0, 0, *[-signal.SIGKILL] * 3]
+    killed_after = {2: 0, 3: 0, 4: 0, 5: 1, 6: 6, 7: 11}
+    assert at_once([(tmp_path, *job) for job in killed_after.items()]) == [0, 0, 0, *[-signal.SIGKILL] * 3]
     assert {path.name for path in (tmp_path / "results/mlflow").iterdir()} == {"mlflow.db", "artifacts"}
     before = {run.info.run_name: run.info for run in runs(tmp_path, "pretrain")}
     assert before.keys() == set(names.values())
@@ -180,7 +180,7 @@ def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothi
     assert statuses == [*["FINISHED"] * 3, *["RUNNING"] * 3]
     for classes in (2, 7):  # made again from the start
         shutil.rmtree(tmp_path / spec_of(classes).folder)
-    assert at_once(tmp_path, dict.fromkeys((2, 5, 6, 7), 0)) == [0] * 4
+    assert at_once([(tmp_path, classes, 0) for classes in (2, 5, 6, 7)]) == [0] * 4
     found = {run.info.run_name: run for run in runs(tmp_path, "pretrain")}
     assert len(runs(tmp_path, "pretrain")) == 6
     kept = [classes for classes, name in names.items() if found[name].info.run_id == before[name].run_id]
@@ -297,6 +297,43 @@ def test_a_resumed_job_goes_on_in_its_run_with_each_epoch_once(root: Path) -> No
     assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
     assert steps(root, run.info.run_id, "loss") == [(epoch, 10.0 - epoch) for epoch in (1, 2, 3, 4, 5)]
     assert steps(root, run.info.run_id, "final/loss") == [(5, 5.0)]
+
+
+@pytest.mark.parametrize("last", ["older", "newer"])
+def test_of_two_jobs_of_a_run_at_once_the_one_that_began_last_stays(
+    root: Path, last: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two projects share a store, as two clones with one server do."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "results").symlink_to(tmp_path / "others")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others/mlflow").symlink_to(root / "results/mlflow")
+    spec = spec_of()
+    jobs = {"older": (root, begin(root, spec))}
+    add_epoch(root, spec, 1)
+    jobs["older"][1].update()
+    jobs["newer"] = (other, begin(other, spec))
+    assert len(runs(root, "pretrain")) == 2
+    for who in sorted(jobs, key=lambda who: who == last):
+        place, export = jobs[who]
+        add_epoch(place, spec, 2 if place == root else 1)
+        export.update()
+        finish(place, spec)
+        export.update()
+    (run,) = runs(root, "pretrain")
+    assert (run.info.status, steps(root, run.info.run_id, "loss")) == ("FINISHED", [(1, 9.0)])
+    lines = capfd.readouterr().err.splitlines()
+    told = f"{spec.id}: another job of this run is finished, and MLflow holds that one"
+    assert lines == ([told] if last == "older" else [])
+
+
+def test_a_job_made_again_leaves_the_finished_run_until_it_is_finished_itself(root: Path) -> None:
+    spec = spec_of()
+    make(root, spec)
+    shutil.rmtree(root / spec.folder)
+    begin(root, spec)
+    assert sorted(run.info.status for run in runs(root, "pretrain")) == ["FINISHED", "RUNNING"]
 
 
 def test_a_failed_run_says_so_and_can_be_resumed(root: Path) -> None:
@@ -490,11 +527,11 @@ def test_a_server_that_refuses_says_why_without_the_password(
 
 def unreachable(uri: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
     """Prepare a store that cannot be had; return the one line that says so, after two seconds at most."""
-    tracking.store._answers("sqlite://")  # what is imported is not what is measured
+    sqlalchemy.create_engine("sqlite://").connect().close()  # what is imported is not what is measured
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     start = time.monotonic()
     tracking.prepare("", ["quickstart"])
-    assert time.monotonic() - start < store.PATIENCE + 1
+    assert time.monotonic() - start < database.PATIENCE + 1
     (line,) = capfd.readouterr().err.splitlines()
     assert "secret" not in line
     return line
@@ -518,6 +555,7 @@ def test_a_database_whose_driver_is_missing_names_the_driver(
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     line = unreachable("postgresql://someone:secret@127.0.0.1/runs", monkeypatch, capfd)
     assert "the Python package psycopg2, which postgresql://127.0.0.1/runs needs, is not installed" in line
+    assert "(pip install psycopg2-binary)" in line
 
 
 class SilentDialect(SQLiteDialect_pysqlite):
@@ -551,6 +589,22 @@ def test_a_database_in_a_folder_that_is_not_there_is_made(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/deep/down.db")
     make(tmp_path, spec_of())
     assert len(runs(tmp_path, "pretrain")) == 1
+
+
+def test_a_store_in_a_shared_folder_without_common_locks_is_refused_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mountinfo").write_text(f"1 0 0:33 / {tmp_path} rw - nfs server:/ rw,nolock,local_lock=all\n")
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mountinfo")
+    make(tmp_path / "project", spec_of())
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "results/mlflow is on nfs mounted with local_lock=all" in line
+    assert "set MLFLOW_TRACKING_URI to a server" in line
+    assert not (tmp_path / "project/results/mlflow").exists()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")  # asked for by name
+    store._given_up.clear()
+    make(tmp_path / "project", spec_of(5))
+    assert len(runs(tmp_path / "project", "pretrain")) == 1
 
 
 def test_a_broken_store_costs_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -258,6 +258,19 @@ def test_a_run_made_again_with_another_result_replaces_the_one_held(root: Path) 
     assert run["points"]["final/top1"] == [(3, 0.75)]
 
 
+def test_what_another_clone_logged_is_held_if_but_the_times_differ(root: Path) -> None:
+    spec = specs(root)[0]
+    folder = root / spec.folder
+    result = json.loads((folder / "result.json").read_text())
+    sync(root)
+    for seconds, top1, logged in ((7.5, 0.5, []), (8.5, 0.75, [spec.id])):
+        write_json(folder / "result.json", {**result, "seconds": seconds, "top1": top1})
+        told = [f"{spec.id}: MLflow holds another final/top1" in line for line in tracking.differences(root)]
+        assert told == [True] * len(logged)
+        assert sync(root, [folder]).runs == logged
+    assert tracking.differences(root) == []
+
+
 def test_unfinished_and_unreadable_folders_are_counted_and_left_out(root: Path) -> None:
     first, second, third = specs(root)
     shutil.rmtree(root / "results/studies")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kinefract.common.errors import UserError
+from kinefract.common.mounts import mount_of
 from kinefract.common.progress import log_line
 
 # The name of a partial file: that of its file, hidden, with random digits (in version 0.1 a process id).
@@ -71,6 +72,9 @@ def remove_abandoned(partial: Path, dry_run: bool = False) -> bool:
     try:
         with partial.open("rb+") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A third job may have removed it, and its owner made a newer one of this name, which is in use.
+            if not os.path.samestat(os.fstat(stream.fileno()), partial.stat()):
+                return False
             if not dry_run:
                 partial.unlink()
             return True
@@ -96,8 +100,9 @@ def _created(partial: Path) -> BinaryIO:
 def locked(path: Path | str, does: str = "") -> Iterator[bool]:
     """Hold a lock while the block runs; wait first if another process holds it. Yield whether it waited.
 
-    The lock is on an empty file, which is removed afterwards. The lock ends with the process, so the file
-    that a killed process left blocks no other.
+    The lock is on an empty file. It ends with the process, so the file that a killed process left blocks no
+    other. The file is removed afterwards, but not from a folder that machines share: another machine goes on
+    seeing a removed file for seconds, and would lock that one.
 
     Args:
         path: The file; its folder is created if it does not exist.
@@ -116,7 +121,9 @@ def locked(path: Path | str, does: str = "") -> Iterator[bool]:
         try:
             yield waited
         finally:
-            path.unlink(missing_ok=True)
+            mount = mount_of(path)
+            if mount is None or not mount.shared:
+                path.unlink(missing_ok=True)
 
 
 def _open_locked(path: Path, does: str) -> tuple[BinaryIO, bool]:

@@ -1,8 +1,8 @@
 """Logging to MLflow: runs during training, studies for comparison, and a sync of what was not logged."""
 
 from kinefract.tracking.check import differences
+from kinefract.tracking.database import shown_uri, store_uri
 from kinefract.tracking.export import PHASES, RunExport, log_study, prepare, study_files
-from kinefract.tracking.store import shown_uri, store_uri
 
 __all__ = [
     "PHASES",

@@ -1,6 +1,7 @@
 """The comparison of MLflow with the results on disk, which it repeats."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from kinefract.common.layout import DATABASE, METRICS, MLFLOW, SPEC_FILE
 from kinefract.common.records import read_json
 from kinefract.config.specs import Spec, StudySpec
 from kinefract.tracking import labels, store
-from kinefract.tracking.export import MARK, final_values, points, study_values
+from kinefract.tracking.database import store_uri
+from kinefract.tracking.export import MARK, differing, final_values, study_values
 from kinefract.tracking.sync import Scores, finished_folders
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def differences(root: Path) -> list[str]:
         UserError: the store cannot be used.
     """
     root = Path(root).resolve()
-    if store.store_uri(root).startswith("sqlite:") and not (root / MLFLOW / DATABASE).exists():
+    if store_uri(root).startswith("sqlite:") and not (root / MLFLOW / DATABASE).exists():
         return []
     found = store.attempt(root, lambda client: _differences(client, root))
     if found is None:
@@ -50,38 +52,53 @@ def _differences(client: "MlflowClient", root: Path) -> list[str]:
             (experiment,) = store.experiments(client, root, [phase])
             for run in store.runs(client, experiment):
                 held[phase][run.data.tags.get("digest", "")].append(run)
-        for name, digest, numbers, curve in _expected(root, spec, folder):
-            runs = held[phase][digest]
-            if len(runs) != 1 or runs[0].info.status != "FINISHED":
-                states = ", ".join(run.info.status for run in runs) or "none"
+        for name, wanted in _expected(root, spec, folder):
+            found = held[phase][wanted.digest]
+            # One that is not finished may be of another clone, which makes the same.
+            finished = [run for run in found if run.info.status == "FINISHED"]
+            if len(finished) != 1:
+                states = ", ".join(run.info.status for run in found) or "none"
                 problems.append(f"{name}: MLflow should hold one finished run, but holds {states}")
-            elif wrong := _wrong(client, runs[0], numbers, curve):
+            elif wrong := _wrong(client, finished[0], wanted):
                 problems.append(f"{name}: MLflow holds another {wrong}")
     return [f"{problem}; delete its runs in MLflow, then run `kinefract sync`" for problem in problems]
 
 
-def _expected(root: Path, spec: Any, folder: Path) -> list[tuple[str, str, dict[str, Any], list[float]]]:
-    """Return name, digest, final numbers and times of epochs of the runs that MLflow should hold."""
+@dataclass(frozen=True)
+class _Wanted:
+    """A run that MLflow should hold: digests of its spec and result, final numbers, times of its epochs."""
+
+    digest: str
+    content: str | None
+    numbers: dict[str, Any]
+    times: list[float]
+
+
+def _expected(root: Path, spec: Any, folder: Path) -> list[tuple[str, _Wanted]]:
+    """Return the runs that MLflow should hold of a folder, with their names for messages."""
     if isinstance(spec, StudySpec):
         metrics = read_json(folder / METRICS, Scores)
-        return [
-            (
-                f"{spec.id}, {variant.label}",
-                labels.variant_tags(root, spec, variant)["digest"],
-                study_values(metrics.get(variant.label, {})),
-                [],
-            )
-            for variant in spec.variants
-        ]
+        expected = []
+        for variant in spec.variants:
+            digest = labels.variant_tags(root, spec, variant)["digest"]
+            numbers = study_values(metrics.get(variant.label, {}))
+            expected.append((f"{spec.id}, {variant.label}", _Wanted(digest, None, numbers, [])))
+        return expected
     files = labels.read_run(folder)
     assert files.result is not None
-    return [(spec.id, spec.digest, final_values(spec, files.result), [line[MARK] for line in files.epochs])]
+    times = [line[MARK] for line in files.epochs]
+    return [(spec.id, _Wanted(spec.digest, files.content, final_values(spec, files.result), times))]
 
 
-def _wrong(client: "MlflowClient", run: "Run", numbers: dict[str, Any], curve: list[float]) -> str:
-    """Return the name of the first number that differs; empty if none does."""
-    for key, value, _ in points(numbers, 0):
-        if run.data.metrics.get(key) != value:
-            return key
-    history = client.get_metric_history(run.info.run_id, MARK) if curve else []
-    return MARK if [point.value for point in sorted(history, key=lambda point: point.step)] != curve else ""
+def _wrong(client: "MlflowClient", run: "Run", wanted: _Wanted) -> str:
+    """Return the name of the first number that differs; empty if none does.
+
+    Where several clones share a store, the run may be of another one, whose times are others.
+    """
+    another = wanted.content is not None and run.data.tags.get("content") != wanted.content
+    wrong = differing(run, wanted.numbers, another)
+    if wrong or another or not wanted.times:
+        return wrong
+    history = client.get_metric_history(run.info.run_id, MARK)
+    times = [point.value for point in sorted(history, key=lambda point: point.step)]
+    return "" if times == wanted.times else MARK

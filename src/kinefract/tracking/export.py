@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from kinefract.common.files import sha256
 from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL
+from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
 from kinefract.config.run_files import Result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels
 from kinefract.tracking.labels import RunFiles
-from kinefract.tracking.store import attempt, experiments, log, log_files, log_input, runs, texts
+from kinefract.tracking.store import (
+    attempt,
+    drop_older,
+    experiments,
+    is_deleted,
+    log,
+    log_files,
+    log_input,
+    runs,
+    texts,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +40,7 @@ MARK = "seconds"  # an epoch's metric that no other job repeats, and that every 
 NOT_CURVES = {"epoch"}  # of an epoch: the step of its other metrics
 EPOCHS_AT_ONCE = 40  # of one request, which holds all metrics of an epoch or none
 TESTED = {"top1", "top5", "mean_class_accuracy", "videos"}  # of a fine-tuning's result: on the test videos
+TIMES = {"final/seconds", "final/evaluation_seconds", "final/clips_per_second"}  # of one job
 NAMES = {"n": "top1_n", "top1_low": "top1_ci95_low", "top1_high": "top1_ci95_high"}  # of a study's numbers
 
 
@@ -61,13 +73,15 @@ class RunExport:
         self._root, self._spec = Path(root), spec
         self._folder = self._root / spec.folder
         self._run_id: str | None = None
+        self._replaced = False
         self._held: set[int] = set()  # epochs
 
     def update(self, model: Path | None = None) -> bool:
         """Log what the run's folder holds and MLflow does not; end the run when the folder is finished.
 
         A run in MLflow whose epochs are the first ones of this folder goes on. One that holds others, or
-        another result, is of an earlier job, and a new one replaces it.
+        another result, is of another job, and the new one replaces it when it is finished. Of two jobs at the
+        same time, also of two projects with one store, the one that began last replaces the other.
 
         Args:
             model: The weights of a run that is finished but for their place; None if they are in their place.
@@ -80,12 +94,23 @@ class RunExport:
         """
         files = labels.read_run(self._folder, True if model else None)
         weights = model or self._folder / MODEL
-        return bool(attempt(self._root, lambda client: self._update(client, files, weights)))
+
+        def write(client: "MlflowClient") -> bool:
+            try:
+                return self._update(client, files, weights)
+            except Exception:
+                if self._run_id is None or not is_deleted(client, self._run_id):
+                    raise
+                self._replaced = True
+                log_line(f"{self._spec.id}: another job of this run is finished, and MLflow holds that one")
+                return False
+
+        return not self._replaced and bool(attempt(self._root, write))
 
     def fail(self) -> None:
         """Mark the run as failed, if it was begun."""
         run_id = self._run_id
-        if run_id:
+        if run_id and not self._replaced:
             attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
 
     def _update(self, client: "MlflowClient", files: RunFiles, weights: Path) -> bool:
@@ -109,17 +134,13 @@ class RunExport:
         phase = Path(spec.PARENT).name
         params, tags, data = labels.described(spec)
         (experiment,) = experiments(client, self._root, [phase])
-        kept = None
-        earlier = runs(client, experiment, spec.digest)
-        if any(_holds(run, files.content) for run in earlier):
+        earlier = runs(client, experiment, digest=spec.digest)
+        if any(_holds(run, files.content) or self._repeats(run, files) for run in earlier):
             return None
-        for run in earlier:
-            if kept is None and self._goes_on(client, run, files):
-                kept = run
-                client.update_run(run.info.run_id, status="RUNNING")
-            else:
-                client.delete_run(run.info.run_id)
-        if kept is None:
+        kept = next((run for run in earlier if self._goes_on(client, run, files)), None)
+        if kept:
+            client.update_run(kept.info.run_id, status="RUNNING")
+        else:
             commit = labels.commit_of(files.result["made_with"] if files.result else made_with(self._root))
             tags |= {"phase": phase, "digest": spec.digest, "name": spec.id, "commit": commit}
             tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
@@ -128,6 +149,12 @@ class RunExport:
         log(client, kept.info.run_id, params=missing)
         log_input(client, kept.info.run_id, data.name, data.digest, data.folder)
         return kept.info.run_id
+
+    def _repeats(self, run: "Run", files: RunFiles) -> bool:
+        """Return whether a finished run of another job, such as another clone's, has the same results."""
+        if files.result is None or run.info.status != "FINISHED":
+            return False
+        return not differing(run, final_values(self._spec, files.result), another=True)
 
     def _goes_on(self, client: "MlflowClient", run: "Run", files: RunFiles) -> bool:
         """Return whether MLflow's run is of this folder's job; if so, note the epochs that it holds."""
@@ -141,8 +168,8 @@ class RunExport:
 
     def _finish(self, client: "MlflowClient", run_id: str, result: Result, weights: Path) -> None:
         numbers = final_values(self._spec, result)
-        held = client.get_run(run_id).data.metrics
-        new = {key: value for key, value in numbers.items() if key not in held}
+        held = client.get_run(run_id)
+        new = {key: value for key, value in numbers.items() if key not in held.data.metrics}
         commit = labels.commit_of(result["made_with"])
         tags = {key: value for key, value in result.items() if isinstance(value, str)}
         tags |= {f"made_with.{key}": value for key, value in result["made_with"].items()}
@@ -152,12 +179,27 @@ class RunExport:
         log_files(client, run_id, [self._folder / name for name in PICTURES])
         log(client, run_id, tags=tags)
         client.set_terminated(run_id)
+        drop_older(client, held.info.experiment_id, self._spec.digest)
 
 
 def final_values(spec: PretrainSpec | FinetuneSpec, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run's result holds, by the names of MLflow's metrics; some values are no numbers."""
     tested = TESTED if Path(spec.PARENT).name == "finetune" else set()
     return {f"{'test' if key in tested else 'final'}/{key}": value for key, value in result.items()}
+
+
+def differing(run: "Run", values: Mapping[str, Any], another: bool) -> str:
+    """Return the name of the first number that a run does not hold; empty if it holds all.
+
+    Args:
+        run: The run of MLflow.
+        values: What it should hold, by the names of MLflow's metrics.
+        another: Whether it is of another job, whose times differ.
+    """
+    for key, value, _ in points(values, 0):
+        if run.data.metrics.get(key) != value and not (another and key in TIMES):
+            return key
+    return ""
 
 
 def study_values(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -204,15 +246,13 @@ def log_study(
             tags = labels.variant_tags(root, spec, variant)
             numbers = study_values(metrics.get(variant.label, {}))
             tags["content"] = digest_of([tags, variant.values, numbers, hashes])
-            earlier = runs(client, experiment, tags["digest"])
-            if any(_holds(run, tags["content"]) for run in earlier):
+            if any(_holds(run, tags["content"]) for run in runs(client, experiment, digest=tags["digest"])):
                 continue
-            for run in earlier:
-                client.delete_run(run.info.run_id)
             run_id = client.create_run(experiment, tags=texts(tags), run_name=variant.label).info.run_id
             log(client, run_id, params=variant.values, metrics=points(numbers, 0))
             log_files(client, run_id, files)
             client.set_terminated(run_id)
+            drop_older(client, experiment, tags["digest"])
             logged.append(variant.label)
         _tag_runs(client, root, spec)
         return logged
@@ -235,7 +275,10 @@ def points(values: Mapping[str, Any], step: int) -> list[tuple[str, float, int]]
 
 
 def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
-    """Tag the runs of a study with the labels of its variants, since several studies share a run."""
+    """Tag the runs of a study with the labels of its variants, since several studies share a run.
+
+    What it takes depends on the runs of the study, not on those of the store.
+    """
     variants: dict[str, dict[str, list[str]]] = {phase: {} for phase in PHASES}
     for variant in spec.variants:
         for run_id in dict.fromkeys(variant.pretrains.values()):
@@ -244,9 +287,10 @@ def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
             variants["finetune"].setdefault(run_id, []).append(variant.label)
     key = f"study.{spec.study}"
     for phase, experiment in zip(PHASES, experiments(client, root, PHASES), strict=True):
-        if not variants[phase]:
-            continue
-        for run in runs(client, experiment):
-            tag = ", ".join(variants[phase].get(run.data.tags.get("name", ""), []))
-            if tag and run.data.tags.get(key) != tag:
-                log(client, run.info.run_id, tags={key: tag})
+        wanted = {run_id: ", ".join(found) for run_id, found in variants[phase].items()}
+        tagged = runs(client, experiment, **{key: "%"}) if wanted else []
+        done = {(run.data.tags.get("name"), run.data.tags[key]) for run in tagged}
+        for run_id, tag in wanted.items():
+            if (run_id, tag) not in done:
+                for run in runs(client, experiment, name=run_id):
+                    log(client, run.info.run_id, tags={key: tag})

@@ -1,33 +1,22 @@
-"""The only module that imports MLflow: the address of its store, its availability, and logging to it.
-
-The store is SQLite in ``results/mlflow`` unless ``MLFLOW_TRACKING_URI`` names another.
-"""
+"""Logging to MLflow's store: whether it can be had, its experiments and runs, and what is logged to a run."""
 
 import json
 import math
 import os
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
 
-from kinefract.common.files import locked
-from kinefract.common.layout import DATABASE, LOCK, MLFLOW
+from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
+from kinefract.tracking.database import artifact_place, connect, missing_package, shown, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-    from sqlalchemy import Engine
 
 LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
-PATIENCE = 2.0  # seconds within which a server or a database must answer
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow takes
 LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
 AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
 
@@ -45,16 +34,6 @@ SETTINGS = {
 
 T = TypeVar("T")
 _given_up: set[str] = set()  # stores that failed in this process, which leaves them alone from then on
-
-
-def store_uri(root: Path | str) -> str:
-    """Return the address of the store: ``MLFLOW_TRACKING_URI``, or else the project's SQLite file."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(_database(root))
-
-
-def shown_uri(root: Path | str) -> str:
-    """Return the address of the store without the user and password that it may hold."""
-    return _shown(store_uri(root))
 
 
 def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None:
@@ -76,24 +55,19 @@ def attempt(root: Path | str, action: Callable[["MlflowClient"], T]) -> T | None
     try:
         for key, value in SETTINGS.items():
             os.environ.setdefault(key, value)
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            import mlflow  # noqa: F401 (nothing is made without it)
-
-            _make_database(root)
-        if _answers(uri):
-            from mlflow import MlflowClient
-
-            return action(MlflowClient(tracking_uri=uri))
-        problem = f"{_shown(uri)} does not answer"
+        client = connect(root)
+        if client:
+            return action(client)
+        problem = f"{shown(uri)} does not answer"
     except ImportError as error:
-        package = (error.name or "mlflow").partition(".")[0]
-        driver = f"the Python package {package}, which {_shown(uri)} needs, is not installed"
-        problem = "it is not installed" if package == "mlflow" else driver
+        problem = missing_package(error, uri)
+    except UserError as error:
+        problem = str(error)
     # MLflow lets errors of its database, of HTTP and of files through as they are.
     except Exception as error:
         message = str(error).partition("(Background on this error at")[0]
-        text = _shown(" ".join(message.split()) or type(error).__name__, uri)
-        problem = f"{_shown(uri)} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
+        text = shown(" ".join(message.split()) or type(error).__name__, uri)
+        problem = f"{shown(uri)} cannot be used ({text[:120]}{'...' * (len(text) > 120)})"
     _given_up.add(uri)
     log_line(
         f"nothing more is logged to MLflow: {problem}; `kinefract sync` does it later, results are not lost"
@@ -110,15 +84,12 @@ def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) 
     """Return the ids of experiments, making those that are missing and restoring deleted ones."""
     from mlflow.exceptions import MlflowException
 
-    # A server decides by itself where artifacts go.
-    local = urlsplit(store_uri(root)).scheme.startswith("sqlite")
     ids = []
     for name in names:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
-            place = (_database(root).parent / "artifacts" / name).as_uri() if local else None
             try:
-                ids.append(client.create_experiment(name, artifact_location=place))
+                ids.append(client.create_experiment(name, artifact_location=artifact_place(root, name)))
                 continue
             except MlflowException:  # another process may have made it a moment ago
                 experiment = client.get_experiment_by_name(name)
@@ -130,9 +101,11 @@ def experiments(client: "MlflowClient", root: Path | str, names: Iterable[str]) 
     return ids
 
 
-def runs(client: "MlflowClient", experiment: str, digest: str | None = None) -> "list[Run]":
-    """Return the runs that are not deleted, all or those with this digest, the newest first."""
-    wanted = f"tags.digest = '{digest}'" if digest else ""
+def runs(client: "MlflowClient", experiment: str, **tags: str) -> "list[Run]":
+    """Return the runs that are not deleted and have these tags, the newest first; ``%`` is any text."""
+    wanted = " AND ".join(
+        f"tags.`{key}` {'LIKE' if value == '%' else '='} '{value}'" for key, value in tags.items()
+    )
     found: list[Run] = []
     token = None
     while True:
@@ -141,6 +114,32 @@ def runs(client: "MlflowClient", experiment: str, digest: str | None = None) -> 
         token = page.token
         if not token:
             return found
+
+
+def drop_older(client: "MlflowClient", experiment: str, digest: str) -> None:
+    """Delete the runs of a digest that began before the newest finished one.
+
+    Several jobs may do so at once. In whatever order they come, a finished run remains.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = sorted(
+        runs(client, experiment, digest=digest),
+        key=lambda run: (run.info.start_time, run.info.run_id),
+        reverse=True,
+    )
+    newest = next((place for place, run in enumerate(found) if run.info.status == "FINISHED"), len(found))
+    for run in found[newest + 1 :]:
+        try:
+            client.delete_run(run.info.run_id)
+        except MlflowException:
+            if not is_deleted(client, run.info.run_id):
+                raise
+
+
+def is_deleted(client: "MlflowClient", run_id: str) -> bool:
+    """Return whether a run is deleted."""
+    return client.get_run(run_id).info.lifecycle_stage == "deleted"
 
 
 def log(
@@ -190,114 +189,3 @@ def log_input(client: "MlflowClient", run_id: str, name: str, digest: str, folde
 def texts(values: dict[str, Any]) -> dict[str, str]:
     """Return values as MLflow stores them: text of a length that every server accepts."""
     return {key: str(value)[:LONGEST_VALUE] for key, value in values.items()}
-
-
-def _answers(uri: str) -> bool:
-    """Return whether a server or a database answers in time, be it with an error.
-
-    A thread asks, since neither looking up a name nor connecting keeps to a time limit.
-
-    Raises:
-        ImportError: the database's driver is not installed.
-        sqlalchemy.exc.SQLAlchemyError, OSError: the database cannot be opened.
-    """
-    scheme = urlsplit(uri).scheme
-    if scheme in ("http", "https"):
-        ask = partial(_ask_server, uri)
-    elif scheme.partition("+")[0] in DATABASES:
-        import sqlalchemy  # which MLflow brings
-
-        if scheme == "sqlite":  # MLflow does it, too
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
-        ask = partial(_ask_database, engine)
-    else:
-        return True
-    answers: list[bool | Exception] = []
-
-    def keep_answer() -> None:
-        try:
-            answers.append(ask())
-        except Exception as error:
-            answers.append(error)
-
-    asking = threading.Thread(target=keep_answer, daemon=True)
-    asking.start()
-    asking.join(PATIENCE)
-    answer = answers[0] if answers else False
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _ask_server(uri: str) -> bool:
-    """Return whether a server answers. It is asked as MLflow asks, through the same proxies."""
-    import requests  # which MLflow brings
-
-    try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE)
-    except requests.exceptions.SSLError:
-        pass  # what certificates it trusts is MLflow's to decide
-    except requests.exceptions.RequestException:
-        return False
-    return True
-
-
-def _ask_database(engine: "Engine") -> bool:
-    """Connect to a database. MLflow would try ten times, for minutes, where that fails."""
-    with engine.connect():
-        return True
-
-
-def _shown(text: str, uri: str | None = None) -> str:
-    """Return a text without the user and password that the store's address may hold."""
-    user, at, _ = urlsplit(uri or text).netloc.rpartition("@")
-    return text.replace(user + at, "") if at else text
-
-
-def _database(root: Path | str) -> Path:
-    return Path(root).resolve() / MLFLOW / DATABASE
-
-
-def _sqlite_uri(database: Path) -> str:
-    """Return the address of a SQLite file; only SQLite's own form can hold a question mark."""
-    if "?" not in str(database):
-        return f"sqlite:///{database}"
-    # The driver is named because MLflow makes folders of the path in an address without one.
-    return f"sqlite+pysqlite:///file:{quote(str(database))}?uri=true"
-
-
-def _make_database(root: Path | str) -> None:
-    """Make the project's SQLite store if it is missing; one process does, the others wait for it.
-
-    It is made beside its place and renamed, since MLflow never recovers one whose making was cut short.
-    """
-    database = _database(root)
-    artifacts = database.parent / "artifacts"
-    with locked(database.with_name(LOCK)):
-        if database.exists():
-            _follow_move(database, artifacts)
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        unfinished = database.with_name(".mlflow.partial.db")
-        unfinished.unlink(missing_ok=True)
-        SqlAlchemyStore(_sqlite_uri(unfinished), artifacts.as_uri()).engine.dispose()
-        unfinished.replace(database)
-
-
-def _follow_move(database: Path, artifacts: Path) -> None:
-    """Correct the addresses of artifacts, which MLflow keeps absolute, in a project moved or copied here."""
-    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
-        row = connection.execute(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
-        ).fetchone()
-        before = row[0].removesuffix("/0") if row else artifacts.as_uri()
-        after = artifacts.as_uri()
-        if before == after:
-            return
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
-                (after, len(before) + 1, len(before) + 1, f"{before}/"),
-            )
