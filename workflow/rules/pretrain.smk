@@ -20,8 +20,10 @@ rule pretrain_run:
     priority: 1
     conda:
         "../envs/ffmpeg.yaml"
-    threads: lambda wildcards: spec_of(wildcards).recipe.threads
+    threads: cores("pretrain_run")
     resources:
-        gpu=GPU,
+        **needs("pretrain_run"),
+    params:
+        time_limit=time_limit,
     shell:
-        "kinefract pretrain {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract pretrain {input.spec:q} --workers {threads} {params.time_limit}")

@@ -49,8 +49,11 @@ rule study:
         "results/benchmarks/study/{id}.tsv"
     conda:
         "../envs/ffmpeg.yaml"
+    threads: cores("study")
+    resources:
+        **needs("study"),
     shell:
-        "kinefract study {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract study {input.spec:q}")
 
 
 # The job of a study makes the link results/studies/<study> to its page. This one does where the page is there already:

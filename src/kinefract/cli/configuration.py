@@ -49,7 +49,7 @@ def plan(
     as_json: Json = False,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Say what studies will take: runs, clips, disk, hours.
+    """Say what studies will take: runs, clips, disk, hours, and what each job asks a cluster for.
 
     Hours come from runs that are finished here.
     """

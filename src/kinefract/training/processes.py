@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 from kinefract.training.devices import own_gpu
+from kinefract.training.launcher import launcher
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
@@ -46,6 +47,7 @@ class Processes:
             num_nodes=self.size // local,
             strategy="ddp" if self.size > 1 else "auto",
             precision=precision,
+            plugins=launcher(),
         )
         if self.size > 1:
             self.fabric.launch()
