@@ -17,13 +17,20 @@ from snakemake.settings.types import DeploymentMethod
 try:
     if braced := [folder for folder in (os.getcwd(), str(workflow.basedir)) if set(folder) & set("{}")]:
         raise UserError(f"{braced[0]}: Snakemake takes braces for wildcards; rename the folder")
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    DEPLOYED = workflow.deployment_settings.deployment_method
+    if DeploymentMethod.APPTAINER in DEPLOYED and "container" not in config:
+        raise UserError(
+            "--sdm apptainer: name the image, --config container=kinefract.sif; workflow/envs/Containerfile"
+        )
+    if not DEPLOYED & {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER}:
         require_ffmpeg()
     # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.
     if workflow.configfiles:
         raise UserError("--configfile: name a folder in place of files, --config config_dir=<folder>")
-    if unknown := [key for key in config if key not in ("run", "config_dir")]:
-        raise UserError(f"--config {unknown[0]}: run and config_dir are set here, all else in files")
+    if unknown := [key for key in config if key not in ("run", "config_dir", "container")]:
+        raise UserError(
+            f"--config {unknown[0]}: run, config_dir and container are set here, all else in files"
+        )
     if "config_dir" in config:
         os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # for jobs, too
     PARAMS = params.load(run=config.get("run"))

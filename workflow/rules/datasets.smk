@@ -23,7 +23,7 @@ rule shard:
     group:
         "shards" if ELSEWHERE else None
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("shard")
     resources:
         **needs("shard"),
@@ -48,7 +48,7 @@ rule dataset:
         "results/benchmarks/dataset/{id}.tsv"
     priority: 1
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("dataset")
     resources:
         **needs("dataset"),
@@ -71,7 +71,7 @@ rule index:
     benchmark:
         "results/benchmarks/index/{id}.tsv"
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("index")
     resources:
         **needs("index"),

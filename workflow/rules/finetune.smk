@@ -25,7 +25,7 @@ rule finetune_run:
     group:
         small_trainings if ELSEWHERE else None
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("finetune_run")
     resources:
         **needs("finetune_run"),
@@ -56,7 +56,7 @@ rule pool_folds:
     wildcard_constraints:
         id=r"[a-z0-9_-]+-folds-[0-9a-f]{12}",
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("pool_folds")
     resources:
         **needs("pool_folds"),

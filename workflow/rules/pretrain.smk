@@ -19,7 +19,7 @@ rule pretrain_run:
     # Everything that is not from scratch waits for it.
     priority: 1
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("pretrain_run")
     resources:
         **needs("pretrain_run"),

@@ -48,7 +48,7 @@ rule study:
     benchmark:
         "results/benchmarks/study/{id}.tsv"
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     threads: cores("study")
     resources:
         **needs("study"),
@@ -65,7 +65,7 @@ rule links:
         "results/logs/links.log",
     localrule: True
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     shell:
         "kinefract overview > {output:q} 2> {log:q}"
 
