@@ -49,9 +49,9 @@ def plan(
     as_json: Json = False,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Say what studies will take: runs, clips, disk, hours, and what each job asks a cluster for.
+    """Say what studies will take: runs, clips, disk, hours.
 
-    Hours come from runs that are finished here.
+    Hours come from runs that are finished here. Also says what each job asks a cluster for.
     """
     from kinefract.config.params import load
     from kinefract.config.plan import resolve
