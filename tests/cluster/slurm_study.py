@@ -93,7 +93,7 @@ def until(there: Callable[[], object], process: subprocess.Popen[bytes], log: Pa
 
 @pytest.fixture
 def start(slurm) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], Path]]]:
-    """Return a function that starts Snakemake in a project; it returns the process and the file of its output."""
+    """Return a function that starts Snakemake in a project: its process, and the file of its output."""
     started = []
 
     def begin(project: Path, *what: str) -> tuple[subprocess.Popen[bytes], Path]:
