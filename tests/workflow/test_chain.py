@@ -188,7 +188,7 @@ def test_the_case_for_the_workflow_catalogue_can_run(tmp_path):
         (["--configfile", "config/mine.yaml"], "--configfile: name a folder in place of files"),
         (
             ["--config", "datasets={}"],
-            "--config datasets: run and config_dir are set here",
+            "--config datasets: run, config_dir and container are set here",
         ),
         (["--config", "config_dir=nowhere"], "nowhere: no such folder"),
     ],

@@ -1,12 +1,12 @@
 """Commands that make, check and show datasets and benchmarks."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
+from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MOVING, RAW
 
@@ -124,7 +124,7 @@ def verify(
         raise typer.BadParameter("not together with --sample", param_hint="--all")
     folders = [folder for text in results or () for folder in locate_results(text)]
     chosen = None if everything else 20 if sample is None else sample
-    print(verify(Path.cwd(), folders, chosen, jobs or os.cpu_count() or 1))
+    print(verify(Path.cwd(), folders, chosen, jobs or cores.usable()))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kinefract.common.progress import log_line
 from kinefract.training.devices import own_gpu
 from kinefract.training.division import Division
+from kinefract.training.environment import environment
 from kinefract.training.synced_norm import synced
 
 OTHER_ENDED = "another process of this run has ended"
@@ -67,6 +68,7 @@ class Processes:
             num_nodes=self.nodes,
             strategy=DDPStrategy(**_NOT_SENT) if self.size > 1 else "auto",
             precision=precision,
+            plugins=environment(),
         )
         if self.size > 1:
             logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says that processes join
