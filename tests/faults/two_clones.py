@@ -31,12 +31,13 @@ from kinefract.config.specs import FinetuneSpec, PretrainSpec
 
 REMOTE = "s3://kinefract/store"
 OUTPUTS = ("data/synthetic", "data/benchmarks", "results/pretrain", "results/finetune", "results/studies")
+MAKE = ("snakemake --cores 1", "kinefract metrics", "dvc commit --force", "dvc push", "kinefract verify")
 projects.PATIENCE = 3600
 
 
 def make(project: Path, environment: dict[str, str]) -> None:
     """Make the study, record it and push it."""
-    for command in ("snakemake --cores 1", "dvc commit --force", "dvc push", "kinefract verify"):
+    for command in MAKE:
         projects.run(project, *command.split(), env=environment)
     projects.commit(project)
 

@@ -310,19 +310,17 @@ def test_of_two_jobs_of_a_run_at_once_the_one_that_began_last_stays(
     (tmp_path / "others").mkdir()
     (tmp_path / "others/mlflow").symlink_to(root / "results/mlflow")
     spec = spec_of()
-    jobs = {"older": (root, begin(root, spec))}
-    add_epoch(root, spec, 1)
-    jobs["older"][1].update()
-    jobs["newer"] = (other, begin(other, spec))
-    assert len(runs(root, "pretrain")) == 2
+    jobs = {"older": (root, begin(root, spec)), "newer": (other, begin(other, spec))}
+    newest = max(run.info.start_time for run in runs(root, "pretrain"))
     for who in sorted(jobs, key=lambda who: who == last):
         place, export = jobs[who]
-        add_epoch(place, spec, 2 if place == root else 1)
+        add_epoch(place, spec, 1)
         export.update()
         finish(place, spec)
         export.update()
     (run,) = runs(root, "pretrain")
-    assert (run.info.status, steps(root, run.info.run_id, "loss")) == ("FINISHED", [(1, 9.0)])
+    assert (run.info.status, run.info.start_time) == ("FINISHED", newest)
+    assert steps(root, run.info.run_id, "loss") == [(1, 9.0)]
     lines = capfd.readouterr().err.splitlines()
     told = f"{spec.id}: another job of this run is finished, and MLflow holds that one"
     assert lines == ([told] if last == "older" else [])
@@ -337,7 +335,10 @@ def test_a_job_made_again_leaves_the_finished_run_until_it_is_finished_itself(ro
 
 
 def test_a_failed_run_says_so_and_can_be_resumed(root: Path) -> None:
-    begin(root, spec_of()).fail()
+    export = begin(root, spec_of())
+    add_epoch(root, spec_of(), 1)
+    export.update()
+    export.fail()
     assert [run.info.status for run in runs(root, "pretrain")] == ["FAILED"]
     begin(root, spec_of())
     assert [run.info.status for run in runs(root, "pretrain")] == ["RUNNING"]

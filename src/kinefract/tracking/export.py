@@ -157,11 +157,14 @@ class RunExport:
         return not differing(run, final_values(self._spec, files.result), another=True)
 
     def _goes_on(self, client: "MlflowClient", run: "Run", files: RunFiles) -> bool:
-        """Return whether MLflow's run is of this folder's job; if so, note the epochs that it holds."""
+        """Return whether MLflow's run is of this folder's job; if so, note the epochs that it holds.
+
+        One without epochs may be of a job in another clone, which began a moment ago.
+        """
         if run.data.tags.get("content", files.content) != files.content:
             return False
         held = {point.step: point.value for point in client.get_metric_history(run.info.run_id, MARK)}
-        if not held.items() <= {line["epoch"]: line[MARK] for line in files.epochs}.items():
+        if not held or not held.items() <= {line["epoch"]: line[MARK] for line in files.epochs}.items():
             return False
         self._held = set(held)
         return True
