@@ -24,7 +24,7 @@ KEPT = (
     *("results/*/*/model.safetensors", "results/*/*/predictions.csv", "results/studies/*/table.csv"),
 )
 PATIENCE = 900  # seconds until a study is taken to hang
-ATTEMPTS = 3  # that the long training needs at least, of 45 seconds each
+ATTEMPTS = 3  # that the long training needs at least, of half a minute each
 
 
 either_tracking = pytest.mark.parametrize("tracking", ["linuxproc", "cgroup"])
@@ -147,7 +147,7 @@ def test_a_training_longer_than_its_run_time_ends_with_the_same_weights(
     log = log_of(project)
     print(f"{attempts(project)} attempts under {slurm.tracking}")
     assert attempts(project) >= ATTEMPTS
-    assert log.count("its time limit of 0.75 minutes is reached") == attempts(project) - 1
+    assert log.count("its time limit of 0.5 minutes is reached") == attempts(project) - 1
     assert log.count("going on after step") == attempts(project) - 1
     weights = weights_of(project)
     assert (project / weights).read_bytes() == (undisturbed / weights).read_bytes()

@@ -14,7 +14,7 @@ from kinefract.training.caching import cache_bytes
 
 READERS = 8  # cores of a job with a GPU, which decodes and augments faster than one core reads clips
 MOST_MEMORY = 3.0  # times that of the first attempt
-SHORTEST, LONGEST = 0.25, 5.0  # minutes before the end of a run time in which a training stops
+SHORTEST, LONGEST = 0.5, 5.0  # minutes before the end of a run time in which a training stops
 
 # Of a training on a CPU: MB of its libraries, of each process that reads clips, and of what a network keeps
 # for the gradient, for each million pixels of a batch at width 64.

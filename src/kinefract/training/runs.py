@@ -243,7 +243,10 @@ def _run(
     except BaseException:
         export.fail()
         raise
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    # A scheduler with a time limit may yet count the job as failed. Its outputs are then deleted, and the
+    # next attempt needs the checkpoint; `kinefract prune` removes it.
+    if execution.pauses.limit is None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
