@@ -1,6 +1,6 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
 # make test   set up and run every check
-# make faults run the checks against kills, damage and hostile files at length, which takes hours
+# make faults run what takes hours: long checks of the released network, of kills, damage and hostile files
 # make cluster run small studies on a SLURM of one node, which is installed for it; as root, in half an hour
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
 # make pages  write docs/parameters.md, docs/gallery.md and docs/augmentations.md anew from the code
@@ -33,6 +33,7 @@ test: setup ffmpeg
 	pytest -n 2
 
 faults: setup
+	pytest -m release
 	HYPOTHESIS_PROFILE=faults pytest tests/faults
 	python tests/faults/kills.py --kills 300
 
