@@ -1,6 +1,7 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
 # make test   set up and run every check
-# make faults run the checks against kills, damage and hostile files at length, which takes hours
+# make faults run what takes hours: long checks of the released network, of kills, damage and hostile files
+# make cluster run small studies on a SLURM of one node, which is installed for it; as root, in half an hour
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
 # make pages  write docs/parameters.md, docs/gallery.md and docs/augmentations.md anew from the code
 # make lock   write requirements.lock anew from what pyproject.toml asks for
@@ -11,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY = true
 export DVC_NO_ANALYTICS = true
 
-.PHONY: demo test faults ui pages lock setup ffmpeg
+.PHONY: demo test faults cluster ui pages lock setup ffmpeg
 
 demo: setup
 	@workflow/scripts/unlock
@@ -23,7 +24,7 @@ demo: setup
 	@echo "The study's page:  results/studies/quickstart/index.html"
 	@echo "Every run:         make ui, then http://127.0.0.1:$(PORT)"
 
-test: setup
+test: setup ffmpeg
 	ruff check .
 	ruff format --check .
 	mypy
@@ -32,8 +33,13 @@ test: setup
 	pytest -n 2
 
 faults: setup
+	pytest -m release
 	HYPOTHESIS_PROFILE=faults pytest tests/faults
 	python tests/faults/kills.py --kills 300
+
+cluster: setup
+	.venv/bin/pip install -qq -e '.[slurm]' --no-build-isolation
+	pytest -s tests/cluster/slurm_study.py
 
 ui: setup
 	@case "$$MLFLOW_TRACKING_URI" in \
@@ -43,7 +49,7 @@ ui: setup
 		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow/mlflow.db}" ;; \
 	esac
 
-setup: ffmpeg .venv/installed
+setup: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }

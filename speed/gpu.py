@@ -144,11 +144,11 @@ def augmenting(recipe: PretrainRecipe, device: torch.device) -> float:
     shape = (recipe.batch_size, 1, recipe.frames, 1, recipe.size, recipe.size)
     windows = torch.randint(0, 256, shape, dtype=torch.uint8).to(device)
     generator = torch.Generator()
-    augmented(windows, recipe, 5.0, generator.manual_seed(1))
+    list(augmented(windows, recipe, 5.0, generator.manual_seed(1)))
     _synchronise(device)
     start = time.perf_counter()
     for step in range(10):
-        augmented(windows, recipe, 5.0, generator.manual_seed(step))
+        list(augmented(windows, recipe, 5.0, generator.manual_seed(step)))
     _synchronise(device)
     return 100 * (time.perf_counter() - start) / recipe.batch_size
 

@@ -16,20 +16,12 @@ from kinefract.common import strict_yaml
 from kinefract.config import files as config_files
 from kinefract.config.params import SECTIONS
 
-# Property-based tests: few examples, always the same, unless HYPOTHESIS_PROFILE asks for many. A deadline in
-# milliseconds makes an example that hangs for a while a failure.
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile(
-    "ci", max_examples=30, derandomize=True, database=None, deadline=10_000, suppress_health_check=SLOW
-)
-settings.register_profile("faults", max_examples=1000, deadline=10_000, suppress_health_check=SLOW)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 # `HYPOTHESIS_PROFILE=faults` tries more; `ci` tries the same few each time.
-PATIENT = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+PATIENT = {"deadline": None, "database": None, "suppress_health_check": SLOW}
 settings.register_profile("ci", max_examples=40, derandomize=True, **PATIENT)
 settings.register_profile("faults", max_examples=1000, **PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

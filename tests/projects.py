@@ -21,7 +21,7 @@ PROJECT_FILES = (
     "results/README.md",
 )
 PROGRAMS = Path(sys.executable).parent
-PATIENCE = 240  # seconds until a process is taken to hang
+PATIENCE = 900  # seconds until a process is taken to hang
 NOTHING = "Nothing to be done"
 
 

@@ -148,6 +148,7 @@ def test_each_network_that_comes_with_it_loads_and_has_a_card(name):
     assert known.sha256 in card(name)
 
 
+@pytest.mark.release
 def test_the_cards_number_comes_out_again(shared, tmp_path):
     """The linear probe of the card's first seed, on the real clips; on another CPU two of them may differ."""
     planned = plan.resolve(params.load(ROOT / "tests/params_0.1.yaml"))

@@ -5,6 +5,7 @@ import torch
 
 from kinefract.augment.effects import Filmed, Mixing
 from kinefract.augment.filmed import background, filmed, mix
+from kinefract.common.share import Share
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = {name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")}
@@ -37,9 +38,15 @@ def centres(pictures):
 
 def test_mixing_is_the_stated_mean_or_the_greater():
     shown, behind = torch.full((4, 1, 1, 2, 2), 0.6), torch.full((4, 1, 1, 2, 2), 0.9)
-    soft = mix(shown, behind, Mixing(soft=1.0, alpha=(0.4, 0.4), gamma=0.75, power=(0.8, 0.8)), generator())
+    soft = mix(
+        shown,
+        behind,
+        Mixing(soft=1.0, alpha=(0.4, 0.4), gamma=0.75, power=(0.8, 0.8)),
+        generator(),
+        Share.whole(len(shown)),
+    )
     assert torch.allclose(soft, torch.tensor((0.6 * 0.6**0.75 + 0.4 * 0.9**0.75) ** 0.8))
-    assert torch.equal(mix(shown, behind, Mixing(soft=0.0), generator()), behind)
+    assert torch.equal(mix(shown, behind, Mixing(soft=0.0), generator(), Share.whole(4)), behind)
 
 
 def test_a_background_is_never_the_clip_itself():
@@ -130,11 +137,12 @@ def test_as_many_clips_have_a_background_as_stated():
 
 def test_where_no_clip_has_a_background_all_is_drawn_and_nothing_made():
     shown, camera, states = torch.rand(3, 8, 1, 16, 16), torch.eye(3).expand(3, 8, 3, 3), []
+    batch, share = (shown * 255).to(torch.uint8), Share.whole(3)
     for wanted in (torch.tensor([False, True, False]), torch.zeros(3, dtype=torch.bool)):
         drawn = generator()
-        made = background(shown, camera, wanted, Filmed(), 1.0, drawn)
+        made = background(batch, camera, wanted, Filmed(), 1.0, drawn, share)
         assert (made is not None) == wanted.any()
-        assert (mix(shown, made, Mixing(), drawn) is shown) == (made is None)
+        assert (mix(shown, made, Mixing(), drawn, share) is shown) == (made is None)
         states.append(drawn.get_state())
     assert torch.equal(*states)
 
@@ -143,12 +151,12 @@ def test_where_no_clip_has_a_background_all_is_drawn_and_nothing_made():
 def test_weights_and_powers_are_drawn_per_clip_within_their_range(varied):
     fixed = {"alpha": (0.4, 0.4), "power": (1.0, 1.0)} | {varied: (0.2, 0.9)}
     shown, under = torch.full((300, 1, 1, 1, 1), 0.25), torch.full((300, 1, 1, 1, 1), 0.75)
-    mixed = mix(shown, under, Mixing(soft=1.0, gamma=1.0, **fixed), generator()).flatten()
+    mixed = mix(shown, under, Mixing(soft=1.0, gamma=1.0, **fixed), generator(), Share.whole(300)).flatten()
     drawn = (mixed - 0.25) / 0.5 if varied == "alpha" else mixed.log() / torch.tensor(0.45).log()
     assert 0.2 - 1e-4 <= drawn.min() < 0.22 and 0.88 < drawn.max() <= 0.9 + 1e-4
 
 
 def test_as_many_mixtures_are_soft_as_stated():
     shown, under = torch.full((1000, 1, 1, 1, 1), 0.2), torch.full((1000, 1, 1, 1, 1), 0.8)
-    hard = mix(shown, under, Mixing(), generator()).flatten() == 0.8
+    hard = mix(shown, under, Mixing(), generator(), Share.whole(len(shown))).flatten() == 0.8
     assert 0.03 < hard.float().mean() < 0.08

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +27,6 @@ NASTY = [
     " .mp4",
     os.fsdecode(b"no utf-8 \xff\xfe.mp4"),
 ]
-
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
 
 class Listed(BenchmarkRecipe):
@@ -77,7 +74,6 @@ def nasty(tmp_path, movie):
     return Listed(listed=tuple(listed))
 
 
-@needs_ffmpeg
 def test_any_file_name_round_trips(nasty, tmp_path):
     index.build(nasty, tmp_path, tmp_path / "index")
     videos = index.read(tmp_path / "index")
@@ -86,7 +82,6 @@ def test_any_file_name_round_trips(nasty, tmp_path):
     assert not list(tmp_path.rglob("gone"))
 
 
-@needs_ffmpeg
 def test_the_folder_holds_classes_counts_and_a_sheet(nasty, tmp_path):
     index.build(nasty, tmp_path, tmp_path / "index")
     folder = tmp_path / "index"
@@ -105,7 +100,6 @@ def test_the_folder_holds_classes_counts_and_a_sheet(nasty, tmp_path):
     assert (frame.min(axis=-1) < 200).mean() > 0.5
 
 
-@needs_ffmpeg
 def test_relative_paths_lead_from_the_index_folder_and_move_with_it(nasty, tmp_path):
     relative = tuple((f"../videos/{Path(entry[0]).name}", *entry[1:]) for entry in nasty.listed)
     project = tmp_path / "project"
@@ -118,7 +112,6 @@ def test_relative_paths_lead_from_the_index_folder_and_move_with_it(nasty, tmp_p
     assert all(v.path.is_file() for v in videos)
 
 
-@needs_ffmpeg
 def test_an_index_that_is_not_made_anew_to_its_end_is_gone(nasty, tmp_path, monkeypatch):
     index.build(nasty, tmp_path, tmp_path / "index")
     monkeypatch.setattr("kinefract.viewing.videos.write_sheet", lambda *_: 1 / 0)
@@ -128,7 +121,6 @@ def test_an_index_that_is_not_made_anew_to_its_end_is_gone(nasty, tmp_path, monk
         index.read(tmp_path / "index")
 
 
-@needs_ffmpeg
 def test_broken_files_are_reported_together_and_no_index_is_left(nasty, tmp_path, movie):
     broken = {
         "cut.mp4": movie[: len(movie) // 2],
@@ -156,7 +148,6 @@ def test_broken_files_are_reported_together_and_no_index_is_left(nasty, tmp_path
     assert [path.name for path in folder.iterdir()] == ["problems.txt"]
 
 
-@needs_ffmpeg
 def test_going_on_without_them_is_said_and_leaves_the_rest(nasty, tmp_path, capsys):
     (tmp_path / "broken.mp4").write_bytes(b"")
     listed = (*nasty.listed, (str(tmp_path / "broken.mp4"), 0, "one", "train"))
@@ -172,7 +163,6 @@ def test_going_on_without_them_is_said_and_leaves_the_rest(nasty, tmp_path, caps
     assert not (tmp_path / "index/problems.txt").exists()
 
 
-@needs_ffmpeg
 def test_a_clip_is_a_part_of_its_file(nasty, tmp_path):
     path, label, name, split = nasty.listed[0]
     parts = (path, label, name, split, 1, 3), (path, label, name, split, 3)
@@ -192,14 +182,12 @@ def test_a_benchmark_of_no_class_or_of_unreadable_names_is_refused(tmp_path):
             index.build(Listed(listed=(("a.mp4", 0, name, "train"),)), tmp_path, tmp_path / "index")
 
 
-@needs_ffmpeg
 def test_at_most_ten_broken_files_are_listed(tmp_path):
     listed = tuple((str(tmp_path / f"{i}.mp4"), 0, "one", ("train", "test")[i % 2]) for i in range(25))
     with pytest.raises(UserError, match=r"(?s)25 of 25 .*\.\.\. and 15 more"):
         index.build(Listed(listed=listed), tmp_path, tmp_path / "index")
 
 
-@needs_ffmpeg
 @pytest.mark.parametrize("kept", ["train", "test"])
 def test_a_class_needs_training_and_test_videos(nasty, tmp_path, kept):
     listed = tuple(entry for entry in nasty.listed if entry[1] == 0 or entry[3] == kept)
@@ -208,7 +196,6 @@ def test_a_class_needs_training_and_test_videos(nasty, tmp_path, kept):
         index.build(Listed(listed=listed), tmp_path, tmp_path / "index")
 
 
-@needs_ffmpeg
 def test_a_video_is_listed_once(nasty, tmp_path):
     path, label, name, _ = nasty.listed[0]
     with pytest.raises(UserError, match="listed more than once"):
@@ -289,7 +276,6 @@ def test_classes_that_do_not_fit_their_index_are_refused(tmp_path, content, comp
         index.read(tmp_path)
 
 
-@needs_ffmpeg
 def test_the_index_is_plain_csv(nasty, tmp_path):
     index.build(nasty, tmp_path, tmp_path / "index")
     with (tmp_path / "index/index.csv").open(
@@ -319,7 +305,6 @@ class Tolerant(Listed):
         return True
 
 
-@needs_ffmpeg
 def test_a_tolerant_benchmark_is_indexed_though_a_class_lacks_a_side(nasty, tmp_path, capsys):
     listed = tuple(entry for entry in nasty.listed if entry[1] == 0 or entry[3] == "train")
     index.build(Tolerant(listed=listed), tmp_path, tmp_path / "index")

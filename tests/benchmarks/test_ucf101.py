@@ -1,7 +1,6 @@
 """UCF101 in its official layout: a made-up tree, and the real files where they lie beside the project."""
 
 import os
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -227,7 +226,6 @@ def test_ten_real_classes(shared, tmp_path):
     assert not groups("train") & groups("test")
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 def test_all_real_files_of_three_classes_are_indexed(shared, tmp_path):
     # Some clips of these classes hold empty chunks, which AVI headers count as frames.
     classes = ["HandstandPushups", "JumpingJack", "TrampolineJumping"]

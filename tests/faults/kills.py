@@ -27,7 +27,7 @@ import projects
 
 from kinefract.common import strict_yaml
 
-HANGS = 600.0  # seconds after which a process is taken to hang
+HANGS = 1800.0  # seconds after which a process is taken to hang
 WAYS = ("group", "job", "snakemake", "term")
 # What does not depend on times: clips, indexes, weights, predictions, and the study's figures.
 COMPARED = (

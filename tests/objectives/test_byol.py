@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from networks import Flat, alone, clips
+from networks import Flat, clips, outcome
 
 from kinefract.objectives.byol import distance, found, momentum_at
 from kinefract.objectives.recipes.byol import ByolRecipe
@@ -30,7 +30,7 @@ def test_distance_is_that_of_points_on_the_sphere():
 def test_each_window_predicts_the_target_of_the_other():
     objective = byol().eval()
     first, second = clips(4, 1), clips(4, 2)
-    loss = objective([first, second], torch.zeros(4), torch.arange(4), alone).loss
+    loss = outcome(objective, [first, second], torch.zeros(4), torch.arange(4)).loss
 
     def units(vectors):
         return torch.nn.functional.normalize(vectors, dim=1)
@@ -43,7 +43,7 @@ def test_each_window_predicts_the_target_of_the_other():
 
 def test_the_target_gets_no_gradient_and_moves_by_momentum_alone():
     objective = byol()
-    objective([clips(4, 1), clips(4, 2)], torch.zeros(4), torch.arange(4), alone).loss.backward()
+    outcome(objective, [clips(4, 1), clips(4, 2)], torch.zeros(4), torch.arange(4)).loss.backward()
     assert all(weight.grad is None for weight in objective.target.parameters())
     assert not objective.target.module.training
     old = objective.target.module.network.body.weight.clone()
@@ -55,7 +55,7 @@ def test_the_target_gets_no_gradient_and_moves_by_momentum_alone():
 
 def test_its_statistics_follow_too():
     objective = byol()
-    objective([clips(8, 1), clips(8, 2)], torch.zeros(8), torch.arange(8), alone)
+    outcome(objective, [clips(8, 1), clips(8, 2)], torch.zeros(8), torch.arange(8))
     online, target = (m.head[1].running_mean for m in (objective.online, objective.target.module))
     before = target.clone()
     assert not torch.equal(online, before)

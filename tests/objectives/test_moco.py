@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import Flat, alone, clips
+from networks import Flat, clips, outcome
 
 from kinefract.objectives.moco import contrast
 from kinefract.objectives.recipes.moco import MocoRecipe
@@ -33,9 +33,9 @@ def test_loss_is_that_of_the_plain_formula_and_keys_of_the_same_clip_are_left_ou
         exponentials = np.exp(np.array([positive, *negatives]) / 0.2)
         losses.append(-np.log(exponentials[0] / exponentials.sum()))
         right += positive > max(negatives)
-    outcome = contrast(queries, keys, numbers, queue, queued, 0.2)
-    assert outcome.loss.item() == pytest.approx(np.mean(losses), abs=1e-5)
-    assert outcome.correct.item() == right
+    found = contrast(queries, keys, numbers, queue, queued, 0.2)
+    assert found.loss.item() == pytest.approx(np.mean(losses), abs=1e-5)
+    assert found.correct.item() == right
 
 
 def test_the_queue_holds_the_latest_keys_in_the_place_of_the_oldest():
@@ -45,7 +45,7 @@ def test_the_queue_holds_the_latest_keys_in_the_place_of_the_oldest():
         keys = [torch.nn.functional.normalize(objective.key(clips(3, seed)), dim=1) for seed in (11, 12, 13)]
     for step, seed in enumerate((11, 12, 13)):
         numbers = torch.arange(3) + 10 * step
-        objective([clips(3, 1), clips(3, seed)], torch.zeros(3), numbers, alone)
+        outcome(objective, [clips(3, 1), clips(3, seed)], torch.zeros(3), numbers)
         if step == 1:
             assert torch.allclose(objective.queue[:6], torch.cat(keys[:2]))
             assert torch.equal(objective.queue[6:], before[6:])
@@ -56,8 +56,8 @@ def test_the_queue_holds_the_latest_keys_in_the_place_of_the_oldest():
 
 def test_keys_get_no_gradient_and_the_key_network_moves_by_momentum_alone():
     objective = moco()
-    outcome = objective([clips(3, 1), clips(3, 2)], torch.zeros(3), torch.arange(3), alone)
-    outcome.loss.backward()
+    found = outcome(objective, [clips(3, 1), clips(3, 2)], torch.zeros(3), torch.arange(3))
+    found.loss.backward()
     assert all(weight.grad is None for weight in objective.key.parameters())
     assert objective.network.body.weight.grad.abs().sum() > 0
     assert objective.network.last.weight.grad is None
@@ -72,18 +72,17 @@ def test_keys_get_no_gradient_and_the_key_network_moves_by_momentum_alone():
 def test_two_processes_equal_one_with_the_whole_batch():
     whole = moco()
     queries, keys, numbers = clips(4, 1), clips(4, 2), torch.arange(4)
-    loss, correct = whole([queries, keys], torch.zeros(4), numbers, alone)
+    loss, correct = outcome(whole, [queries, keys], torch.zeros(4), numbers)
     with torch.no_grad():
         everything = torch.nn.functional.normalize(whole.key(keys), dim=1)
     losses, told, queues = [], 0, []
     for rank in range(2):
         part, objective = slice(2 * rank, 2 * rank + 2), moco()
         others = {2: everything, 1: numbers}
-        outcome = objective(
-            [queries[part], keys[part]], torch.zeros(2), numbers[part], lambda t, o=others: o[t.ndim]
-        )
-        losses.append(outcome.loss.item())
-        told += outcome.correct.item()
+        outputs = objective([queries[part], keys[part]])
+        found = objective.outcome(outputs, torch.zeros(2), numbers[part], lambda t, o=others: o[t.ndim])
+        losses.append(found.loss.item())
+        told += found.correct.item()
         queues.append(objective.queue)
     assert np.mean(losses) == pytest.approx(loss.item(), abs=1e-6) and told == correct.item()
     assert torch.equal(queues[0], queues[1]) and torch.allclose(queues[0], whole.queue)

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from networks import alone
+from networks import outcome
 from torch.nn.functional import cross_entropy
 
 from kinefract import models
@@ -22,9 +22,9 @@ def test_only_the_classifier_changes():
     probe.train()
     for step in range(3):
         views = torch.rand(4, 2, 3, 32, 32, generator=torch.Generator().manual_seed(step))
-        outcome = probe([views], torch.tensor([0, 1, 2, 0]), torch.arange(4), alone)
+        found = outcome(probe, [views], torch.tensor([0, 1, 2, 0]), torch.arange(4))
         optimizer.zero_grad()
-        outcome.loss.backward()
+        found.loss.backward()
         optimizer.step()
     after = probe.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -35,7 +35,7 @@ def test_the_loss_is_that_of_the_network_in_evaluation_mode():
     model = network()
     views, labels = torch.rand(4, 2, 3, 32, 32), torch.tensor([0, 1, 2, 0])
     probe = LinearProbe(model).train()
-    outcome = probe([views], labels, torch.arange(4), alone)
+    found = outcome(probe, [views], labels, torch.arange(4))
     logits = model.eval()(views)
-    assert torch.allclose(outcome.loss, cross_entropy(logits, labels), atol=1e-6)
-    assert outcome.correct == (logits.argmax(1) == labels).sum()
+    assert torch.allclose(found.loss, cross_entropy(logits, labels), atol=1e-6)
+    assert found.correct == (logits.argmax(1) == labels).sum()

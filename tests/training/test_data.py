@@ -13,6 +13,7 @@ from kinefract.training.data import (
     evaluation_loader,
     training_loader,
 )
+from kinefract.training.division import Division
 from kinefract.training.workers import loaded
 
 
@@ -51,7 +52,7 @@ def test_resuming_gives_the_batches_that_were_left():
 
 def test_processes_share_every_batch():
     whole = list(EpochBatches(13, 4, seed=1, first_step=0, epochs=2))
-    parts = [list(EpochBatches(13, 4, 1, 0, 2, (rank, 2))) for rank in range(2)]
+    parts = [list(EpochBatches(13, 4, 1, 0, 2, Division(4, 1, 2, rank))) for rank in range(2)]
     assert [first + second for first, second in zip(*parts, strict=True)] == whole
 
 

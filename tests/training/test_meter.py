@@ -8,8 +8,8 @@ from kinefract.training.meter import Meter
 def measured(norms, state=None):
     meter = Meter(torch.device("cpu"), state)
     for norm in norms:
-        meter.mark()
-        meter.mark()
+        meter.mark("data")
+        meter.mark("augment")
         meter.step_done(torch.tensor(2.0), torch.tensor(3), torch.tensor(norm), 4)
     return meter
 

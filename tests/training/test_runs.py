@@ -13,6 +13,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import sha256
 from kinefract.config import params, plan
 from kinefract.training import runs
+from kinefract.training.checkpoint import Pauses
 from kinefract.training.train import Execution
 
 
@@ -27,7 +28,7 @@ def project(tiny, tmp_path, monkeypatch):
     weights = {"file": "data/weights/tsm.pth", "backbone": "tsm_resnet18", "width": 8}
     tiny["weights"] = {"kinetics": {**weights, "sha256": sha256(tmp_path / "data/weights/tsm.pth")}}
 
-    def finetune(variant, **changes):
+    def finetune(variant, execution=None, **changes):
         tiny["finetuning"]["small"] |= changes
         tiny["studies"]["tiny"] |= {"vary": {"init": [variant]}, "seeds": [1]}
         (spec,) = plan.resolve(params.parse(tiny)).finetunes.values()
@@ -35,7 +36,7 @@ def project(tiny, tmp_path, monkeypatch):
         index_folder = tmp_path / spec.benchmark.folder
         if not (index_folder / "index.csv").exists():
             index.build(spec.benchmark.recipe, tmp_path, index_folder)
-        runs.finetune(tmp_path / spec.folder / "spec.yaml", Execution(accelerator="cpu"))
+        runs.finetune(tmp_path / spec.folder / "spec.yaml", execution or Execution(accelerator="cpu"))
         return tmp_path / spec.folder
 
     finetune.params, finetune.published = tiny, published
@@ -83,3 +84,17 @@ def test_a_cache_of_the_same_size_gives_the_same_run(project):
         for source in ("files", "cache")
     ]
     assert scores[0] == scores[1]  # the videos of `motions` are 32 px, as `resize` wants
+
+
+def test_a_run_whose_outputs_a_scheduler_had_deleted_is_finished_from_its_checkpoint(project, capsys):
+    """As of a job that ends in the last second of its run time."""
+    limited = Execution(accelerator="cpu", pauses=Pauses(limit=1e6))
+    folder = project("scratch", limited)
+    made = {name: (folder / name).read_bytes() for name in ("model.safetensors", "predictions.csv")}
+    for name in (*made, "metrics.jsonl", "result.json"):
+        (folder / name).unlink()
+    capsys.readouterr()
+    runs.finetune(folder / "spec.yaml", limited)
+    assert "going on after step" in "".join(capsys.readouterr())
+    assert {name: (folder / name).read_bytes() for name in made} == made
+    assert not (project("scratch") / "checkpoint.pt").exists()

@@ -1,13 +1,11 @@
 """Snakemake makes what is missing, all of it, and nothing else; what it cannot make it says in one line."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 from projects import (
     NOTHING,
-    PROGRAMS,
     REPOSITORY,
     edit,
     environment,
@@ -190,7 +188,7 @@ def test_the_case_for_the_workflow_catalogue_can_run(tmp_path):
         (["--configfile", "config/mine.yaml"], "--configfile: name a folder in place of files"),
         (
             ["--config", "datasets={}"],
-            "--config datasets: run and config_dir are set here",
+            "--config datasets: run, config_dir and container are set here",
         ),
         (["--config", "config_dir=nowhere"], "nowhere: no such folder"),
     ],
@@ -227,27 +225,6 @@ def test_an_impossible_variant_is_refused_with_the_study_that_asks_for_it(unbuil
     write(unbuilt, tiny)
     text = refused(unbuilt, "snakemake", "-n")
     assert "studies.tiny.vary: finetuning.epochs" in text
-
-
-@pytest.fixture
-def without_ffmpeg(tmp_path):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("bash", "sh", "env", "git", "uname"):
-        (programs / name).symlink_to(shutil.which(name))
-    return environment(PATH=f"{PROGRAMS}{os.pathsep}{programs}")
-
-
-def test_without_ffmpeg_one_line_says_what_to_install(unbuilt, without_ffmpeg):
-    text = refused(unbuilt, "snakemake", "-n", env=without_ffmpeg)
-    assert "ffmpeg and ffprobe not found: install ffmpeg (on Debian: apt-get install ffmpeg)" in text
-
-
-def test_conda_is_let_supply_ffmpeg(unbuilt, without_ffmpeg):
-    """Conda is not there either, which Snakemake only finds once the workflow has been read."""
-    text = run(unbuilt, "snakemake", "-n", "--sdm", "conda", code=1, env=without_ffmpeg).stdout
-    assert "ffmpeg and ffprobe not found" not in text
-    assert "Is conda installed and accessible?" in text
 
 
 def test_something_of_the_users_where_the_link_goes_is_left_alone(project):

@@ -1,6 +1,7 @@
 # Looking specs up. Nothing here decides what is made: that is the configuration, resolved by kinefract.config.plan.
 import itertools
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -8,20 +9,25 @@ from kinefract.common import layout
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.config.specs import PretrainSpec
-from kinefract.video import require_ffmpeg
+from kinefract.planning import resources as asking
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 try:
     if braced := [folder for folder in (os.getcwd(), str(workflow.basedir)) if set(folder) & set("{}")]:
         raise UserError(f"{braced[0]}: Snakemake takes braces for wildcards; rename the folder")
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-        require_ffmpeg()
+    DEPLOYED = workflow.deployment_settings.deployment_method
+    if DeploymentMethod.APPTAINER in DEPLOYED and "container" not in config:
+        raise UserError(
+            "--sdm apptainer: name the image, --config container=kinefract.sif; workflow/envs/Containerfile"
+        )
     # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.
     if workflow.configfiles:
         raise UserError("--configfile: name a folder in place of files, --config config_dir=<folder>")
-    if unknown := [key for key in config if key not in ("run", "config_dir")]:
-        raise UserError(f"--config {unknown[0]}: run and config_dir are set here, all else in files")
+    if unknown := [key for key in config if key not in ("run", "config_dir", "container")]:
+        raise UserError(
+            f"--config {unknown[0]}: run, config_dir and container are set here, all else in files"
+        )
     if "config_dir" in config:
         os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # for jobs, too
     PARAMS = params.load(run=config.get("run"))
@@ -32,7 +38,10 @@ except UserError as error:
 RUN_STUDIES = [PLAN.study(name) for name in PARAMS.run]
 # What the job `links` writes: a file that is not there yet, so that the job runs whenever it is asked for.
 LINKED = next(path for n in itertools.count() if not Path(path := f"{layout.LOGS}/links/{n}.txt").exists())
-GPU = 1 if shutil.which("nvidia-smi") else 0
+# Jobs run on other machines: `--jobs` counts them, and they start as remote ones there.
+ELSEWHERE = workflow.remote_exec or workflow.nodes is not None
+GPU_HERE = 1 if shutil.which("nvidia-smi") else 0
+ATTEMPT = shlex.quote(str(Path(workflow.current_basedir.get_path_or_uri(False)).parent / "scripts/attempt"))
 
 
 wildcard_constraints:
@@ -107,3 +116,39 @@ def study_inputs(wildcards, phase):
 
 def study_of(wildcards):
     return spec_of(wildcards).study
+
+
+def asked(rule, wildcards):
+    """Return what a job asks for. A training here takes a GPU if there is one, elsewhere what its recipe wants."""
+    return asking.of(rule, spec_of(wildcards), None if ELSEWHERE else GPU_HERE)
+
+
+def cores(rule):
+    """Return the function that says how many cores a job of a rule gets."""
+    return lambda wildcards: asked(rule, wildcards).threads
+
+
+def needs(rule):
+    """Return the resources of the jobs of a rule, as functions of their wildcards."""
+    return {
+        "mem_mb": lambda wildcards, attempt: asking.memory(asked(rule, wildcards).mem_mb, attempt),
+        "runtime": lambda wildcards: asked(rule, wildcards).runtime,
+        "disk_mb": lambda wildcards: asked(rule, wildcards).disk_mb,
+        "gpu": lambda wildcards: asked(rule, wildcards).gpu or None,
+        "group_cores": lambda wildcards: asked(rule, wildcards).threads if ELSEWHERE else None,
+    }
+
+
+def time_limit(wildcards, resources):
+    """Return the option by which a training stops before a scheduler kills it. Nothing kills a job of this machine."""
+    return f"--time-limit {asking.time_limit(resources.runtime)}" if workflow.remote_exec else ""
+
+
+def small_trainings(wildcards):
+    """Return the group of a training that several of make a job of a cluster: those on a CPU take minutes."""
+    return None if asked("finetune_run", wildcards).gpu else "trainings"
+
+
+def logged(command):
+    """Return a shell command that shows what a command prints and adds it to the job's log, under a line that marks it."""
+    return f"{ATTEMPT} {{log:q}} && {command} 2>&1 | tee -a {{log:q}}"

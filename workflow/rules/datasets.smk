@@ -20,11 +20,15 @@ rule shard:
         "results/benchmarks/shard/{id}-{shard}.tsv"
     # Pre-training waits for it, and what is not from scratch for that: else runs from scratch would go first.
     priority: 1
+    group:
+        "shards" if ELSEWHERE else None
     conda:
-        "../envs/ffmpeg.yaml"
-    threads: 1
+        "../envs/kinefract.yaml"
+    threads: cores("shard")
+    resources:
+        **needs("shard"),
     shell:
-        "kinefract shard {input.spec:q} {wildcards.shard} 2>&1 | tee {log:q}"
+        logged("kinefract shard {input.spec:q} {wildcards.shard}")
 
 
 rule dataset:
@@ -44,9 +48,12 @@ rule dataset:
         "results/benchmarks/dataset/{id}.tsv"
     priority: 1
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
+    threads: cores("dataset")
+    resources:
+        **needs("dataset"),
     shell:
-        "kinefract dataset {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract dataset {input.spec:q}")
 
 
 rule index:
@@ -64,6 +71,9 @@ rule index:
     benchmark:
         "results/benchmarks/index/{id}.tsv"
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
+    threads: cores("index")
+    resources:
+        **needs("index"),
     shell:
-        "kinefract index {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract index {input.spec:q}")

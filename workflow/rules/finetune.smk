@@ -22,13 +22,17 @@ rule finetune_run:
         "results/logs/finetune/{id}.log",
     benchmark:
         "results/benchmarks/finetune/{id}.tsv"
+    group:
+        small_trainings if ELSEWHERE else None
     conda:
-        "../envs/ffmpeg.yaml"
-    threads: lambda wildcards: spec_of(wildcards).recipe.threads
+        "../envs/kinefract.yaml"
+    threads: cores("finetune_run")
     resources:
-        gpu=GPU,
+        **needs("finetune_run"),
+    params:
+        time_limit=time_limit,
     shell:
-        "kinefract finetune {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract finetune {input.spec:q} --workers {threads} {params.time_limit}")
 
 
 # Of a benchmark with folds, each of which is a run: their predictions together.
@@ -52,9 +56,12 @@ rule pool_folds:
     wildcard_constraints:
         id=r"[a-z0-9_-]+-folds-[0-9a-f]{12}",
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
+    threads: cores("pool_folds")
+    resources:
+        **needs("pool_folds"),
     shell:
-        "kinefract finetune {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract finetune {input.spec:q}")
 
 
 ruleorder: pool_folds > finetune_run

@@ -19,9 +19,16 @@ rule pretrain_run:
     # Everything that is not from scratch waits for it.
     priority: 1
     conda:
-        "../envs/ffmpeg.yaml"
-    threads: lambda wildcards: spec_of(wildcards).recipe.threads
+        "../envs/kinefract.yaml"
+    threads: cores("pretrain_run")
     resources:
-        gpu=GPU,
+        **needs("pretrain_run"),
+    params:
+        devices=lambda wildcards: spec_of(wildcards).recipe.devices,
+        nodes=lambda wildcards: spec_of(wildcards).recipe.nodes,
+        time_limit=time_limit,
     shell:
-        "kinefract pretrain {input.spec:q} 2>&1 | tee {log:q}"
+        logged(
+            "kinefract pretrain {input.spec:q} --workers {threads} --devices {params.devices} --nodes {params.nodes}"
+            " {params.time_limit}"
+        )

@@ -8,7 +8,7 @@ rule spec:
     priority: 2
     localrule: True
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     params:
         text=lambda wildcards: spec_of(wildcards).to_yaml(),
     shell:
@@ -22,7 +22,7 @@ rule tracking:
         "results/logs/tracking.log",
     localrule: True
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     params:
         studies=sorted(PARAMS.studies),
     shell:

@@ -48,9 +48,12 @@ rule study:
     benchmark:
         "results/benchmarks/study/{id}.tsv"
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
+    threads: cores("study")
+    resources:
+        **needs("study"),
     shell:
-        "kinefract study {input.spec:q} 2>&1 | tee {log:q}"
+        logged("kinefract study {input.spec:q}")
 
 
 # The job of a study makes the link results/studies/<study> to its page. This one does where the page is there already:
@@ -62,7 +65,7 @@ rule links:
         "results/logs/links.log",
     localrule: True
     conda:
-        "../envs/ffmpeg.yaml"
+        "../envs/kinefract.yaml"
     shell:
         "kinefract overview > {output:q} 2> {log:q}"
 

@@ -3,6 +3,8 @@
 import torch
 from torch.nn.functional import pad
 
+from kinefract.common.share import Share
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 BLUR_SIGMA = (0.1, 2.0)  # pixels
@@ -54,21 +56,30 @@ def blur(clips: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     return clips
 
 
-def augment(clips: torch.Tensor, flip: float, blurred: float, generator: torch.Generator) -> torch.Tensor:
-    """Augment and normalise a batch.
+def augment(
+    clips: torch.Tensor,
+    flip: float,
+    blurred: float,
+    generator: torch.Generator,
+    share: Share | None = None,
+) -> torch.Tensor:
+    """Augment and normalise a batch, or a share of one.
 
     Args:
         clips: (B, T, C, H, W), C 1 or 3. They are uint8, or float in [0, 1] after other augmentations.
         flip: Probability of mirroring a clip.
         blurred: Probability of blurring a clip, sigma U[0.1, 2] pixels.
         generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
+        share: Which clips of a batch these are; by default they are the whole batch.
 
     Returns:
         float32, (B, T, 3, H, W), normalised.
     """
-    chosen = torch.rand(len(clips), generator=generator) < flip
-    sigma = torch.empty(len(clips)).uniform_(*BLUR_SIGMA, generator=generator)
-    sigma *= torch.rand(len(clips), generator=generator) < blurred
+    share = share or Share.whole(len(clips))
+    chosen = torch.rand(share.total, generator=generator) < flip
+    sigma = torch.empty(share.total).uniform_(*BLUR_SIGMA, generator=generator)
+    sigma *= torch.rand(share.total, generator=generator) < blurred
+    chosen, sigma = share.of(chosen), share.of(sigma)
     # Clips are augmented before they are normalised, since grey clips then still have one channel.
     pictures = mirror(as_pictures(clips), chosen.to(clips.device))
     return normalise(blur(pictures, sigma.to(clips.device)))

@@ -1,7 +1,7 @@
 """Augmentations that imitate filming (arXiv 2411.17584, section 4): foreground, background, camera.
 
 All draws are made per clip, and the computation is batched. Each layer is resampled once: its placement and
-the camera compose to one map per frame and clip.
+the camera compose to one map per frame and clip. Of a batch some clips may be augmented alone (``Share``).
 
 The paper leaves some points open. Here a path reaches its place in the middle of its movement; the camera
 shakes after it zooms, moves and tilts; a background is continued by its mirror image.
@@ -13,18 +13,30 @@ import torch
 from torch import Generator, Tensor
 
 from kinefract.augment import homography, paths, rand_augment
+from kinefract.augment.basic import as_pictures
 from kinefract.augment.effects import Filmed, Mixing, scheduled
 from kinefract.augment.paths import chosen, uniform
+from kinefract.common.share import Share
 
 
-def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator) -> Tensor:
-    """Apply the augmentations that imitate filming to a batch.
+def filmed(
+    clips: Tensor,
+    recipe: Filmed,
+    progress: float,
+    generator: Generator,
+    share: Share | None = None,
+    batch: Tensor | None = None,
+) -> Tensor:
+    """Apply the augmentations that imitate filming to a batch, or a share of one.
 
     Args:
-        clips: uint8 (B, T, C, S, S), C 1 or 3. Backgrounds are frames of other clips of the batch.
+        clips: uint8 (B, T, C, S, S), C 1 or 3.
         recipe: Settings of the augmentations: their probabilities and strengths.
         progress: Progress of the curriculum, 0 to 1.
         generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
+        share: Which clips of a batch these are; by default they are the whole batch.
+        batch: uint8 (N, T, C, S, S), all clips of that batch, whose frames are backgrounds. If the recipe has
+            no backgrounds it is not needed.
 
     Returns:
         float32 (B, T, C, S, S) in [0, 1].
@@ -32,19 +44,22 @@ def filmed(clips: Tensor, recipe: Filmed, progress: float, generator: Generator)
     Raises:
         ValueError: the frames are not square, which would skew rotations and heights.
     """
-    count, frames, _, size, width = clips.shape
+    _, frames, _, size, width = clips.shape
     if width != size:
         raise ValueError(f"filmed wants square frames, got {size} x {width}")
-    pictures = clips.float() / 255
-    numbers, signs = rand_augment.draw(count, recipe.rand_augment, generator)
+    share, pictures = share or Share.whole(len(clips)), as_pictures(clips)
+    batch = pictures if batch is None else batch
+    numbers, signs = (
+        share.of(drawn, 1) for drawn in rand_augment.draw(share.total, recipe.rand_augment, generator)
+    )
     magnitude = recipe.rand_augment.magnitude
-    camera = camera_maps(count, frames, size, recipe, progress, generator)
+    camera = share.of(camera_maps(share.total, frames, size, recipe, progress, generator))
     camera = rand_augment.geometry(numbers, signs, magnitude)[:, None] @ camera
 
-    shown = foreground(pictures, camera, recipe, progress, generator)
-    with_background = chosen(count, recipe.background.p, generator)
-    behind = background(pictures, camera, with_background, recipe, progress, generator)
-    mixed = mix(shown, behind, recipe.mixing, generator)
+    shown = foreground(pictures, camera, recipe, progress, generator, share)
+    with_background = share.of(chosen(share.total, recipe.background.p, generator))
+    behind = background(batch, camera, with_background, recipe, progress, generator, share)
+    mixed = mix(shown, behind, recipe.mixing, generator, share)
     if behind is not None and not with_background.all():
         mixed = torch.where(with_background.to(mixed.device).view(-1, 1, 1, 1, 1), mixed, shown)
     return rand_augment.photometry(mixed, numbers, signs, magnitude)
@@ -72,10 +87,10 @@ def perspective_corners(count: int, distortion: float, generator: Generator) -> 
 
 
 def foreground(
-    pictures: Tensor, camera: Tensor, recipe: Filmed, progress: float, generator: Generator
+    pictures: Tensor, camera: Tensor, recipe: Filmed, progress: float, generator: Generator, share: Share
 ) -> Tensor:
     """Return the clips on black, some of them twice, as the camera sees them: float (B, T, C, S, S)."""
-    count, frames, _, size, _ = pictures.shape
+    (_, frames, _, size, _), count = pictures.shape, share.total
     path = _shift(paths.displacement(count, frames, size, recipe.displacement, progress, generator))
     placed = placement(count, recipe, progress, generator)
     twice = chosen(count, recipe.group.p if progress >= 1 else 0.0, generator)
@@ -88,14 +103,15 @@ def foreground(
     most = recipe.group.delay * frames
     delay = uniform(count, -most, most, generator).round().long()
 
-    placed = torch.where(twice.view(-1, 1, 1), copies[0], placed)
+    placed = share.of(torch.where(twice.view(-1, 1, 1), copies[0], placed))
+    path, twice, delay, second = (share.of(drawn) for drawn in (path, twice, delay, copies[1] @ turned))
     shown = _warped(pictures, camera @ path @ placed[:, None])
     (pairs,) = torch.where(twice)
     if len(pairs):
         times = (torch.arange(frames) - delay[pairs, None]).clamp(0, frames - 1)
         where = pairs.to(pictures.device)
         later = pictures[where[:, None], times.to(pictures.device)]
-        maps = camera[pairs] @ path[pairs] @ (copies[1] @ turned)[pairs, None]
+        maps = camera[pairs] @ path[pairs] @ second[pairs, None]
         shown[where] = torch.maximum(shown[where], _warped(later, maps))
     return shown
 
@@ -109,15 +125,21 @@ def placement(count: int, recipe: Filmed, progress: float, generator: Generator)
 
 
 def background(
-    pictures: Tensor, camera: Tensor, wanted: Tensor, recipe: Filmed, progress: float, generator: Generator
+    batch: Tensor,
+    camera: Tensor,
+    wanted: Tensor,
+    recipe: Filmed,
+    progress: float,
+    generator: Generator,
+    share: Share,
 ) -> Tensor | None:
     """Return the backgrounds as the camera sees them: float (B, T, C, S, S), or ``None`` if no clip has one.
 
-    ``wanted``, bool (B,), marks the clips that have a background. If any has, backgrounds are computed for
-    all, since the last digits of a power in ``mix`` depend on the place in the batch. The random draws are
-    made in every case.
+    ``batch`` (N, T, C, S, S), uint8 or float in [0, 1], has all clips of the batch. ``wanted``, bool (B,),
+    marks the clips that have a background. If any has, backgrounds are computed for all, since the last
+    digits of a power in ``mix`` depend on the place in the batch. The random draws are made in every case.
     """
-    count, frames, _, size, _ = pictures.shape
+    (_, frames, _, size, _), count = batch.shape, share.total
     settings = recipe.background
     others = _others(count, generator)
     second = _others(count, generator)
@@ -131,30 +153,31 @@ def background(
     crop = _anywhere(larger, larger, generator) @ homography.scale(larger, larger)
     if not wanted.any():
         return None
-    maps = camera @ _shift(path * on_path[:, None, None]) @ crop[:, None]
+    moved = share.of(_shift(path * on_path[:, None, None]))
+    maps = camera @ moved @ share.of(crop)[:, None]
 
-    times = torch.where(static[:, None], moments[:1].T, walk)
-    device = pictures.device
-    source = pictures[others.to(device)[:, None], times.to(device)]  # (B, T, C, S, S)
+    times = share.of(torch.where(static[:, None], moments[:1].T, walk))
+    others, second, moment, static = (share.of(drawn) for drawn in (others, second, moments[1], static))
+    device = batch.device
+    source = batch[others.to(device)[:, None], times.to(device)]  # (B, T, C, S, S)
     (still,) = torch.where(static)
     if len(still):
         where = still.to(device)
-        stills = pictures[second[still].to(device), moments[1, still].to(device), None]
+        stills = batch[second[still].to(device), moment[still].to(device), None]
         source[where] = torch.maximum(source[where], stills)
-    return _warped(source, maps, "reflection")
+    return _warped(as_pictures(source), maps, "reflection")
 
 
-def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator) -> Tensor:
+def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator, share: Share) -> Tensor:
     """Mix foreground and background, float (B, T, C, S, S) in [0, 1].
 
     The result is ((1 - a) v^gamma + a b^gamma)^power, or the maximum of both. Without a background the
     foreground is returned. The random draws are made in every case.
     """
-    count = len(shown)
     shape = (-1, 1, 1, 1, 1)
-    (hard,) = torch.where(~chosen(count, recipe.soft, generator))
-    alpha = uniform(count, *recipe.alpha, generator).view(shape).to(shown.device)
-    power = uniform(count, *recipe.power, generator).view(shape).to(shown.device)
+    (hard,) = torch.where(~share.of(chosen(share.total, recipe.soft, generator)))
+    alpha = share.of(uniform(share.total, *recipe.alpha, generator)).view(shape).to(shown.device)
+    power = share.of(uniform(share.total, *recipe.power, generator)).view(shape).to(shown.device)
     if behind is None:
         return shown
     mixed = shown.pow(recipe.gamma).lerp_(behind.pow(recipe.gamma), alpha).pow_(power)
@@ -164,9 +187,9 @@ def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generat
     return mixed
 
 
-def reverse_together(views: list[Tensor], generator: Generator) -> list[Tensor]:
+def reverse_together(views: list[Tensor], generator: Generator, share: Share) -> list[Tensor]:
     """Reverse all views of a clip in time with probability 0.5: tensors (B, T, C, H, W)."""
-    backwards = chosen(len(views[0]), 0.5, generator).to(views[0].device).view(-1, 1, 1, 1, 1)
+    backwards = share.of(chosen(share.total, 0.5, generator)).to(views[0].device).view(-1, 1, 1, 1, 1)
     return [torch.where(backwards, view.flip(1), view) for view in views]
 
 

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d
 
 from kinefract.augment import homography
 from kinefract.augment.effects import RandAugment
+from kinefract.common.share import Share
 
 MOST = 30.0  # the scale of magnitudes
 GEOMETRY = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
@@ -37,18 +38,20 @@ def draw(count: int, recipe: RandAugment, generator: Generator) -> tuple[Tensor,
     return numbers * applied, signs
 
 
-def apply(clips: Tensor, recipe: RandAugment, generator: Generator) -> Tensor:
-    """Apply random operations to a batch; clips that are moved are resampled once.
+def apply(clips: Tensor, recipe: RandAugment, generator: Generator, share: Share | None = None) -> Tensor:
+    """Apply random operations to a batch, or a share of one; clips that are moved are resampled once.
 
     Args:
         clips: float (B, T, C, H, W) in [0, 1], C 1 or 3; changed in place.
         recipe: The number of operations, their magnitude and their probability.
         generator: A generator on the CPU, so that the draws do not depend on the device of the clips.
+        share: Which clips of a batch these are; by default they are the whole batch.
 
     Returns:
         float, the same shape, in [0, 1].
     """
-    numbers, signs = draw(len(clips), recipe, generator)
+    share = share or Share.whole(len(clips))
+    numbers, signs = (share.of(drawn, 1) for drawn in draw(share.total, recipe, generator))
     maps = geometry(numbers, signs, recipe.magnitude)
     (moved,) = torch.where((maps != torch.eye(3)).flatten(1).any(1))
     if len(moved):

@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from kinefract import video
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import SPLITS, TRAIN, VALIDATION, BenchmarkRecipe, Contents, Entry, Video
 from kinefract.benchmarks.fields import check_class_name, same_place, whole_number
@@ -47,7 +46,6 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     """
     from kinefract.viewing.videos import write_sheet  # imports Pillow, which reading an index does not need
 
-    video.require_ffmpeg()
     root, folder = Path(root), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)  # an earlier index may have other labels

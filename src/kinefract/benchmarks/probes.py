@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from kinefract import video
 from kinefract.benchmarks.base import Entry, Video
+from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import PROBES
@@ -42,7 +43,7 @@ def probe_all(entries: list[Entry], folder: Path, root: Path) -> tuple[list[Vide
     memory = Memory(root, {place.parent for place in places.values()})
     # libav releases the interpreter's lock, so threads read files in parallel.
     try:
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max_workers=min(8, cores.usable())) as pool:
             found = pool.map(memory.probe, places.values())
             infos = {}
             for place, info in zip(

@@ -7,14 +7,14 @@ similarity, motion, cuts and naturalness. It is slow, and its scales depend on t
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import combinations
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-
-from kinefract.video import scikit_video
 
 SIDE = 128  # greatest side, in pixels, of the measured square
 FRAMES = 20  # greatest number of successive frames that are measured of a clip
@@ -251,6 +251,26 @@ def _require(frames: np.ndarray, least: int, side: int = 1) -> None:
         raise Unmeasurable(f"wants {least} frames, there are {len(frames)}")
     if min(frames.shape[1:3]) < side:
         raise Unmeasurable(f"wants {side} pixels a side, there are {min(frames.shape[1:3])}")
+
+
+@contextmanager
+def scikit_video() -> Iterator[ModuleType]:
+    """Yield the module ``skvideo`` with its parts ``measure`` and ``motion`` loaded.
+
+    Version 1.1.11, the last one, uses the names ``numpy.int`` and ``numpy.float``, which numpy gave up. They
+    are there as long as the block runs.
+    """
+    gone = [kind for kind in (int, float) if not hasattr(np, kind.__name__)]
+    for kind in gone:
+        setattr(np, kind.__name__, kind)
+    try:
+        import skvideo.measure
+        import skvideo.motion
+
+        yield skvideo
+    finally:
+        for kind in gone:
+            delattr(np, kind.__name__)
 
 
 def _luma(frames: np.ndarray) -> np.ndarray:

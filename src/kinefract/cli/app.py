@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from kinefract import __version__
+from kinefract.common import cores
 from kinefract.common.layout import CONFIG_DIR
 
 EXAMPLES = """\
@@ -78,4 +79,4 @@ RunName = Annotated[str, typer.Argument(metavar="run", help="Its folder, or its 
 Workers = Annotated[int, typer.Option(help="Processes that read clips; changes the speed, never the result.")]
 On = Annotated[Accelerator, typer.Option(help="Where to compute; auto is a GPU where there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WORKERS = max(1, (os.cpu_count() or 2) // 2)
+WORKERS = max(1, cores.usable() // 2)

@@ -51,7 +51,7 @@ def plan(
 ) -> None:
     """Say what studies will take: runs, clips, disk, hours.
 
-    Hours come from runs that are finished here.
+    Hours come from runs that are finished here. Also says what each job asks a cluster for.
     """
     from kinefract.config.params import load
     from kinefract.config.plan import resolve

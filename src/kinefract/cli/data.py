@@ -1,12 +1,12 @@
 """Commands that make, check and show datasets and benchmarks."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
+from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MOVING, RAW
 
@@ -28,22 +28,18 @@ def shard(
 @app.command()
 def dataset(spec: SpecFile) -> None:
     """Join a dataset's shards: manifest, preview, data card."""
-    from kinefract import video
     from kinefract.config.specs import DatasetSpec
     from kinefract.synth.store.dataset import join
 
-    video.require_ffmpeg()
     join(DatasetSpec.read(spec).recipe, spec.parent)
 
 
 @app.command()
 def index(spec: SpecFile) -> None:
     """List a benchmark's videos (a generated one is made first)."""
-    from kinefract import video
     from kinefract.benchmarks.index import build
     from kinefract.config.specs import BenchmarkSpec, project_root
 
-    video.require_ffmpeg()
     build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
 
 
@@ -128,7 +124,7 @@ def verify(
         raise typer.BadParameter("not together with --sample", param_hint="--all")
     folders = [folder for text in results or () for folder in locate_results(text)]
     chosen = None if everything else 20 if sample is None else sample
-    print(verify(Path.cwd(), folders, chosen, jobs or os.cpu_count() or 1))
+    print(verify(Path.cwd(), folders, chosen, jobs or cores.usable()))
 
 
 @app.command()
@@ -176,10 +172,8 @@ def card(
 
     Takes the figures from the dataset's card.json and measures what that lacks.
     """
-    from kinefract import video
     from kinefract.cards import studies as cards
 
-    video.require_ffmpeg()
     if study is not None and dataset is None:
         if against:
             raise UserError("--against: a study's datasets are shown beside its own benchmarks; leave it out")

@@ -1,5 +1,6 @@
 """The line that is printed about an error that ends a command, and the file with its traceback."""
 
+import json
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.layout import ERRORS, PARAMS_FILE
 from kinefract.common.terminal import escaped, escaped_lines
 
+LEFT_IN = "TORCHELASTIC_ERROR_FILE"  # the environment variable with the file that torchrun's agent reads
 LONGEST = 400  # characters of the message of an unexpected error
 
 
@@ -20,11 +22,16 @@ def report(error: Exception) -> None:
 
     Of a ``UserError``, or an ``OSError`` that names a file, the message is printed. Of any other error the
     traceback is written to a file, which is named. In debug mode the traceback of every error is printed.
+
+    A process that trains together with others leaves the message to the one that has started it.
     """
     told = escaped_lines(_told(error)) if _is_expected(error) else _unexpected(error)
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error)
-    print(f"error: {told}", file=sys.stderr)
+    if place := os.environ.get(LEFT_IN):
+        Path(place).write_text(json.dumps({"message": told, "timestamp": int(time.time())}), encoding="utf-8")
+    else:
+        print(f"error: {told}", file=sys.stderr)
 
 
 def _is_expected(error: Exception) -> bool:

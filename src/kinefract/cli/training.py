@@ -30,11 +30,36 @@ def pretrain(
     accelerator: On = "auto",
     checkpoint_minutes: CheckpointMinutes = 10.0,
     time_limit: TimeLimit = None,
+    devices: Annotated[
+        str,
+        typer.Option(
+            metavar="N", help="Processes on each node that share each batch; auto is one on each GPU."
+        ),
+    ] = "1",
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes of a job of SLURM.")] = 1,
 ) -> None:
-    """Pre-train a network on a dataset. Goes on from the last checkpoint where there is one."""
-    from kinefract.training import runs
+    """Pre-train a network on a dataset. Goes on from the last checkpoint where there is one.
 
-    runs.pretrain(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
+    Several processes give the result of one but for rounding. If one dies, all end.
+    """
+    from kinefract.training import launch, runs
+
+    count = launch.devices_of(devices)
+    if count * nodes == 1 or launch.is_started():
+        runs.pretrain(spec, _execution(workers, accelerator, checkpoint_minutes, time_limit))
+        return
+    options: dict[str, object] = {
+        "workers": -(-workers // count),
+        "accelerator": accelerator,
+        "checkpoint-minutes": checkpoint_minutes,
+        "devices": count,
+        "nodes": nodes,
+    }
+    if time_limit is not None:
+        options["time-limit"] = time_limit
+    launch.launch(
+        spec, count, nodes, ["pretrain", str(spec), *(f"--{name}={value}" for name, value in options.items())]
+    )
 
 
 @app.command()

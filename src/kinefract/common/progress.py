@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -14,8 +15,18 @@ T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
 
+def rank() -> int:
+    """Return the number of this process among those that train together; 0 if it is alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def log_line(message: str) -> None:
-    """Print a message to standard error at once, above a progress bar if one is shown."""
+    """Print a message to standard error at once, above a progress bar if one is shown.
+
+    Of processes that train together the first one alone prints.
+    """
+    if rank():
+        return
     tqdm.write(escaped_lines(message), file=sys.stderr)
     sys.stderr.flush()
 
@@ -24,7 +35,8 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
     """Yield ``items`` while showing progress.
 
     On a terminal a bar is shown. Elsewhere (a log file, a pipe) a line ``what: 120/600 clips, 35 s left`` is
-    written at most every ten seconds, so that a log stays readable.
+    written at most every ten seconds, so that a log stays readable. Of processes that train together the
+    first one alone shows it.
 
     Args:
         items: The items to yield.
@@ -35,7 +47,7 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
     what = escaped(what)
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not rank():
         yield from tqdm(items, desc=what, total=total, unit=f" {unit}", leave=False)
         return
     start = last = time.monotonic()

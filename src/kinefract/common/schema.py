@@ -32,6 +32,11 @@ def is_none(value: Any) -> bool:
     return value is None
 
 
+def is_one(value: Any) -> bool:
+    """Return whether a count is 1; as ``exclude_if`` of a later setting it keeps digests as they were."""
+    return value == 1
+
+
 def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return settings with some replaced; a mapping among the changes is merged recursively."""
     result = dict(settings)

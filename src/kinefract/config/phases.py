@@ -2,16 +2,24 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 
 from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
 from kinefract.common.ranges import Count, Epochs, Probability, Rate, Seed, Small
-from kinefract.common.schema import Section, is_none, not_one_of
+from kinefract.common.schema import Section, is_none, is_one, not_one_of
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
+PLACES = ("devices", "nodes")  # settings that are no part of a spec
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
 # of further objectives are left out if they are not set.
 ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
@@ -56,6 +64,11 @@ class TrainRecipe(Section):
     )
     compile: bool = Field(default=False, description="compile the network with torch.compile")
     threads: Small = Field(default=2, description="CPU threads; part of the recipe, sums depend on it")
+    accumulate: Small = Field(
+        default=1,
+        exclude_if=is_one,
+        description="parts in which a batch passes through the network, which then needs less memory",
+    )
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -66,6 +79,8 @@ class TrainRecipe(Section):
                 raise ValueError(f"{key}: wants [least, most], above 0 and at most {most}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError("betas: both must be at least 0 and below 1")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate: {self.accumulate} parts do not divide {self.batch_size} clips")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs: {self.warmup_epochs} leaves nothing of {self.epochs} epochs")
         return self
@@ -108,6 +123,11 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         default="auto",
         description="clips decoded from shards, decoded once into a cache, or rendered anew in every epoch",
     )
+    devices: Small | Literal["auto"] = Field(
+        default=1,
+        description="processes that share each batch, one on each GPU of a node; auto: on all that a job has",
+    )
+    nodes: Small = Field(default=1, description="machines that a pre-training runs on")
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] | None = Field(
         default=None,
         exclude_if=is_none,
@@ -145,6 +165,14 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
             raise ValueError(f"snapshots: {late[0]} is not before the last of {self.epochs} epochs")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_places(
+        self, serialised: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out of specs, which are JSON values, on what a result depends by rounding alone."""
+        settings = serialised(self)
+        return {key: value for key, value in settings.items() if key not in PLACES or info.mode != "json"}
 
     @property
     def stored(self) -> bool:

@@ -46,6 +46,9 @@ class Result(TypedDict, total=False):
     seconds: Seconds
     clips_per_second: Seconds
     parameters: Count
+    processes: Positive  # that trained together
+    nodes: Positive
+    device: str
     made_with: Required[dict[str, str]]
     top5: Share
     mean_class_accuracy: Share

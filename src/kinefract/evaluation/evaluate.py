@@ -26,6 +26,7 @@ from kinefract.evaluation.predictions import COLUMNS
 from kinefract.evaluation.scores import ClassRow, best, confusion, mean_class_accuracy, per_class, top_k
 from kinefract.training.data import ClipSource, EvaluationWindows, Videos, evaluation_loader
 from kinefract.training.devices import own_gpu
+from kinefract.training.environment import environment
 from kinefract.training.workers import loaded
 
 
@@ -50,7 +51,9 @@ def scores(
     gpu = own_gpu(accelerator)
     torch.set_num_threads(recipe.threads)
     devices = 1 if gpu is None else [gpu]
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
+    fabric = Fabric(
+        accelerator=accelerator, devices=devices, precision=recipe.precision, plugins=environment()
+    )
     model = fabric.setup_module(model).eval()
     loader = evaluation_loader(EvaluationWindows(source or Videos(videos), recipe), workers)
     results = []

@@ -12,6 +12,7 @@ from kinefract.models.base import Backbone
 
 # Gathers (B, ...) of every process into (processes * B, ...), in their order, gradients included.
 Gather = Callable[[Tensor], Tensor]
+Outputs = tuple[Tensor, ...]  # what a network says of each clip: tensors (B, ...)
 
 
 class Outcome(NamedTuple):
@@ -24,20 +25,33 @@ class Outcome(NamedTuple):
 class Objective(nn.Module):
     """A pre-training objective. It holds the network, and other modules and buffers that it needs.
 
-    ``VIEWS`` is the number of windows that a step takes from each clip.
+    A step has two halves, so that a batch can pass through the network in parts (``accumulate``): ``forward``
+    of each part, then ``outcome`` of all of them.
+
+    ``VIEWS`` is the number of windows that a step takes from each clip. ``PER_CLIP`` says that the loss is
+    the mean of what each clip's outputs alone decide; then no clip has to wait for the other parts.
     """
 
     VIEWS: ClassVar[int] = 2
+    PER_CLIP: ClassVar[bool] = False
 
     def __init__(self, network: Backbone) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
-        """Compute the loss of one batch.
+    def forward(self, views: list[Tensor]) -> Outputs:
+        """Return the outputs of clips, each (B, ...).
 
         Args:
             views: ``VIEWS`` tensors (B, T, 3, H, W), normalised; the second one, if any, is the key.
+        """
+        raise NotImplementedError
+
+    def outcome(self, outputs: Outputs, labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        """Compute the loss of one batch.
+
+        Args:
+            outputs: What ``forward`` returned for its clips.
             labels: int64 (B,), classes.
             clips: int64 (B,), the index of each clip in the dataset.
             gather: Collects a tensor from all processes.

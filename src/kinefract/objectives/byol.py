@@ -15,6 +15,7 @@ from kinefract.objectives.base import (
     MomentumCopy,
     Objective,
     Outcome,
+    Outputs,
     first_place,
     pairs,
     perceptron,
@@ -34,12 +35,15 @@ class Byol(Objective):
         self.predictor = perceptron(recipe.dim, recipe.hidden, recipe.dim, norm=True)
         self.target = MomentumCopy(self.online)
 
-    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+    def forward(self, views: list[Tensor]) -> Outputs:
         windows = torch.cat(views)
         predicted = unit(self.predictor(self.online(windows)))
-        targets = unit(self.target(windows))
-        loss = distance(predicted, targets.roll(len(views[0]), 0))  # each window's other one
-        of_all = torch.cat([gather(part) for part in targets.chunk(2)])
+        return (*predicted.chunk(2), *unit(self.target(windows)).chunk(2))
+
+    def outcome(self, outputs: Outputs, labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        predicted, (first, second) = torch.cat(outputs[:2]), outputs[2:]
+        loss = distance(predicted, torch.cat([second, first]))  # each window's other one
+        of_all = torch.cat([gather(first), gather(second)])
         right = found(predicted.detach(), of_all, first_place(clips, gather))
         return Outcome(loss, right.sum())
 

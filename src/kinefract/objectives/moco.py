@@ -17,6 +17,7 @@ from kinefract.objectives.base import (
     MomentumCopy,
     Objective,
     Outcome,
+    Outputs,
     unit,
     without_classifier,
 )
@@ -39,8 +40,11 @@ class Moco(Objective):
         self.register_buffer("queued", torch.full((recipe.queue,), -1))  # the clip of each key
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
-        queries, keys = unit(self.query(views[0])), unit(self.key(views[1]))
+    def forward(self, views: list[Tensor]) -> Outputs:
+        return unit(self.query(views[0])), unit(self.key(views[1]))
+
+    def outcome(self, outputs: Outputs, labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        queries, keys = outputs
         loss, correct = contrast(queries, keys, clips, self.queue, self.queued, self.recipe.temperature)
         self._enqueue(gather(keys), gather(clips))
         return Outcome(loss, correct)

@@ -1,19 +1,17 @@
 """The linear probe, which measures how well the features of a frozen network separate classes."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from kinefract.models.base import Backbone
-from kinefract.objectives.base import Gather, Objective, Outcome
+from kinefract.objectives.base import Outputs
+from kinefract.objectives.supervised import Supervised
 
 
-class LinearProbe(Objective):
+class LinearProbe(Supervised):
     """Train the classifier alone, without dropout. Weights and statistics of the network do not change."""
-
-    VIEWS: ClassVar[int] = 1
 
     def __init__(self, network: Backbone) -> None:
         super().__init__(network.requires_grad_(False))
@@ -29,8 +27,7 @@ class LinearProbe(Objective):
         self.network.eval()
         return self
 
-    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+    def forward(self, views: list[Tensor]) -> Outputs:
         with torch.no_grad():
             features = self.network.features(views[0])
-        logits = self._classifier(features)
-        return Outcome(cross_entropy(logits, labels), (logits.argmax(1) == labels).sum())
+        return (self._classifier(features),)

@@ -14,6 +14,7 @@ from kinefract.objectives.base import (
     Gather,
     Objective,
     Outcome,
+    Outputs,
     first_place,
     pairs,
     unit,
@@ -30,8 +31,11 @@ class Simclr(Objective):
         self.recipe = recipe
         self.embedding = Embedding(network, network.feature_size, recipe.dim, norm=True)
 
-    def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
-        first, second = unit(self.embedding(torch.cat(views))).chunk(2)
+    def forward(self, views: list[Tensor]) -> Outputs:
+        return unit(self.embedding(torch.cat(views))).chunk(2)
+
+    def outcome(self, outputs: Outputs, labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+        first, second = outputs
         place = first_place(clips, gather)
         return nt_xent(first, second, gather(first), gather(second), place, self.recipe.temperature)
 

@@ -16,6 +16,7 @@ from kinefract.common.schema import not_one_of
 from kinefract.config.params import Params
 from kinefract.config.plan import Plan
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
+from kinefract.planning import jobs
 from kinefract.planning.inventory import (
     COMPUTED,
     MEASURED,
@@ -78,7 +79,9 @@ def figures(
         - ``bytes`` still to be written, without what is unknown: ``datasets``, ``caches``, ``weights``;
         - ``hours`` still to compute, all cores busy, without what is unknown: ``rendering``, ``pretraining``,
           ``finetuning``, ``evaluation``;
-        - ``basis`` of both: ``kind``, ``how`` (measured, similar, computed, unknown), ``source``, ``count``.
+        - ``basis`` of both: ``kind``, ``how`` (measured, similar, computed, unknown), ``source``, ``count``;
+
+        and ``jobs``, what the jobs still to run ask a scheduler for (``planning.jobs.needed``).
 
     Raises:
         UserError: there is no such study.
@@ -97,6 +100,7 @@ def figures(
             {"study": study.study, **_together([study], plan, there, machine, users)} for study in studies
         ],
         "total": _together(studies, plan, there, machine, users),
+        "jobs": jobs.needed(root, studies, plan, there),
     }
 
 
@@ -121,6 +125,10 @@ def render(found: dict[str, Any]) -> str:
             f"Hours of this machine ({cores}), all of it busy: {hours}.",
             "~ partly measured on other clips; ? without what is unknown",
             *(_basis_line(basis) for basis in total["basis"] if basis["how"] != COMPUTED),
+            *(
+                ["", "What each job asks a cluster for, at most:", jobs.render(found["jobs"])]
+                * bool(found["jobs"])
+            ),
         ]
     )
 

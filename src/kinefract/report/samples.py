@@ -1,7 +1,6 @@
 """Samples of the videos that a study's networks saw: moving sheets of its datasets and benchmarks."""
 
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +94,7 @@ def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str])
     ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with suppress(UserError):  # without ffmpeg there is no preview
-            write_sheets(folder, RecipeClips(recipe), recipe.fps)
+        write_sheets(folder, RecipeClips(recipe), recipe.fps)
         return _sample(folder, dataset, title, told)
 
 

@@ -13,6 +13,7 @@ from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.common.streams import stream
 from kinefract.config.phases import FinetuneRecipe, TrainRecipe
+from kinefract.training.division import Division
 from kinefract.training.workers import loader_of
 from kinefract.video.windows import random_start, spread_starts, window
 
@@ -76,7 +77,7 @@ class TrainingClips(Dataset):
         starts = [random_start(length, recipe.frames, recipe.stride, rng) for rng in streams]
         numbers = [window(start, recipe.frames, recipe.stride, length) for start in starts]
         # All views come from one read, since decoding or rendering a clip takes most of the time.
-        frames = source.read(self._number(epoch, index), np.concatenate(numbers))
+        frames = source.read(self._number(epoch, index), np.concatenate(numbers).tolist())
         frames = frames.reshape(self.views, recipe.frames, *frames.shape[1:])
         crops = [
             random_resized_crop(clip, recipe.size, recipe.crop_area, recipe.crop_aspect, rng, recipe.resizing)
@@ -91,8 +92,8 @@ class TrainingClips(Dataset):
 class EpochBatches:
     """Batches of (epoch, index) for the remaining steps; each epoch is shuffled by (seed, epoch) alone.
 
-    A last batch that is not full is left out. If there are several processes, each takes its ``share``,
-    (rank, processes), of every batch.
+    A last batch that is not full is left out. Of each batch a process takes the clips that ``division`` gives
+    it; by default it takes all.
 
     Raises:
         UserError: there are fewer clips than a batch holds.
@@ -105,13 +106,13 @@ class EpochBatches:
         seed: int,
         first_step: int,
         epochs: int,
-        share: tuple[int, int] = (0, 1),
+        division: Division | None = None,
     ) -> None:
         if clips < batch_size:
             raise UserError(
                 f"batch_size: {batch_size} is more than the {clips} clips there are to train on; lower it"
             )
-        self.rank, self.processes = share
+        self.places = (division or Division(batch_size)).places
         self.clips, self.batch_size, self.seed = clips, batch_size, seed
         self.first_step, self.epochs = first_step, epochs
         self.per_epoch = clips // self.batch_size
@@ -125,8 +126,7 @@ class EpochBatches:
             order = stream(self.seed, ORDER, epoch).permutation(self.clips)
             order = order[: self.per_epoch * self.batch_size]
             for batch in order.reshape(self.per_epoch, self.batch_size)[skipped:].tolist():
-                each = len(batch) // self.processes
-                yield [(epoch, index) for index in batch[self.rank * each : (self.rank + 1) * each]]
+                yield [(epoch, batch[place]) for place in self.places]
             skipped = 0
 
 

@@ -4,12 +4,13 @@ import math
 import resource
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 
 COUNTED = ("loss", "correct", "norm", "skipped", "steps", "clips")  # counted by each process for its share
-PARTS = ("data", "augment", "network")  # parts of a step, in their order
+STAGES = ("data", "augment", "network")  # of a step, in their order
 
 
 class Meter:
@@ -30,15 +31,14 @@ class Meter:
             "steps": 0,
             "clips": 0,
         }
-        self._sums |= {"seconds": 0.0, **dict.fromkeys(PARTS, 0.0)} | (state or {})
+        self._sums |= {"seconds": 0.0, **dict.fromkeys(STAGES, 0.0)} | (state or {})
         self._new: list[torch.Tensor] = []
-        self._marks: list[list] = []
         self._start = time.perf_counter()
-        self._marks.append([self._now()])
+        self._marks: list[tuple[str, Any]] = [("", self._now())]
 
-    def mark(self) -> None:
-        """Record the end of a part of the step: the first call follows the data, the second augmentation."""
-        self._marks[-1].append(self._now())
+    def mark(self, stage: str) -> None:
+        """Record that a stage of the step, one of ``STAGES``, took the time since the last call."""
+        self._marks.append((stage, self._now()))
 
     def step_done(
         self, loss: torch.Tensor, correct: torch.Tensor, norm: torch.Tensor | None, clips: int
@@ -47,8 +47,7 @@ class Meter:
         norm = torch.zeros(()) if norm is None else norm
         self._new.append(torch.stack([loss.detach().float(), correct.float(), norm.to(loss.device).float()]))
         self._sums["clips"] += clips
-        self.mark()
-        self._marks.append([self._marks[-1][-1]])
+        self.mark("network")
 
     def state(self, total: Callable[[list[float]], list[float]] = list) -> dict[str, float]:
         """Return the sums so far, as plain numbers: counts over all processes, times of this process.
@@ -66,9 +65,8 @@ class Meter:
                 self._sums["norm"] += norm if math.isfinite(norm) else 0.0
                 self._sums["skipped"] += not math.isfinite(norm)
             self._sums["steps"] += len(self._new)
-            for marks in self._marks[:-1]:
-                for part, begin, end in zip(PARTS, marks[:-1], marks[1:], strict=True):
-                    self._sums[part] += self._between(begin, end)
+            for (_, begin), (stage, end) in pairwise(self._marks):
+                self._sums[stage] += self._between(begin, end)
             self._new, self._marks = [], self._marks[-1:]
         now = time.perf_counter()
         self._sums["seconds"] += now - self._start
@@ -88,7 +86,7 @@ class Meter:
             "top1": sums["correct"] / clips,
             "grad_norm": sums["norm"] / max(1, sums["steps"] - sums["skipped"]),
             "clips_per_second": round(clips / seconds, 2),
-            **{f"{part}_share": round(sums[part] / seconds, 4) for part in PARTS},
+            **{f"{part}_share": round(sums[part] / seconds, 4) for part in STAGES},
             "megabytes": round(self._megabytes()),
             "seconds": round(seconds, 3),
         }

@@ -33,7 +33,7 @@ from kinefract.common.layout import (
     RESULT,
     snapshot,
 )
-from kinefract.common.progress import log_line
+from kinefract.common.progress import log_line, rank
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import WeightsRecipe
 from kinefract.config.run_files import is_finished, read_result
@@ -53,6 +53,7 @@ from kinefract.training.feed import open_source
 from kinefract.training.train import Execution, Training
 
 SHOWN_CLIPS = 8  # of the first batch
+RENDEZVOUS = "KINEFRACT_RENDEZVOUS"  # the environment variable with the address where processes meet
 
 
 def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     )
     objective = weights.seeded(recipe.seed, recipe.objective_recipe.build, model)
     folder = Path(spec_path).parent
-    return _alone(folder, partial(_run, spec, folder, root, recipe.seed, objective, clips, execution))
+    return alone(folder, partial(_run, spec, folder, root, recipe.seed, objective, clips, execution))
 
 
 def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         return {**figures, "index": read_from}
 
     objective = LinearProbe(model) if recipe.method == "linear_probe" else Supervised(model)
-    return _alone(folder, partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish))
+    return alone(folder, partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish))
 
 
 def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
@@ -165,12 +166,12 @@ def _start(spec: FinetuneSpec, model: Backbone, root: Path) -> None:
             load_published(model, path)
 
 
-def _alone(folder: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def alone(folder: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Do the work of a run while no other job works in its folder; return the content of ``result.json``.
 
     A job can outlive the one that started it, so another may find the run finished when it has waited.
     """
-    if int(os.environ.get("RANK", "0")):  # the first of several processes logs and writes
+    if RENDEZVOUS in os.environ:  # whoever has started several processes waits for them
         return work()
     with locked(folder / LOCK, "works on this run") as waited:
         return dict(read_result(folder)) if waited and is_finished(folder) else work()
@@ -191,7 +192,7 @@ def _run(
     place = folder / CHECKPOINT
     training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
     state = training.resume()
-    if int(os.environ.get("RANK", "0")):
+    if rank():
         training.fit(state)
         return {}
     if state:
@@ -230,6 +231,7 @@ def _run(
             "seconds": round(seconds, 3),
             "clips_per_second": round(_clips_seen(history) / seconds, 2),
             "parameters": weights.parameters(model),
+            **training.computed_on,
             "made_with": made_with(root),
         }
         _write_lines(folder / EPOCHS, history)
@@ -241,7 +243,10 @@ def _run(
     except BaseException:
         export.fail()
         raise
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    # A scheduler with a time limit may yet count the job as failed. Its outputs are then deleted, and the
+    # next attempt needs the checkpoint; `kinefract prune` removes it.
+    if execution.pauses.limit is None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 

@@ -5,8 +5,9 @@ CPU, a run that was stopped at any step and resumed ends with the same weights a
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,11 +20,12 @@ from kinefract.config.phases import TrainRecipe
 from kinefract.models.dropout import reseed
 from kinefract.objectives.base import Objective
 from kinefract.training import checkpoint
+from kinefract.training.accumulate import Step
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.data import ClipSource, EpochBatches, TrainingClips, training_loader
 from kinefract.training.memory import keep_freed_memory
 from kinefract.training.meter import Meter
-from kinefract.training.processes import Processes
+from kinefract.training.processes import OTHER_ENDED, Processes, lost_another
 from kinefract.training.views import augmented
 from kinefract.training.workers import loaded
 
@@ -80,10 +82,11 @@ class Execution:
 class Training:
     """One run of the training loop, with everything it needs.
 
+    ``computed_on`` has the number of processes and of nodes, and the device's name, once training has begun.
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
-    ``on_first_batch`` is called with the first batch that the network sees, normalised float
-    (views, B, T, 3, H, W).
+    ``on_first_batch`` is called with the first batch that the network sees, or the first part of it:
+    normalised float (views, B, T, 3, H, W).
     """
 
     spec_id: str
@@ -98,6 +101,7 @@ class Training:
     on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
     on_snapshot: Callable[[int], None] = lambda epoch: None
     history: list[dict] = field(default_factory=list)
+    computed_on: dict[str, int | str] = field(default_factory=dict, init=False)
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -127,34 +131,39 @@ class Training:
             self._fit(state)
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f"{self.what}: memory of the GPU ran out; lower batch_size (lr scales with it), size, frames "
-                f"or width, or set precision: bf16-mixed ({str(error).splitlines()[0]})"
+                f"{self.what}: memory of the GPU ran out; set accumulate or precision: bf16-mixed, or lower "
+                f"batch_size (lr scales with it), size, frames or width ({str(error).splitlines()[0]})"
             ) from error
+        except RuntimeError as error:
+            if not lost_another(error):
+                raise
+            raise UserError(f"{self.what}: {OTHER_ENDED}; the last checkpoint is kept") from error
 
     def _fit(self, state: dict | None) -> None:
         recipe, pauses = self.recipe, self.execution.pauses
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
         processes = Processes(recipe.precision, self.execution.accelerator)
-        processes.check_batch(recipe.batch_size)
+        division = processes.division(recipe.batch_size, recipe.accumulate)
         fabric, device = processes.fabric, processes.device
+        self.computed_on = processes.facts
         # In 16-mixed the scaler skips a step whose gradient overflows, and halves its scale for the next.
         scaler = getattr(fabric.strategy.precision, "scaler", None)
         if recipe.compile:
             self.objective.compile()
         self.objective = processes.prepare(self.objective)
         objective, optimizer = fabric.setup(self.objective, optimizer_for(self.objective, recipe))
+        one = Step(self.objective, objective, fabric, processes.gather, recipe.accumulate)
         if state:
             self.objective.load_state_dict(state["objective"])
             optimizer.load_state_dict(state["optimizer"])
             fabric.strategy.precision.load_state_dict(state["precision"])
         step = state["step"] if state else 0
         meter = Meter(device, state["meter"] if state and processes.rank == 0 else None)
-        share = (processes.rank, processes.size)
         batches = EpochBatches(
-            len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, share
+            len(self.clips.labels), recipe.batch_size, self.seed, step, recipe.epochs, division
         )
-        clips = TrainingClips(self.clips, recipe, self.seed, objective.VIEWS)
+        clips = TrainingClips(self.clips, recipe, self.seed, self.objective.VIEWS)
         loader = training_loader(clips, batches, self.execution.workers)
         steps = batches.per_epoch * recipe.epochs
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
@@ -175,27 +184,31 @@ class Training:
             checkpoint.write(self.checkpoint, content)
             pauses.written()
 
+        def views_of(windows: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+            generator = torch.Generator().manual_seed(stream_seed(self.seed, AUGMENT, step, 0))
+            epochs = step / batches.per_epoch
+            parts = augmented(windows, recipe, epochs, generator, division, processes.gather)
+            for share, views in zip(division.shares, parts, strict=True):
+                # Each process draws for the whole batch, and uses what is of its share.
+                reseed(self.objective, stream_seed(self.seed, DROPOUT, step, 0), device, share)
+                if step == processes.rank == 0 and share.places[0] == 0:
+                    self.on_first_batch(torch.stack(views))
+                meter.mark("augment")
+                yield views
+                meter.mark("network")
+
         objective.train()
         with pauses, loaded(loader) as arriving:
             # Of several processes none can stop alone, since all of them make each step together.
             awaited = pauses.batches(arriving) if processes.size == 1 else arriving
             for windows, labels, numbers in progress(awaited, self.what, len(batches), "steps"):
-                meter.mark()
+                meter.mark("data")
                 lr = rate_at(step, steps, warmup_steps, recipe)
                 for group in optimizer.param_groups:
                     group["lr"] = lr
-                generator = torch.Generator().manual_seed(
-                    stream_seed(self.seed, AUGMENT, step, processes.rank)
-                )
-                epochs = step / batches.per_epoch
-                views = augmented(windows.to(device), recipe, epochs, generator)
-                reseed(self.objective, stream_seed(self.seed, DROPOUT, step, processes.rank), device)
-                if step == 0 and processes.rank == 0:
-                    self.on_first_batch(torch.stack(views))
-                meter.mark()
-                loss, correct = objective(views, labels.to(device), numbers.to(device), processes.gather)
                 optimizer.zero_grad()
-                fabric.backward(loss)
+                views = partial(views_of, windows.to(device))
+                loss, correct = one.backward(views, labels.to(device), numbers.to(device))
                 norm = fabric.clip_gradients(
                     objective, optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
                 )

@@ -1,16 +1,13 @@
 """The functions by which all other parts of the project read and write videos.
 
-PyAV (libav in-process) encodes clips and decodes files (``reading``), Pillow reads folders of pictures
-(``pictures``); scikit-video, through the system's ffmpeg, writes the sheets that people look at.
+PyAV (libav in-process) encodes videos and decodes files (``reading``); Pillow reads folders of pictures
+(``pictures``).
 """
 
 import io
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -23,6 +20,7 @@ from kinefract.video.reading import VideoInfo
 ENCODER = "libx264"
 # The same bytes from the same library on every machine and at every call: in one thread, and without what
 # x264 picks by processor, since in small pictures its AVX-512 code does not decide the same at every call.
+FOR_PEOPLE = {"crf": "20", "threads": "1", "x264-params": "cpu-independent=1"}
 # Clips are all fine grain: without CABAC, deblocking and B-frames they decode twice as fast, for a tenth more
 # bytes.
 ENCODER_OPTIONS = {
@@ -47,27 +45,7 @@ def encode(frames: np.ndarray, fps: int, crf: int) -> bytes:
     Raises:
         UserError: PyAV was built without the encoder.
     """
-    import av
-
-    pixels = "gray" if frames.ndim == 3 else "rgb24"
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        try:
-            stream = container.add_stream(ENCODER, rate=fps, options={**ENCODER_OPTIONS, "crf": str(crf)})
-        except av.codec.codec.UnknownCodecError:
-            raise UserError(
-                f"the installed PyAV (av {av.__version__}) has no encoder {ENCODER}; "
-                "install the wheel of PyPI, which has it: pip install --force-reinstall --only-binary av av"
-            ) from None
-        assert isinstance(stream, av.VideoStream)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        convert = reading.converter()
-        for image in frames:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
-            container.mux(stream.encode(convert(frame, "yuv420p")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
+    return _encoded(frames, fps, ENCODER_OPTIONS | {"crf": str(crf)})
 
 
 def decode(
@@ -133,7 +111,7 @@ def _times(facts: os.stat_result) -> list[int]:
 
 
 def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
-    """Write an H.264 mp4 that browsers and players show, through scikit-video and the system's ffmpeg.
+    """Write an H.264 mp4 that browsers and players show.
 
     Args:
         path: The file, ending in ``.mp4``; written whole or not at all.
@@ -141,60 +119,31 @@ def write_for_people(path: Path | str, frames: np.ndarray, fps: int) -> None:
         fps: Frames per second.
 
     Raises:
-        UserError: ffmpeg is missing, or the file cannot be written.
+        UserError: PyAV was built without the encoder, or the file cannot be written.
     """
-    require_ffmpeg()
-    with scikit_video() as skvideo, written_whole(path) as partial:
-        writer = skvideo.io.FFmpegWriter(
-            str(partial),
-            inputdict={"-r": str(fps)},
-            outputdict={
-                "-r": str(fps),
-                "-c:v": "libx264",
-                "-crf": "20",
-                "-pix_fmt": "yuv420p",
-                "-threads": "1",
-                "-movflags": "+faststart",
-            },
-        )
-        for image in frames:
-            writer.writeFrame(image)
-        writer.close()
-        # The writer does not report whether ffmpeg finished.
+    with written_whole(path) as partial:
+        partial.write_bytes(_encoded(frames, fps, FOR_PEOPLE))
+
+
+def _encoded(frames: np.ndarray, fps: int, options: dict[str, str]) -> bytes:
+    import av
+
+    pixels = "gray" if frames.ndim == 3 else "rgb24"
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
         try:
-            written = probe(partial).frames
-        except UserError:
-            written = 0
-        if written != len(frames):
-            raise UserError(f"cannot write {path}: ffmpeg left {written} of {len(frames)} frames; disk full?")
-
-
-@contextmanager
-def scikit_video() -> Iterator[ModuleType]:
-    """Yield the module ``skvideo`` with its parts ``io``, ``measure`` and ``motion`` loaded.
-
-    Version 1.1.11, the last one, uses the names ``numpy.int`` and ``numpy.float``, which numpy gave up. They
-    are there as long as the block runs.
-    """
-    gone = [kind for kind in (int, float) if not hasattr(np, kind.__name__)]
-    for kind in gone:
-        setattr(np, kind.__name__, kind)
-    try:
-        import skvideo.io
-        import skvideo.measure
-        import skvideo.motion
-
-        yield skvideo
-    finally:
-        for kind in gone:
-            delattr(np, kind.__name__)
-
-
-def require_ffmpeg() -> None:
-    """Raise a UserError unless the programs ffmpeg and ffprobe are on the path."""
-    missing = [program for program in ("ffmpeg", "ffprobe") if shutil.which(program) is None]
-    if missing:
-        raise UserError(
-            f"{' and '.join(missing)} not found: install ffmpeg (on Debian: apt-get install ffmpeg) "
-            "and see that it is on the PATH"
-        )
+            stream = container.add_stream(ENCODER, rate=fps, options=options)
+        except av.codec.codec.UnknownCodecError:
+            raise UserError(
+                f"the installed PyAV (av {av.__version__}) has no encoder {ENCODER}; "
+                "install the wheel of PyPI, which has it: pip install --force-reinstall --only-binary av av"
+            ) from None
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        convert = reading.converter()
+        for image in frames:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
+            container.mux(stream.encode(convert(frame, "yuv420p")))
+        container.mux(stream.encode())
+    return buffer.getvalue()

@@ -72,7 +72,7 @@ def write_sheets(folder: Path, clips: Clips, fps: int) -> None:
         fps: Frames per second of the clips.
 
     Raises:
-        UserError: a file cannot be written, or there is no ffmpeg.
+        UserError: a file cannot be written.
     """
     write(folder / STILL, sheet(clips), fps)
     write(folder / MOVING, moving_sheet(clips), fps)

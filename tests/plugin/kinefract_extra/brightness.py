@@ -22,19 +22,23 @@ class BrightnessRecipe(ObjectiveRecipe):
     def build(self, network: "Backbone") -> "Objective":
         from torch import Tensor, nn
 
-        from kinefract.objectives.base import Gather, Objective, Outcome, without_classifier
+        from kinefract.objectives.base import Gather, Objective, Outcome, Outputs, without_classifier
 
         weight = self.weight
 
         class Brightness(Objective):
             VIEWS: ClassVar[int] = 1
+            PER_CLIP: ClassVar[bool] = True
 
             def __init__(self) -> None:
                 super().__init__(without_classifier(network))
                 self.head = nn.Linear(network.feature_size, 3)
 
-            def forward(self, views: list[Tensor], labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
-                error = (self.head(self.network.features(views[0])) - views[0].mean((1, 3, 4))).abs()
+            def forward(self, views: list[Tensor]) -> Outputs:
+                return (self.head(self.network.features(views[0])) - views[0].mean((1, 3, 4)),)
+
+            def outcome(self, outputs: Outputs, labels: Tensor, clips: Tensor, gather: Gather) -> Outcome:
+                error = outputs[0].abs()
                 return Outcome(weight * (error**2).mean(), (error < 0.1).all(1).sum())
 
         return Brightness()
