@@ -233,7 +233,7 @@ def test_an_impossible_variant_is_refused_with_the_study_that_asks_for_it(unbuil
 def without_ffmpeg(tmp_path):
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("bash", "sh", "env", "git", "uname"):
+    for name in ("bash", "sh", "env", "git", "uname", "which"):  # which: for the plugin of SLURM
         (programs / name).symlink_to(shutil.which(name))
     return environment(PATH=f"{PROGRAMS}{os.pathsep}{programs}")
 
