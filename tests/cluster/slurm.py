@@ -14,7 +14,7 @@ from typing import Self
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 PACKAGES = ("slurm-wlm", "munge")  # of Debian
 NODE = "node1"
-CPUS = 4  # that the node says it has, since a group of jobs wants four
+CPUS = 8  # that the node says it has, since a training on a GPU asks for eight
 PATIENCE = 60  # seconds until a daemon is taken not to start
 # Where SLURM's programs look. Snakemake's plugin hides SLURM_CONF, which names another place, from its jobs.
 PLACE = Path("/etc/slurm")

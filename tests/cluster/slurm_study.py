@@ -166,7 +166,6 @@ def test_a_job_that_is_cancelled_while_slurm_stumbles_ends_with_the_same_weights
     until(lambda: slurm.jobs("PENDING"), process, out)
     until(lambda: slurm.node() == "drained", process, out)
     assert attempts(project) == 1
-    print(f"SIGTERM under {slurm.tracking}: {'stopped by SIGTERM' in log_of(project)}")
     slurm.ask("scontrol", "update", f"NodeName={NODE}", "State=RESUME")
     until(lambda: attempts(project) == 2 and "going on after step" in log_of(project), process, out)
     slurm.stop("slurmctld")

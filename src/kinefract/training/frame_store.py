@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
 from kinefract.common.layout import CACHED_FRAMES, FRAME_CHECKSUMS
@@ -105,7 +106,7 @@ class FrameStore:
             wanted, free = self.bytes / 1e9, shutil.disk_usage(self.path.parent).free / 1e9
             if wanted > free:
                 raise UserError(f"cannot write {self.path}: it takes {wanted:.2f} GB, {free:.2f} GB are free")
-            with partial.open("wb", buffering=0) as stream, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            with partial.open("wb", buffering=0) as stream, ThreadPoolExecutor(cores.usable()) as pool:
                 stream.truncate(self.bytes)
 
                 def write(clip: int) -> None:
