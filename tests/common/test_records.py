@@ -3,7 +3,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from kinefract.common.errors import UserError
-from kinefract.common.records import AS_WRITTEN, Share, read_json, read_json_lines
+from kinefract.common.records import AS_WRITTEN, Share, damaged, read_json, read_json_lines
 
 
 @with_config(AS_WRITTEN)
@@ -51,6 +51,10 @@ def test_what_is_wrong_is_named_with_file_and_field(tmp_path, content, said):
     if content:
         with pytest.raises(UserError, match=rf"^{tmp_path}/a.jsonl: line 2"):
             read_json_lines(tmp_path / "a.jsonl", Entry)
+
+
+def test_a_long_value_is_cut_in_the_message(tmp_path):
+    assert len(str(damaged(tmp_path / "a.json", "phase: is " + 5000 * "9"))) < 1200 + len(str(tmp_path)) * 2
 
 
 def test_no_file_is_no_lines(tmp_path):

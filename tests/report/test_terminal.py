@@ -121,6 +121,13 @@ def test_of_a_table_that_is_none(tmp_path: Path, content: str) -> None:
         terminal.text_table(tmp_path)
 
 
+def test_of_a_variant_that_is_there_twice(tmp_path: Path) -> None:
+    line = {"variant": "scratch", "benchmark": "motions", "top1": 0.5, "seeds": 3}
+    write(tmp_path, line, line)
+    with pytest.raises(UserError, match=r"table.csv: it has two lines for a variant on a benchmark; delete"):
+        terminal.text_table(tmp_path)
+
+
 def test_a_number_may_lack(tmp_path: Path) -> None:
     write(
         tmp_path,

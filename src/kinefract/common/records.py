@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.schema import problem_lines
+from kinefract.common.schema import listed, problem_lines
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def read_json_lines(path: Path, kind: type[T]) -> list[T]:
 
 def damaged(path: Path, problem: object) -> UserError:
     """Return the error about a file that was read back and is not as it was written."""
-    text = " ".join(str(problem).split())
+    (text,) = listed([" ".join(str(problem).split())])
     return UserError(f"{path}: {text}; delete {path.parent} to make it again")
 
 

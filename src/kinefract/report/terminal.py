@@ -108,6 +108,8 @@ def _read(folder: Path) -> pd.DataFrame:
         table = read_csv(path)
         if list(table.columns) != COLUMNS:
             raise ValueError("its columns are not those that this version of kinefract writes")
+        if table.duplicated(["variant", "benchmark"]).any():
+            raise ValueError("it has two lines for a variant on a benchmark")
         numbers = [column for column in COLUMNS if column not in WORDS]
         table[numbers] = table[numbers].apply(pd.to_numeric)
         table["seeds"] = table["seeds"].astype(int)
