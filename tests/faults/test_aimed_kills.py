@@ -27,9 +27,9 @@ def replace(self, target):
     return renamed
 pathlib.Path.replace = replace
 """
-SOME = ("metrics.jsonl:after", "SHA256SUMS:after", "model.safetensors:after")
-ALL = ("predictions.csv:before", "predictions.csv:after", "metrics.jsonl:before", *SOME, "result.json:after")
-ALL += ("SHA256SUMS:before", "model.safetensors:before")
+NAMES = ("predictions.csv", "metrics.jsonl", "SHA256SUMS", "model.safetensors")
+ALL = (*(f"{name}:{when}" for name in NAMES for when in ("before", "after")), "result.json:after")
+SOME = ("SHA256SUMS:after",)  # all is written, and the last file lacks its name
 KEPT = ("model.safetensors", "predictions.csv", "per_class.csv")
 
 
