@@ -12,6 +12,7 @@ from pathlib import Path
 import projects
 import pytest
 
+from kinefract.cli import failure
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.training import launch
@@ -102,6 +103,22 @@ def test_sigterm_stops_all_with_a_checkpoint_of_their_last_step(project):
     again = started(spec, "--devices=2", "--time-limit=0.01")
     told = again.communicate(timeout=projects.PATIENCE)[1]
     assert "going on after step" in told and "its time limit of 0.01 minutes is reached" in told
+
+
+def test_a_spec_that_is_not_there_makes_no_folder(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        launch.launch(tmp_path / "results/pretrain/typo/spec.yaml", 2, 1, [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_cannot_leave_its_message_prints_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(failure.LEFT_IN, str(tmp_path / "gone/error.json"))
+    failure.report(UserError("the reason"))
+    assert capsys.readouterr().err == "error: the reason\n"
+    monkeypatch.setenv(failure.LEFT_IN, str(tmp_path / "error.json"))
+    failure.report(UserError("the reason"))
+    assert capsys.readouterr().err == ""
+    assert json.loads((tmp_path / "error.json").read_text())["message"] == "the reason"
 
 
 @pytest.mark.parametrize("devices", ["0", "-1", "two", "1.5"])

@@ -29,9 +29,11 @@ def report(error: Exception) -> None:
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error)
     if place := os.environ.get(LEFT_IN):
-        Path(place).write_text(json.dumps({"message": told, "timestamp": int(time.time())}), encoding="utf-8")
-    else:
-        print(f"error: {told}", file=sys.stderr)
+        with suppress(OSError):  # of a full disk, say
+            left = {"message": told, "timestamp": int(time.time())}
+            Path(place).write_text(json.dumps(left), encoding="utf-8")
+            return
+    print(f"error: {told}", file=sys.stderr)
 
 
 def _is_expected(error: Exception) -> bool:

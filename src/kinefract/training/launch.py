@@ -21,6 +21,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 from kinefract.config.run_files import read_result
+from kinefract.config.specs import PretrainSpec
 from kinefract.training.processes import OTHER_ENDED
 from kinefract.training.runs import RENDEZVOUS, alone
 from kinefract.training.workers import CAUSES
@@ -59,9 +60,10 @@ def launch(spec_path: Path, devices: int, nodes: int, arguments: Sequence[str]) 
         The content of ``result.json``, as ``runs.pretrain`` does.
 
     Raises:
-        UserError: a process failed or was killed, several nodes are asked for outside of a job of SLURM, or
-            the processes were stopped by SIGTERM; the last checkpoint is kept.
+        UserError: the spec cannot be used, a process failed or was killed, several nodes are asked for
+            outside of a job of SLURM, or the processes were stopped by SIGTERM; the last checkpoint is kept.
     """
+    PretrainSpec.read(spec_path)  # so that nothing is made in the place of one that is not there
     if RENDEZVOUS in os.environ:  # on one of several nodes, started from the first
         _agent(devices, nodes, arguments)
         return {}
