@@ -3,8 +3,10 @@
     python tests/cluster/processes.py [--study quickstart]
 
 Each arrangement pre-trains by the same spec in a project of its own, and one fine-tuning starts from the
-weights. The table shows the loss of the last epoch, the greatest difference from one process in weights
-and in the loss of any epoch, and the top-1 of the fine-tuning. Two nodes are two agents on this machine.
+weights. The table shows the loss of the last epoch, the greatest difference from one process in the loss of
+the first and of any epoch and in weights (of a tensor's greatest value), and the top-1 of the fine-tuning.
+Two nodes are two agents on this machine. One process with a thread more says what the order of sums alone
+changes: whoever takes several processes for another result has to compare with that row.
 """
 
 import argparse
@@ -28,14 +30,20 @@ import projects
 from kinefract.config import params, plan
 from kinefract.config.specs import FinetuneSpec, PretrainSpec
 
-ARRANGEMENTS = ((1, 1), (2, 1), (4, 1), (2, 2))  # processes on each node, nodes
+ARRANGEMENTS = (
+    (1, 1, 0),
+    (1, 1, 1),
+    (2, 1, 0),
+    (4, 1, 0),
+    (2, 2, 0),
+)  # processes a node, nodes, more threads
 RENDEZVOUS = "KINEFRACT_RENDEZVOUS"
 
 
-def pretrained(project: Path, spec: PretrainSpec, devices: int, nodes: int, threads: int) -> float:
+def pretrained(project: Path, spec: PretrainSpec, devices: int, nodes: int) -> float:
     """Pre-train with so many processes; return the seconds that it took."""
     path = spec.write(project)
-    env = projects.environment(OMP_NUM_THREADS=str(threads))
+    env = projects.environment(OMP_NUM_THREADS=str(spec.recipe.threads))
     if nodes > 1:
         with socket.create_server(("127.0.0.1", 0)) as server:
             env[RENDEZVOUS] = f"localhost:{server.getsockname()[1]}"
@@ -62,7 +70,7 @@ def measured(project: Path, spec: PretrainSpec, finetune: FinetuneSpec) -> dict:
 def compared(one: dict, other: dict) -> dict:
     """Return the figures of an arrangement beside those of one process."""
     weights = [
-        (value.double() - one["weights"][name].double()).abs().max().item()
+        ((value - one["weights"][name]).abs().max() / one["weights"][name].abs().max()).item()
         for name, value in other["weights"].items()
         if value.is_floating_point()
     ]
@@ -98,14 +106,23 @@ def main() -> None:
         check=True,
     )
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, {spec.id}")
-    for devices, nodes in ARRANGEMENTS:
-        project = folder / f"{devices}x{nodes}"
+    for devices, nodes, more in ARRANGEMENTS:
+        project = folder / f"{devices}x{nodes}x{more}"
         project.mkdir()
         (project / "data").symlink_to(source / "data")
-        seconds = pretrained(project, spec, devices, nodes, spec.recipe.threads)
-        found.append(measured(project, spec, finetune))
+        recipe = spec.recipe.model_copy(update={"threads": spec.recipe.threads + more})
+        arranged_spec = spec.model_copy(update={"recipe": recipe})
+        seconds = pretrained(project, arranged_spec, devices, nodes)
+        tuning = finetune.model_copy(update={"init": arranged_spec})
+        found.append(measured(project, arranged_spec, tuning))
         figures = compared(found[0], found[-1])
-        arranged = {"processes": devices * nodes, "nodes": nodes, **figures, "seconds": f"{seconds:.0f}"}
+        arranged = {
+            "processes": devices * nodes,
+            "nodes": nodes,
+            "threads": recipe.threads,
+            **figures,
+            "seconds": f"{seconds:.0f}",
+        }
         print("| " + " | ".join(map(str, arranged.values())) + " |", flush=True)
     print("columns: " + " | ".join(arranged))
     shutil.rmtree(folder)

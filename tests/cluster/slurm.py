@@ -1,4 +1,4 @@
-"""A SLURM of one node on loopback in a temporary folder: munged, slurmctld and slurmd, without systemd."""
+"""A SLURM on loopback in a temporary folder: munged, slurmctld, a slurmd for each node, without systemd."""
 
 import os
 import secrets
@@ -13,7 +13,7 @@ from typing import Self
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 PACKAGES = ("slurm-wlm", "munge")  # of Debian
-NODE = "node1"
+NODE = "node1"  # the first
 CPUS = 8  # that the node says it has, since a training on a GPU asks for eight
 PATIENCE = 60  # seconds until a daemon is taken not to start
 # Where SLURM's programs look. Snakemake's plugin hides SLURM_CONF, which names another place, from its jobs.
@@ -30,13 +30,12 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
 SlurmctldPort={controller}
-SlurmdPort={node}
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/%n.log
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/%n
 ProctrackType=proctrack/{tracking}
 TaskPlugin=task/none
 MpiDefault=none
@@ -50,8 +49,9 @@ GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 SlurmdParameters=config_overrides
-NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1
-PartitionName=batch Nodes={name} Default=YES MaxTime=INFINITE State=UP
+NodeName=DEFAULT CPUs={cpus} RealMemory={memory} Gres=gpu:1
+{nodes}
+PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
@@ -84,10 +84,12 @@ class Slurm:
 
     Args:
         tracking: How slurmd keeps track of the processes of a job: ``linuxproc`` or ``cgroup``.
+        nodes: Number of nodes; each has a slurmd of its own on this machine.
     """
 
-    def __init__(self, tracking: str = "linuxproc") -> None:
+    def __init__(self, tracking: str = "linuxproc", nodes: int = 1) -> None:
         self.tracking = tracking
+        self.nodes = [f"node{number}" for number in range(1, nodes + 1)]
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -98,20 +100,22 @@ class Slurm:
             raise Unavailable(f"{PLACE}: this machine has a SLURM of its own")
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.folder.chmod(0o755)
-        for name in ("state", "spool"):
+        for name in ("state", *self.nodes):
             (self.folder / name).mkdir()
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
         text = CONFIGURATION.format(
             folder=self.folder,
             host=socket.gethostname(),
-            name=NODE,
+            nodes="\n".join(
+                f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={_free_port()}"
+                for name in self.nodes
+            ),
             controller=_free_port(),
-            node=_free_port(),
             tracking=self.tracking,
             cpus=CPUS,
             memory=memory - 1024,
         )
-        devices = f"NodeName={NODE} Name=gpu File=/dev/null\n"  # a GPU that is none
+        devices = "Name=gpu File=/dev/null\n"  # a GPU that is none
         PLACE.mkdir(exist_ok=True)
         for name, content in zip(FILES, (text, devices, "CgroupPlugin=cgroup/v1\n"), strict=True):
             (self.folder / name).write_text(content)
@@ -125,8 +129,10 @@ class Slurm:
         try:
             self.start("munged")
             self.start("slurmctld")
-            self.start("slurmd")
-            self.wait_for_node("idle")
+            for name in self.nodes:
+                self.start(name)
+            for name in self.nodes:
+                self.wait_for_node("idle", name)
         except BaseException:
             self.__exit__()
             raise
@@ -143,7 +149,7 @@ class Slurm:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, name: str) -> None:
-        """Start a daemon; it stays a child of this process."""
+        """Start a daemon, munged, slurmctld or the slurmd of a node; it stays a child of this process."""
         folder = self.folder
         command = {
             "munged": [
@@ -152,8 +158,7 @@ class Slurm:
                 *(f"--log-file={folder}/munged.log", f"--seed-file={folder}/munged.seed"),
             ],
             "slurmctld": ["slurmctld", "-D"],
-            "slurmd": ["slurmd", "-D", "-N", NODE],
-        }[name]
+        }.get(name, ["slurmd", "-D", "-N", name])
         with (folder / f"{name}.out").open("ab") as out:
             self.daemons[name] = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
         if name == "munged":
@@ -174,14 +179,14 @@ class Slurm:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
         return done.stdout
 
-    def wait_for_node(self, state: str) -> None:
-        """Wait until the node is in a state, such as ``idle`` or ``drained``."""
-        self._wait(lambda: self.node() == state, f"the node does not become {state}")
+    def wait_for_node(self, state: str, node: str = NODE) -> None:
+        """Wait until a node is in a state, such as ``idle`` or ``drained``."""
+        self._wait(lambda: self.node(node) == state, f"{node} does not become {state}")
 
-    def node(self) -> str:
-        """Return the state of the node; empty while slurmctld does not answer."""
+    def node(self, node: str = NODE) -> str:
+        """Return the state of a node; empty while slurmctld does not answer."""
         with suppress(subprocess.SubprocessError):
-            return self.ask("sinfo", "--noheader", "--format=%T", "--nodes", NODE).strip().rstrip("*")
+            return self.ask("sinfo", "--noheader", "--format=%T", "--nodes", node).strip().rstrip("*")
         return ""
 
     def jobs(self, state: str = "RUNNING") -> list[str]:

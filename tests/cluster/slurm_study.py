@@ -5,6 +5,7 @@ one is missing it is skipped and says so. pytest does not collect it by itself.
 """
 
 import copy
+import json
 import shutil
 import subprocess
 import time
@@ -37,11 +38,17 @@ def tracking() -> str:
 
 
 @pytest.fixture
-def slurm(tracking):
+def nodes() -> int:
+    """Return the number of nodes, where a test does not say it."""
+    return 1
+
+
+@pytest.fixture
+def slurm(tracking, nodes):
     """Return a SLURM that tracks the processes of jobs in one of two ways."""
     try:
         install()
-        with Slurm(tracking) as started:
+        with Slurm(tracking, nodes) as started:
             yield started
     except Unavailable as reason:
         pytest.skip(str(reason))
@@ -175,6 +182,39 @@ def test_a_job_that_is_cancelled_while_slurm_stumbles_ends_with_the_same_weights
     assert attempts(project) == 2
     weights = weights_of(project)
     assert (project / weights).read_bytes() == (undisturbed / weights).read_bytes()
+
+
+@pytest.mark.parametrize("nodes", [2])
+def test_one_training_on_two_nodes_stops_and_goes_on_as_one_job(slurm, start, long_study, tmp_path):
+    params = copy.deepcopy(long_study)
+    params["pretraining"]["small"] |= {"nodes": 2, "epochs": 30}
+    project = projects.new_project(tmp_path / "project", params)
+    weights = project / weights_of(project)
+    process, out = start(project, str(weights.relative_to(project)))
+    until(lambda: "epoch 3/" in log_of(project), process, out)
+    (job,) = slurm.jobs()
+    assert "NumNodes=2" in slurm.ask("scontrol", "show", "job", job)
+    steps = slurm.ask("squeue", "--steps", "--noheader", "--format=%N %i").split("\n")
+    assert any("node[1-2]" in step for step in steps)
+    slurm.ask("scancel", job)
+    finish(process, out)
+    assert attempts(project) == 2
+    assert "going on after step" in log_of(project)
+    result = json.loads((weights.parent / "result.json").read_text())
+    assert (result["processes"], result["nodes"]) == (2, 2)
+
+
+@pytest.mark.parametrize("nodes", [2])
+def test_gpus_of_two_nodes_are_asked_for_by_node(slurm, start, long_study, tmp_path):
+    params = copy.deepcopy(long_study)
+    params["pretraining"]["small"] |= {"precision": "bf16-mixed", "nodes": 2}
+    project = projects.new_project(tmp_path / "project", params)
+    process, out = start(project, weights_of(project))
+    until(lambda: attempts(project), process, out)
+    (job,) = slurm.jobs()
+    asked = slurm.ask("scontrol", "show", "job", job)
+    assert "NumNodes=2" in asked
+    assert "TresPerNode=gres:gpu:1" in asked
 
 
 def test_a_gpu_is_asked_for_from_a_machine_that_has_none(slurm, start, long_study, tmp_path):

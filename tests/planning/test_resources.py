@@ -46,7 +46,7 @@ def test_processes_that_train_together_ask_for_as_many_gpus_and_cores(tiny):
     tiny["pretraining"]["small"] |= {"devices": 4, "nodes": 2}
     spec = specs_of(tiny)["pretrain_run"]
     asked = resources.of("pretrain_run", spec)
-    assert (asked.gpu, asked.threads, asked.mem_mb) == (8, 4 * one.threads, 4 * one.mem_mb)
+    assert (asked.nodes, asked.gpu, asked.threads, asked.mem_mb) == (2, 8, 4 * one.threads, 4 * one.mem_mb)
     assert resources.of("pretrain_run", spec, gpu=0).gpu == 0
     tiny["pretraining"]["small"] |= {"devices": "auto", "nodes": 1}
     assert resources.of("pretrain_run", specs_of(tiny)["pretrain_run"]) == one
@@ -84,7 +84,7 @@ def test_a_plan_lists_the_jobs_still_to_run(tiny, tmp_path):
     (shard,) = [job for job in found if job["job"] == "shard"]
     assert shard["mem_mb"] == 1500
     lines = [line.split() for line in jobs.render(found).splitlines()]
-    assert ["shard", "2", "1", "1.5", "GB", "10", "200.0", "MB", "0"] in lines
+    assert ["shard", "2", "1", "1.5", "GB", "10", "200.0", "MB", "0", "1"] in lines
     for spec in made.datasets.values():
         (spec.write(tmp_path).parent / "manifest.csv").touch()
     left = jobs.needed(

@@ -134,7 +134,7 @@ def test_auto_is_one_process_where_there_is_no_gpu(monkeypatch):
     assert launch.devices_of("auto") == 4
 
 
-def test_several_nodes_want_a_job_of_slurm_that_has_them(project, monkeypatch):
-    monkeypatch.delenv("SLURM_JOB_NUM_NODES", raising=False)
+def test_several_nodes_want_a_job_of_slurm(project, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     with pytest.raises(UserError, match="2 nodes are started by srun, in a job of SLURM"):
         launch.launch(project(2), 2, 2, [])

@@ -130,13 +130,26 @@ def cores(rule):
 
 def needs(rule):
     """Return the resources of the jobs of a rule, as functions of their wildcards."""
+
+    def ask(value):
+        return lambda wildcards: value(asked(rule, wildcards))
+
     return {
         "mem_mb": lambda wildcards, attempt: asking.memory(asked(rule, wildcards).mem_mb, attempt),
-        "runtime": lambda wildcards: asked(rule, wildcards).runtime,
-        "disk_mb": lambda wildcards: asked(rule, wildcards).disk_mb,
-        "gpu": lambda wildcards: asked(rule, wildcards).gpu or None,
-        "group_cores": lambda wildcards: asked(rule, wildcards).threads if ELSEWHERE else None,
+        "runtime": ask(lambda job: job.runtime),
+        "disk_mb": ask(lambda job: job.disk_mb),
+        "group_cores": ask(lambda job: job.threads if ELSEWHERE else None),
+        # SLURM counts the GPUs of all nodes by `gpu`, those of each node by `gres`.
+        "gpu": ask(lambda job: None if apart(job) else job.gpu or None),
+        "gres": ask(lambda job: f"gpu:{job.gpu // job.nodes}" if apart(job) and job.gpu else None),
+        "nodes": ask(lambda job: job.nodes if apart(job) else None),
+        "tasks": ask(lambda job: job.nodes if apart(job) and not job.gpu else None),
     }
+
+
+def apart(job):
+    """Return whether a job is one of several nodes of a cluster."""
+    return bool(ELSEWHERE) and job.nodes > 1
 
 
 def time_limit(wildcards, resources):

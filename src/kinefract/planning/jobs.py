@@ -26,7 +26,7 @@ def needed(root: Path, studies: Sequence[StudySpec], plan: Plan, there: Inventor
 
     Returns:
         Mappings with ``job`` (the rule), ``count``, and the most that one of them asks for: ``threads``,
-        ``mem_mb``, ``runtime`` in minutes, ``disk_mb``, ``gpu``.
+        ``mem_mb``, ``runtime`` in minutes, ``disk_mb``, ``gpu``, ``nodes``.
     """
     runs = dict.fromkeys(run for study in studies for run in plan.trained(study) if run not in there.done)
     trained = [plan.pretrains[run] for run in runs if run in plan.pretrains]
@@ -59,7 +59,7 @@ def needed(root: Path, studies: Sequence[StudySpec], plan: Plan, there: Inventor
 
 def render(jobs: list[dict[str, Any]]) -> str:
     """Return the result of ``needed`` as a table."""
-    head = ["job", "jobs", "cores", "memory", "minutes", "disk", "GPUs"]
+    head = ["job", "jobs", "cores", "memory", "minutes", "disk", "GPUs", "nodes"]
     rows = [
         [
             job["job"],
@@ -69,7 +69,8 @@ def render(jobs: list[dict[str, Any]]) -> str:
             job["runtime"],
             in_bytes(1e6 * job["disk_mb"]),
             job["gpu"],
+            job["nodes"],
         ]
         for job in jobs
     ]
-    return tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 6])
+    return tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 7])

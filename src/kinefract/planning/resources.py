@@ -27,13 +27,14 @@ MOST_CACHED_MB = 32_000  # by `source: auto`, which takes a quarter of a node's 
 
 
 class Resources(NamedTuple):
-    """What one job asks for: cores, MB of memory, minutes, MB of disk, GPUs."""
+    """What one job asks for: cores, MB of memory, minutes and MB of disk of each node; GPUs of all; nodes."""
 
     threads: int
     mem_mb: int
     runtime: int
     disk_mb: int
     gpu: int
+    nodes: int = 1
 
 
 # Jobs that make no clips and train nothing, by the name of their rule.
@@ -70,8 +71,8 @@ def _together(recipe: TrainRecipe, one: Resources) -> Resources:
     if not isinstance(recipe, PretrainRecipe):
         return one
     devices = 1 if recipe.devices == "auto" else recipe.devices
-    gpu = recipe.nodes * devices * one.gpu
-    return Resources(devices * one.threads, devices * one.mem_mb, one.runtime, one.disk_mb, gpu)
+    gpu, nodes = recipe.nodes * devices * one.gpu, recipe.nodes
+    return Resources(devices * one.threads, devices * one.mem_mb, one.runtime, one.disk_mb, gpu, nodes)
 
 
 def memory(first: int, attempt: int) -> int:

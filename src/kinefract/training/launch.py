@@ -26,7 +26,8 @@ from kinefract.training.processes import OTHER_ENDED
 from kinefract.training.runs import RENDEZVOUS, alone
 from kinefract.training.workers import CAUSES
 
-SRUN = ("srun", "--overlap", "--ntasks-per-node=1", "--kill-on-bad-exit=1")
+# One agent on each node, with all that the job has there. The job's own step, which holds it, goes on.
+SRUN = ("srun", "--overlap", "--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1")
 
 
 def devices_of(devices: str) -> int:
@@ -67,10 +68,9 @@ def launch(spec_path: Path, devices: int, nodes: int, arguments: Sequence[str]) 
     if RENDEZVOUS in os.environ:  # on one of several nodes, started from the first
         _agent(devices, nodes, arguments)
         return {}
-    if nodes > 1 and int(os.environ.get("SLURM_JOB_NUM_NODES", "1")) < nodes:
+    if nodes > 1 and "SLURM_JOB_ID" not in os.environ:
         raise UserError(
-            f"--nodes: {nodes} nodes are started by srun, in a job of SLURM that has as many; "
-            "docs/clusters.md says how"
+            f"--nodes: {nodes} nodes are started by srun, in a job of SLURM; docs/clusters.md says how"
         )
     folder = Path(spec_path).parent
     start = partial(_on_all_nodes, nodes) if nodes > 1 else partial(_agent, devices, nodes)
@@ -122,8 +122,14 @@ def _cause(error: ChildFailedError, processes: int) -> str:
 
 def _on_all_nodes(nodes: int, arguments: Sequence[str]) -> None:
     """Start an agent on each node of this job of SLURM, and wait for them."""
-    command = [*SRUN, f"--nodes={nodes}", sys.executable, "-m", "kinefract.cli", *arguments]
-    with subprocess.Popen(command) as agents:
+    # This step of the job may be on one node alone. Without its variables srun looks at the whole job.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SRUN_"))}
+    env |= {name: os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_CONF") if name in os.environ}
+    options = [f"--nodes={nodes}", f"--ntasks={nodes}"]
+    if cores := os.environ.get("SLURM_CPUS_PER_TASK"):  # which srun does not read in all its versions
+        options.append(f"--cpus-per-task={cores}")
+    command = [*SRUN, *options, sys.executable, "-m", "kinefract.cli", *arguments]
+    with subprocess.Popen(command, env=env) as agents:
 
         def stop(number: int, frame: FrameType | None) -> None:
             agents.send_signal(number)
@@ -132,7 +138,8 @@ def _on_all_nodes(nodes: int, arguments: Sequence[str]) -> None:
         code = agents.wait()
         signal.signal(signal.SIGTERM, before)
     if code:
-        raise UserError(f"{shlex.join(command[:6])} ended with {code}; run it again to go on")
+        call = shlex.join([*SRUN, *options])
+        raise UserError(f"{call} ended with {code}; run it again to go on")
 
 
 def _free_port() -> int:
