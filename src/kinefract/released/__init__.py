@@ -95,13 +95,12 @@ def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
     Raises:
         UserError: there is no such network, or its file is missing, damaged or does not match its facts.
     """
-    from kinefract import models
     from kinefract.models import weights
 
     known = facts(name)
     if not path(name).is_file() or sha256(path(name)) != known.sha256:
         raise UserError(f"{path(name)}: missing, or not the weights that {name}.json tells of; install again")
-    network = weights.seeded(0, models.build, known.backbone, known.width, known.frames, classes, dropout)
+    network = known.built(0, known, classes, dropout)
     weights.copy_into(network, weights.read(path(name)), path(name), classifier=False)
     return network.eval()
 
@@ -121,7 +120,6 @@ def write(run: Path | str, name: str, folder: Path) -> Facts:
         UserError: the name is invalid, the run is not finished, its weights are damaged, or a file cannot be
             written.
     """
-    from kinefract import models
     from kinefract.config.specs import PretrainSpec
     from kinefract.models import weights
 
@@ -131,7 +129,7 @@ def write(run: Path | str, name: str, folder: Path) -> Facts:
     if not (Path(run) / MODEL).exists():
         raise UserError(f"{run}: the run is not finished, its {MODEL} is missing")
     settings = spec.recipe
-    network = weights.seeded(0, models.build, settings.backbone, settings.width, settings.frames, 1, 0.0)
+    network = settings.built(0, settings, 1, 0.0)
     kept = {
         key: value.half() if value.ndim > 1 else value
         for key, value in weights.read(Path(run) / MODEL).items()
