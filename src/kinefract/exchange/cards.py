@@ -1,4 +1,4 @@
-"""The README.md of a repository on the Hugging Face Hub: metadata that the Hub indexes, and a text for people.
+"""The README.md of a repository on the Hugging Face Hub: metadata that the Hub indexes, and a text.
 
 The metadata are those of ``huggingface_hub.ModelCardData`` and ``DatasetCardData``; their keys and values are
 described in ``modelcard.md`` and ``datasetcard.md`` of https://github.com/huggingface/hub-docs.
@@ -39,32 +39,33 @@ def of_network(
     Raises:
         UserError: ``huggingface_hub`` is not installed.
     """
-    finetuned = isinstance(spec, FinetuneSpec)
     parts = [
         f"# {repository.partition('/')[2]}",
         _about(spec, facts),
         "## Use",
         "```\npip install 'kinefract[hub]'\n```",
     ]
-    if finetuned:
+    if isinstance(spec, FinetuneSpec):
         parts.append(
             f"It names the action in videos:\n\n```\nkinefract predict {HUB}{repository} video.mp4\n```"
         )
     parts += [
-        "As a start for another fine-tuning, in Python or in a study's configuration, where `init: published` "
-        "then names it:",
+        "As a start for another fine-tuning, in Python, or in a study's configuration, where "
+        "`init: published` then names it:",
         "```python\nfrom kinefract import released\n\n"
         f'network = released.load("{HUB}{repository}", classes=10)\n```',
         f"```yaml\nweights:\n  published:\n    backbone: {facts.backbone}\n    width: {facts.width}\n"
         f"    file: {HUB}{repository}\n    sha256: {facts.sha256}\n```",
-        f"Clips are float (B, {facts.frames}, 3, {facts.size}, {facts.size}), RGB in 0 to 1, normalised by the "
-        f"mean {IMAGENET_MEAN} and the deviation {IMAGENET_STD}. `kinefract export-model {HUB}{repository} "
-        "--to onnx --output network.onnx` writes it for other programs.",
+        f"Clips are float (B, {facts.frames}, 3, {facts.size}, {facts.size}), RGB in 0 to 1, "
+        f"normalised by the mean {IMAGENET_MEAN} and the deviation {IMAGENET_STD}. "
+        f"`kinefract export-model {HUB}{repository} --to onnx --output network.onnx` writes it for other "
+        "programs.",
         "## What it was made from",
         _making(spec, facts),
     ]
-    results = _results(spec, result) if finetuned and result else None
-    if results and result:
+    results = None
+    if isinstance(spec, FinetuneSpec) and result:
+        results = _results(spec, result)
         parts += [
             "## Results",
             "| | |\n|---|---|\n"
@@ -134,8 +135,8 @@ def of_dataset(spec: DatasetSpec, clips: Shards, repository: str, license: str |
     frames = int(clips.frames.sum())
     parts = [
         f"# {repository.partition('/')[2]}",
-        f"{len(clips):,} clips of {recipe.classes:,} classes of the family `{recipe.family}`, made from formulas "
-        "alone: no picture or video of anything or anyone. For pre-training networks for video.",
+        f"{len(clips):,} clips of {recipe.classes:,} classes of the family `{recipe.family}`, made from "
+        "formulas alone: no picture or video of anything or anyone. For pre-training networks for video.",
         "![frames of clips](preview.png)",
         "| | |\n|---|---|\n"
         f"| clips | {len(clips):,}, {frames:,} frames of {recipe.size} x {recipe.size} pixels, "
@@ -152,8 +153,8 @@ def of_dataset(spec: DatasetSpec, clips: Shards, repository: str, license: str |
         "In a project of kinefract with the same recipe, studies use it instead of rendering it again:",
         f"```\nhf download {repository} --repo-type dataset --local-dir {spec.folder}\n"
         f"kinefract verify {spec.folder}\n```",
-        "The same recipe gives the same clips to the bit on every x86-64 machine. `manifest.csv` lists each clip "
-        "with the CRC-32 of its file and the SHA-256 of its frames.",
+        "The same recipe gives the same clips to the bit on every x86-64 machine. `manifest.csv` lists each "
+        "clip with the CRC-32 of its file and the SHA-256 of its frames.",
     ]
     return _card(data, parts)
 

@@ -74,9 +74,7 @@ def _onnx(network: Network, path: Path) -> float:
     """Write an ONNX file and return the largest difference of its outputs."""
     needed("onnxscript", "onnx")
     runtime = needed("onnxruntime", "onnx")
-    logging.getLogger("torch.onnx").setLevel(
-        logging.ERROR
-    )  # it tells of operations that torchvision would add
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of operations of torchvision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

@@ -1,14 +1,14 @@
 """Names of parameters in other libraries, for the backbones that have a counterpart there.
 
-torchvision (``torchvision/models/resnet.py`` and ``mobilenetv2.py`` of https://github.com/pytorch/vision): the
-2-D network inside a TSM. A MobileNetV2's block is a sequence of ``ConvNormActivation``, each itself a sequence
-of convolution and norm. torchvision has no temporal shift; ``docs/weights.md`` shows the few lines that add it.
+torchvision (``torchvision/models/resnet.py`` and ``mobilenetv2.py`` of https://github.com/pytorch/vision):
+the 2-D network inside a TSM. A MobileNetV2's block is a sequence of ``ConvNormActivation``, each itself a
+sequence of convolution and norm. torchvision has no temporal shift; ``docs/weights.md`` shows how to add it.
 
 mmaction2 (``mmaction/models/backbones/resnet.py``, ``resnet_tsm.py``, ``mobilenet_v2.py`` and
-``mobilenet_v2_tsm.py``, ``mmaction/models/heads/tsm_head.py`` of https://github.com/open-mmlab/mmaction2): a
-``Recognizer2D`` of a TSM backbone and a ``TSMHead``. Convolution and norm lie together in mmcv's ``ConvModule``
-as ``conv`` and ``bn``. What is shifted lies under ``net``: a ResNet's convolution, a MobileNetV2's whole
-``ConvModule``.
+``mobilenet_v2_tsm.py``, ``mmaction/models/heads/tsm_head.py`` of https://github.com/open-mmlab/mmaction2):
+a ``Recognizer2D`` of a TSM backbone and a ``TSMHead``. Convolution and norm lie together in mmcv's
+``ConvModule`` as ``conv`` and ``bn``. What is shifted lies under ``net``: a ResNet's convolution, a
+MobileNetV2's whole ``ConvModule``.
 """
 
 import re

@@ -41,9 +41,7 @@ def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
         the frame before, zeros past the clip's ends; the rest are unchanged.
     """
     if torch.jit.is_tracing() or torch.compiler.is_exporting():
-        return _joined(
-            x, frames
-        )  # the graphs that exports record hold no function with a gradient of its own
+        return _joined(x, frames)  # an exported graph holds no function with a gradient of its own
     return _Shift.apply(x, frames)
 
 

@@ -203,7 +203,9 @@ def pretrained(run: Path) -> tuple["PretrainSpec", dict[str, "Tensor"]]:
 
 def facts_of(spec: "PretrainSpec | FinetuneSpec", file: Path) -> Facts:
     """Return the facts of a run's network, whose weights are in ``file``."""
-    network = getattr(spec, "network", spec.recipe)  # a pre-training's recipe is that of its network, too
+    from kinefract.config.specs import PretrainSpec
+
+    network = spec.recipe if isinstance(spec, PretrainSpec) else spec.network
     return Facts(
         backbone=network.backbone,
         width=network.width,
