@@ -4,15 +4,15 @@ torch.hub.load("/path/to/kinefract", "fractal_tsm_resnet18", source="local", cla
 """
 
 import sys
-from pathlib import Path
+from pathlib import Path as _Path  # what has no underscore is an entry point
 
 dependencies = ["torch", "safetensors", "pydantic", "yaml", "numpy"]
 
-sys.path.insert(0, str(Path(__file__).parent / "src"))  # the package of this checkout, installed or not
+sys.path.insert(0, str(_Path(__file__).parent / "src"))  # the package of this checkout, installed or not
 
 
 def fractal_tsm_resnet18(classes=1, dropout=0.0):
-    """Build a TSM ResNet-18 of width 16, pre-trained on fractal clips; see its card in ``docs/weights.md``.
+    """Build a TSM ResNet-18 of width 16, pre-trained on fractal clips; its card lies in ``src/kinefract/released``.
 
     Args:
         classes: Outputs of its classifier, which starts near zero; ``features(clips)`` needs none.

@@ -1,10 +1,9 @@
 """``torch.hub``: a checkout gives the networks that come with kinefract."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
-
-import torch
 
 from kinefract import released
 
@@ -12,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_each_network_that_comes_with_it_has_an_entry():
-    entries = torch.hub.list(str(ROOT), source="local")
+    # As ``torch.hub.list`` does it, which takes no folder.
+    found = runpy.run_path(str(ROOT / "hubconf.py"))
+    entries = [name for name, value in found.items() if callable(value) and not name.startswith("_")]
     assert entries == [name.replace("-", "_") for name in released.names()]
 
 

@@ -81,6 +81,8 @@ def _reason(error: Exception, errors: Any, endpoint: str) -> str:
         return f"{endpoint} cannot be reached, and this machine's cache does not hold it"
     if isinstance(error, errors.EntryNotFoundError):
         return f"its repository lacks a file, so `kinefract push` did not make it: {_first_line(error)}"
+    if isinstance(error, ValueError) and status is None:  # of names, and of the metadata of cards
+        return " ".join(str(error).split())
     return _first_line(error)
 
 

@@ -34,7 +34,7 @@ def test_its_decoders_and_batches_work_on_them(made):
     folder, clips = made
 
     def frames(encoded: bytes):
-        return video.decode(encoded, frames=[0, 1])
+        return video.decode(encoded, [0, 1], grey=True)
 
     shards = str(folder / "shards" / "{00000..00001}.tar")
     loaded = webdataset.WebDataset(shards, shardshuffle=False).decode(
