@@ -12,7 +12,7 @@ sys.path.insert(0, str(_Path(__file__).parent / "src"))  # the package of this c
 
 
 def fractal_tsm_resnet18(classes=1, dropout=0.0):
-    """Build a TSM ResNet-18 of width 16, pre-trained on fractal clips (``src/kinefract/released`` has its card).
+    """Build a TSM ResNet-18 of width 16, pre-trained on fractal clips; ``kinefract.released`` has its card.
 
     Args:
         classes: Outputs of its classifier, which starts near zero; ``features(clips)`` needs none.
