@@ -39,6 +39,8 @@ JOBS = {
     "metrics": ["params", "--config-dir"],
     "release": ["run", "name", "--folder"],
     "table": ["study", "--config-dir"],
+    "export-model": ["network", "--to", "--output", "--config-dir"],
+    "push": ["result", "--repo", "--private", "--dry-run", "--license", "--config-dir"],
 }
 
 

@@ -75,7 +75,9 @@ DatasetName = Annotated[
     str,
     typer.Argument(metavar="dataset", help="Its folder, its spec.yaml or its name in the configuration."),
 ]
-RunName = Annotated[str, typer.Argument(metavar="run", help="Its folder, or its name in results/finetune.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="run", help="Its folder, its name in results/finetune, or hf:owner/name.")
+]
 Workers = Annotated[int, typer.Option(help="Processes that read clips; changes the speed, never the result.")]
 On = Annotated[Accelerator, typer.Option(help="Where to compute; auto is a GPU where there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

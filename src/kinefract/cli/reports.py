@@ -90,7 +90,7 @@ def metrics(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None
 def tracking(
     studies: Annotated[list[str] | None, typer.Argument(help="Studies to make an experiment for.")] = None,
 ) -> None:
-    """Make the MLflow store and its experiments, once, before any job."""
+    """Make the MLflow store and its experiments before runs."""
     from kinefract import tracking
 
     names = studies or []

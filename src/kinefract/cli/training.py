@@ -70,7 +70,7 @@ def finetune(
     checkpoint_minutes: CheckpointMinutes = 10.0,
     time_limit: TimeLimit = None,
 ) -> None:
-    """Fine-tune a network on a benchmark and evaluate it.
+    """Fine-tune a network on a benchmark; evaluate it.
 
     Goes on from the last checkpoint where there is one.
     """

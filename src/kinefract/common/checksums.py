@@ -13,10 +13,11 @@ from pathlib import Path
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_text, written_whole
-from kinefract.common.layout import CHECKPOINT, CHECKSUMS, PARTIAL, PROGRESS, SHARDS
+from kinefract.common.layout import CHECKPOINT, CHECKSUMS, HUB_CARD, PARTIAL, PROGRESS, SHARDS
 
-# Files and folders that come and go while a result is made, and shards, which hold checksums of their own.
-LEFT_OUT = {CHECKSUMS, CHECKPOINT, PROGRESS, PARTIAL, SHARDS}
+# Files and folders that come and go while a result is made, shards, which hold checksums of their own, and
+# what a copy from the Hub has besides.
+LEFT_OUT = {CHECKSUMS, CHECKPOINT, PROGRESS, PARTIAL, SHARDS, HUB_CARD}
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 

@@ -13,6 +13,7 @@ PRETRAIN, FINETUNE, STUDIES = "results/pretrain", "results/finetune", "results/s
 RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and what was in their archives
 CACHES, PROBES = "data/cache", "data/cache/probes"  # decoded frames; what was found out about videos
 EVALUATIONS, CARDS = "results/evaluate", "results/cards"
+HUB_FOLDERS = "results/hub"  # what `kinefract push --dry-run` would upload, a folder for each repository
 LOGS, TIMES, MLFLOW = "results/logs", "results/benchmarks", "results/mlflow"
 ERRORS = f"{LOGS}/errors"  # tracebacks of unexpected errors
 SHARD_TIMES = f"{TIMES}/shard"
@@ -28,6 +29,9 @@ SPEC_FILE, CHECKSUMS = "spec.yaml", "SHA256SUMS"
 MANIFEST, SHARDS, CARD, CARD_PAGE = "manifest.csv", "shards", "card.json", "card.html"
 STILL, MOVING = "preview.png", "preview.mp4"  # in the folder of a benchmark, too
 EXPORT_LABELS, EXPORT_FACTS = "labels.csv", "export.json"  # in the folder that it is exported to
+
+# In the folder of a copy from the Hub, beside the files of the result.
+HUB_CARD = "README.md"
 
 # In the folder of a benchmark; the classes are in that of a fine-tuning run, too.
 INDEX, CLASSES, SUMMARY, SUMMARY_PAGE = "index.csv", "classes.json", "summary.json", "summary.txt"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kinefract.models.base import Backbone
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
+HUB = "hf:"  # of the `file` of weights that lie on the Hugging Face Hub
 PLACES = ("devices", "nodes")  # settings that are no part of a spec
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
 # of further objectives are left out if they are not set.
@@ -164,10 +165,19 @@ class NetworkRecipe(Section):
 class WeightsRecipe(NetworkRecipe):
     """Published weights in a file of the user, from which fine-tuning starts."""
 
-    file: str = Field(min_length=1, description="from the project's folder: a torch or safetensors file")
+    file: str = Field(
+        min_length=1,
+        description="from the project's folder: a torch or safetensors file; or `hf:owner/name` on the Hub",
+    )
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         default=None, description="of the file; a run says what it is where it is not given"
     )
+
+    @model_validator(mode="after")
+    def _fixed(self) -> Self:
+        if self.file.startswith(HUB) and self.sha256 is None:
+            raise ValueError(f"sha256: wanted beside {self.file}, which may change; its card says it")
+        return self
 
 
 class _Pretraining(TrainRecipe, NetworkRecipe):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from kinefract.common.schema import Section, in_one_line, not_one_of, problem_lines
 from kinefract.config.params import Params, Study, raise_problems
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.config.phases import HUB, FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.config.specs import (
     BenchmarkSpec,
     DatasetSpec,
@@ -244,6 +244,10 @@ def _resolve_variant(
             changes[section][key] = value
     start = values.get(INIT, study.pretraining)
     if start not in (known := [SCRATCH, *params.pretraining, *params.weights]):
+        if str(start).startswith(HUB):
+            raise ValueError(
+                f"{INIT}: {start}: give it a name under weights:, with `file: {start}` and its sha256"
+            )
         raise ValueError(f"{INIT}: {not_one_of(start, known)}")
 
     def finetuning(kind: str, name: str = study.finetuning) -> FinetuneRecipe:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinefract import video
+from kinefract import released, video
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TEST, Video
 from kinefract.benchmarks.kinds.own import in_class_folders
@@ -24,6 +24,7 @@ from kinefract.evaluation.evaluate import evaluate, scores
 from kinefract.evaluation.scores import best
 from kinefract.models import weights
 from kinefract.models.base import Backbone
+from kinefract.released import hub
 
 PROBLEMS_SHOWN = 10
 BAR = 24  # length in characters of the bar for a probability of 1
@@ -50,7 +51,8 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     on which it was trained.
 
     Args:
-        run: Its folder, or its id below ``results/finetune/`` of the project.
+        run: Its folder, its id below ``results/finetune/`` of the project, or ``hf:owner/name`` on the
+            Hugging Face Hub.
         root: The project's folder.
 
     Raises:
@@ -194,7 +196,9 @@ def _videos(folder: Path) -> list[Video]:
 
 
 def _folder(run: Path | str, root: Path) -> Path:
-    """Return a run's folder; an existing folder takes precedence over an id."""
+    """Return a run's folder, fetched if it is on the Hub; an existing folder takes precedence over an id."""
+    if hub.is_name(run):
+        return released.run_folder(str(run))
     for folder in (root / run, root / FinetuneSpec.PARENT / run):
         if (folder / SPEC_FILE).is_file():
             return folder

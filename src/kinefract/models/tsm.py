@@ -7,6 +7,7 @@ named as in the published checkpoints: the 2-D network is ``base_model``, a shif
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from kinefract.models.base import Backbone
@@ -39,6 +40,8 @@ def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
         The same shape: the first C // 8 channels hold those of the next frame, the second C // 8 those of
         the frame before, zeros past the clip's ends; the rest are unchanged.
     """
+    if torch.jit.is_tracing() or torch.compiler.is_exporting():
+        return _joined(x, frames)  # an exported graph holds no function with a gradient of its own
     return _Shift.apply(x, frames)
 
 
@@ -56,6 +59,16 @@ def _exchanged(x: torch.Tensor, frames: int, back: bool) -> torch.Tensor:
     shifted[:, 1:, from_before] = clips[:, :-1, from_before]
     shifted[:, 0, from_before] = 0
     return out
+
+
+def _joined(x: torch.Tensor, frames: int) -> torch.Tensor:
+    """Return ``x`` shifted, the same values, by operations that all formats of networks have."""
+    fold = x.shape[1] // SHIFT_DIV
+    clips = x.unflatten(0, (-1, frames))  # (B, T, C, H, W)
+    from_next, from_before, rest = clips.split([fold, fold, x.shape[1] - 2 * fold], 2)
+    from_next = pad(from_next[:, 1:], (0, 0) * 3 + (0, 1))
+    from_before = pad(from_before[:, :-1], (0, 0) * 3 + (1, 0))
+    return torch.cat([from_next, from_before, rest], 2).flatten(0, 1)
 
 
 class ShiftedConv(nn.Module):
