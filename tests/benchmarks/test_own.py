@@ -108,7 +108,7 @@ def test_every_suffix_of_videos_counts_in_any_case_and_folders_of_pictures(tmp_p
     assert {name for _, _, name in found} == {*names, "pictures.d"}
     assert len(found) == 4 * len(names) + 2
     said = capsys.readouterr().err
-    assert "5 files and folders are no videos and are passed over" in said
+    assert "passed over, since they are no videos: 5 entries" in said
     for kind in ("1 .txt", "1 .TXT", "1 without suffix", "2 folders"):
         assert kind in said
 
@@ -354,9 +354,7 @@ def test_a_group_stays_together_and_is_said_to_be_on_both_sides(tmp_path, capsys
     assert "groups" not in capsys.readouterr().err
     write_csv(tmp_path / "list.csv", [*rows, ("41.mp4", "a", "test", "film 3")], "path,label,split,group")
     contents(CsvRecipe(file="list.csv"), tmp_path)
-    assert (
-        "1 groups are in more than one split, which makes results too good: film 3" in capsys.readouterr().err
-    )
+    assert "in more than one split, which makes results too good: 1 group, film 3" in capsys.readouterr().err
 
 
 def test_videos_that_are_not_there_are_missing(tmp_path):

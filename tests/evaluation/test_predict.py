@@ -236,7 +236,7 @@ def test_some_of_the_classes_are_enough(project, run):
 
 def test_unknown_classes_are_listed(project, run):
     videos = listed(project, ["left", "Right", "sideways", "up"])
-    with pytest.raises(UserError, match="2 classes of the videos are none of the 4") as caught:
+    with pytest.raises(UserError, match="2 classes of the videos are not among the 4") as caught:
         evaluate_run(run, videos, project / "out")
     assert "'Right' (it knows 'right')" in str(caught.value) and "'sideways'" in str(caught.value)
     assert "'up'" not in str(caught.value)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from kinefract.benchmarks.base import TEST, TRAIN, VALIDATION
 from kinefract.common.errors import UserError
 from kinefract.common.schema import digest_of
+from kinefract.common.words import counted
 
 
 class Listed(NamedTuple):
@@ -106,7 +107,8 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
     empty = [name for name, own in sizes.items() if not own.keys() & out]
     if empty:
         raise UserError(
-            f"validation: of {len(empty)} classes of {what} none can be held out: {', '.join(empty[:10])}; "
+            f"validation: of {counted(len(empty), 'class')} of {what} none can be held out: "
+            f"{', '.join(empty[:10])}; "
             "clips that were recorded together stay on one side, and each side needs a group of every class"
         )
     return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
@@ -136,7 +138,8 @@ def folds(
         sizes[video.group][video.class_name] += 1
     if len(sizes) < count:
         raise UserError(
-            f"folds: {count} folds of {what}, whose videos are of {len(sizes)} groups; clips that were "
+            f"folds: {counted(count, 'fold')} of {what}, whose videos are of "
+            f"{counted(len(sizes), 'group')}; clips that were "
             "recorded together stay in one fold, so there are at most as many folds as groups"
         )
     held: list[Counter[str]] = [Counter() for _ in range(count)]

@@ -27,6 +27,7 @@ from kinefract.common.progress import log_line
 from kinefract.common.records import damaged, read_json
 from kinefract.common.schema import digest_of, short
 from kinefract.common.terminal import printable
+from kinefract.common.words import counted
 
 PROBLEMS_SHOWN = 10
 
@@ -67,8 +68,8 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     write_sheet(folder, [item._replace(path=_absolute(item.path, base)) for item in videos])
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)
-    found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
-    log_line(f"{folder}: {found} videos of {len(classes)} classes")
+    found = ", ".join(counted(counts[split], f"{split} video") for split in SPLITS if counts[split])
+    log_line(f"{folder}: {found} of {counted(len(classes), 'class')}")
 
 
 def read(folder: Path) -> list[Video]:
@@ -177,7 +178,7 @@ def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video
         empty = [name for label, name in enumerate(classes) if label not in there]
         if empty:
             message = (
-                f"{len(empty)} of {len(classes)} classes have no {side} videos: {_listed(empty)}; "
+                f"{len(empty)} of {counted(len(classes), 'class')} have no {side} videos: {_listed(empty)}; "
                 "name those wanted in the benchmark's `classes:`, or bring the videos"
             )
             if not recipe.tolerant:
@@ -199,7 +200,7 @@ def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], 
     write_text(folder / PROBLEMS, "\n".join(problems) + "\n")
     total = len(contents.entries) + len(contents.missing)
     counts = [
-        (len(contents.missing), f"of {total} listed videos are not there"),
+        (len(contents.missing), f"of {counted(total, 'listed video')} are not there"),
         (len(unreadable), f"of {total} cannot be read"),
     ]
     message = "; ".join([*contents.disagreements, *(f"{n} {what}" for n, what in counts if n)])
@@ -240,7 +241,7 @@ def _parse(row: list[str], classes: list[str], base: Path) -> Video:
         ValueError: a field is none that ``build`` writes; the message names it.
     """
     if len(row) != len(Video._fields):
-        raise ValueError(f"has {len(row)} fields instead of {len(Video._fields)}")
+        raise ValueError(f"has {counted(len(row), 'field')} instead of {len(Video._fields)}")
     given = dict(zip(Video._fields, row, strict=True))
     path, class_name, split = given["path"], given["class_name"], given["split"]
 

@@ -9,6 +9,7 @@ from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
 from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MOVING, RAW
+from kinefract.common.words import counted
 
 
 @app.command()
@@ -144,7 +145,7 @@ def export(
     spec, place = locate_dataset(dataset)
     shards = Shards(place)
     written = export(spec.id, shards, folder)
-    print(f"{folder}: {len(shards)} clips of {spec.id}, {written} of them written now")
+    print(f"{folder}: {counted(len(shards), 'clip')} of {spec.id}, {written} of them written now")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import typer
 
 from kinefract.cli.app import WORKERS, Accelerator, ConfigDir, Json, On, RunName, SpecFile, Workers, app
 from kinefract.common.layout import EVALUATIONS, PRETRAIN
+from kinefract.common.words import counted
 
 if TYPE_CHECKING:
     from kinefract.training.train import Execution
@@ -119,7 +120,7 @@ def evaluate(
     result = evaluate_run(run, folder, out, split, workers, accelerator)
     shown = {"top-1": "top1", "top-5": "top5", "mean over classes": "mean_class_accuracy"}
     figures = ", ".join(f"{what} {100 * result[key]:.1f} %" for what, key in shown.items())
-    print(f"{out}: {figures}, {result['videos']} videos")
+    print(f"{out}: {figures}, {counted(result['videos'], 'video')}")
 
 
 @app.command()

@@ -25,6 +25,7 @@ from kinefract.common.schema import (
     problem_lines,
     short,
 )
+from kinefract.common.words import counted
 from kinefract.config import files as config_files
 from kinefract.config.files import RUN, Configuration
 from kinefract.config.phases import FinetuneRecipe, PretrainRecipe, WeightsRecipe
@@ -216,7 +217,7 @@ def raise_problems(problems: list[str]) -> None:
     """
     if problems:
         lines = "".join(f"\n  {problem}" for problem in listed(problems))
-        count = f"{len(problems):,} problem{'s' * (len(problems) > 1)}"
+        count = counted(len(problems), "problem")
         raise UserError(f"the configuration has {count}{lines}")
 
 

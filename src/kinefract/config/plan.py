@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinefract.common.schema import Section, in_one_line, not_one_of, problem_lines
+from kinefract.config.baselines import Setup, comparable
 from kinefract.config.params import Params, Study, raise_problems
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.config.specs import (
@@ -144,6 +145,7 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     vary = study.vary or {}
     listed = study.variants or {_label(values, vary): values for values in _combinations(params, vary)}
     same: dict[str, str] = {}
+    setups: dict[str, list[Setup]] = {}
     for label, values in listed.items():
         if study.seeds_of == "both" and SEED in values:
             raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
@@ -151,10 +153,12 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         epoch = _snapshot(values.get(INIT_EPOCH), init)
         starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}
+        setups[label] = []
         for key, benchmark in benchmarks.items():
             recipe = finetuning(benchmark.recipe.kind)
             if not benchmark.recipe.mirror_keeps_label:
                 recipe = recipe.model_copy(update={"flip": 0.0})
+            setups[label].append(Setup.of(network, recipe))
             runs[key] = {
                 seed: plan.add(
                     FinetuneSpec(
@@ -183,6 +187,8 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         )
         if isinstance(init, PretrainSpec):
             datasets[init.dataset.id] = None
+    replaced = comparable(variants, setups)
+    variants = [variant.model_copy(update={"baseline": replaced.get(variant.label)}) for variant in variants]
     plan.add(
         StudySpec(
             study=name,

@@ -215,6 +215,16 @@ class Variant(Section):
     runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
         description="benchmark name -> seed -> id of the run"
     )
+    baseline: str | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="label of the variant it is compared with, if its settings alone do not decide that",
+    )
+
+    @property
+    def scratch(self) -> bool:
+        """Whether it is trained on the benchmark alone."""
+        return not self.pretrains and self.weights is None
 
 
 class StudySpec(Spec):

@@ -13,6 +13,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
 from kinefract.common.layout import PAGE
 from kinefract.common.schema import not_one_of
+from kinefract.common.words import counted
 from kinefract.config.params import Params
 from kinefract.config.plan import Plan
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
@@ -111,7 +112,7 @@ def render(found: dict[str, Any]) -> str:
     if len(found["studies"]) > 1:
         rows.append(["all of them", *_cells(found["total"])])
     total, machine = found["total"], found["machine"]
-    cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}{' and a GPU' * machine['gpu']}"
+    cores = f"{counted(machine['cores'], 'core')}{' and a GPU' * machine['gpu']}"
     disk, hours = (
         ", ".join(f"{name} {_sum(total, what, {kind: name})}" for kind, name in kinds.items())
         for what, kinds in (("bytes", BYTES), ("hours", HOURS))
@@ -144,7 +145,8 @@ def studies(root: Path | str, params: Params, plan: Plan) -> str:
         if (root / study.folder / PAGE).exists():
             state = "done"
         else:
-            state = f"{count} of {len(runs)} runs done" if count else f"not begun, {len(runs)} runs"
+            all_of_them = counted(len(runs), "run")
+            state = f"{count} of {all_of_them} done" if count else f"not begun, {all_of_them}"
         mark = "*" if study.study in params.run else ""
         rows.append([mark, study.study, state, textwrap.shorten(study.question, 64)])
     table = tabulate(rows, tablefmt="plain", disable_numparse=True)
@@ -248,7 +250,7 @@ def _sum(needs: dict[str, Any], what: str, kinds: dict[str, str]) -> str:
 
 def _basis_line(basis: dict[str, Any]) -> str:
     kind, count = basis["kind"], basis["count"]
-    things = f"{count:,} {COUNTED.get(kind, 'run')}{'s' * (count != 1)}"
+    things = counted(count, COUNTED.get(kind, "run"))
     how = {MEASURED: "measured", SIMILAR: "as of", UNKNOWN: "unknown:"}[basis["how"]]
     return f"  {(BYTES | HOURS)[kind]} of {things}: {how} {basis['source']}".rstrip()
 

@@ -30,6 +30,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
 from kinefract.common.schema import DIGEST_LENGTH, digest_of
 from kinefract.common.terminal import printable
+from kinefract.common.words import counted
 from kinefract.video import pictures
 
 SUFFIXES = (
@@ -213,7 +214,9 @@ def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
             videos += [Listed(path, name, split, path) for path in paths]
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
-        log_line(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
+        log_line(
+            f"{place}: passed over, since they are no videos: {counted(others.total(), 'entry')} ({kinds})"
+        )
     return videos, sorted(classes - {video.class_name for video in videos})
 
 
@@ -290,7 +293,9 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
             for row in reader:
                 where, line = f"{path}, line {line}", reader.line_num + 1
                 if len(row) not in (0, len(header)):
-                    raise UserError(f"{where}: has {len(row)} fields, the first line names {len(header)}")
+                    raise UserError(
+                        f"{where}: has {counted(len(row), 'field')}, the first line names {len(header)}"
+                    )
                 if row:
                     yield dict(zip(header, row, strict=True)), where
     except OSError as error:
@@ -327,8 +332,8 @@ def _say_shared(videos: list[Listed], place: Path) -> None:
         sides[video.group].add(video.split)
     if shared := sorted(group for group, splits in sides.items() if len(splits) > 1):
         log_line(
-            f"{place}: {len(shared)} groups are in more than one split, which makes results too good: "
-            f"{_named(shared)}"
+            f"{place}: in more than one split, which makes results too good: "
+            f"{counted(len(shared), 'group')}, {_named(shared)}"
         )
 
 
