@@ -119,7 +119,7 @@ def test_flips_are_off_where_mirroring_changes_the_label(tiny):
     ("vary", "told"),
     [
         ({"pretraining.epoch": [1]}, "pretraining.epoch: unknown key"),
-        ({"pretraining.epochs": ["many"]}, "pretraining.epochs: Input should be a valid integer"),
+        ({"pretraining.epochs": ["many"]}, "pretraining.epochs: wants a whole number"),
         ({"pretraining.dataset": ["perlin"]}, "'perlin' is not one of: fractal"),
         (
             {"epochs": [1]},
@@ -128,8 +128,8 @@ def test_flips_are_off_where_mirroring_changes_the_label(tiny):
         ({"dataset.points.step": [400]}, "dataset.points.step: unknown key"),
         ({"init": [["scratch"], "small"]}, "init: ['scratch'] is not one of: "),
         ({"init": [{"small": 1}]}, "init: {'small': 1} is not one of: "),
-        ({"pretraining.objective": [["moco"]]}, "pretraining.objective: Input should be a valid string"),
-        ({"pretraining.dataset": [{"fractal": 1}]}, "pretraining.dataset: Input should be a valid string"),
+        ({"pretraining.objective": [["moco"]]}, "pretraining.objective: wants text"),
+        ({"pretraining.dataset": [{"fractal": 1}]}, "pretraining.dataset: wants text"),
     ],
 )
 def test_varying_what_does_not_exist_is_one_clear_line(tiny, vary, told):

@@ -140,7 +140,7 @@ def test_without_its_own_list_classes_are_those_of_the_index(project, run):
     ("content", "message"),
     [
         ("[", "cannot be read as JSON"),
-        ('{"left": 0}', "Input should be a valid list"),
+        ('{"left": 0}', "wants a list"),
         ('["left", "left", "up", "down"]', "each once"),
         ("[]", "at least one"),
         ('["left", "right"]', "do not fit the backbone"),

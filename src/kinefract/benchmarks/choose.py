@@ -3,14 +3,13 @@
 The choice is a function of the seed and the clips' listed names; the files on disk do not matter.
 """
 
-import difflib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from kinefract.benchmarks.base import TEST, TRAIN, VALIDATION
 from kinefract.common.errors import UserError
-from kinefract.common.schema import digest_of
+from kinefract.common.schema import digest_of, suggestion
 from kinefract.common.words import counted
 
 
@@ -42,12 +41,9 @@ def classes(names: Sequence[str], wanted: Sequence[str] | None, what: str) -> li
     """
     if wanted is None:
         return list(names)
-    spelt = {name.casefold(): name for name in names}
     for name in wanted:
         if name not in names:
-            close = difflib.get_close_matches(name.casefold(), spelt, n=1)
-            hint = f" (did you mean {spelt[close[0]]!r}?)" if close else ""
-            raise UserError(f"classes: {name!r} is no class of {what}{hint}")
+            raise UserError(f"classes: {name!r} is no class of {what}{suggestion(name, names)}")
     if len(set(wanted)) < len(wanted):
         raise UserError(f"classes: a class of {what} is named twice")
     return [name for name in names if name in wanted]

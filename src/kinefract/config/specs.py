@@ -18,8 +18,9 @@ from kinefract.common import layout, strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import MODEL, SPEC_FILE
+from kinefract.common.problems import problem_lines
 from kinefract.common.ranges import Count, Seed
-from kinefract.common.schema import Section, digest_of, is_none, listed, problem_lines, short
+from kinefract.common.schema import Section, digest_of, is_none, listed, short
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.synth.dataset_recipe import AnyDataset
 

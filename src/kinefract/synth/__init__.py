@@ -44,7 +44,8 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     from pydantic import ValidationError
 
     from kinefract.common.errors import UserError
-    from kinefract.common.schema import listed, problem_lines
+    from kinefract.common.problems import problem_lines
+    from kinefract.common.schema import listed
     from kinefract.synth.families import FAMILIES
 
     try:
