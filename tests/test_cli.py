@@ -333,7 +333,7 @@ def test_verify_refuses_numbers_out_of_range(arguments, capsys):
 
 def test_finetuning_without_its_index(specs, tmp_path, refuse):
     path = tmp_path / first(specs.finetunes).folder / "spec.yaml"
-    assert "index.csv is missing: the benchmark has not been indexed" in refuse("finetune", path)
+    assert "index.csv is missing: the benchmark is not indexed yet; `kinefract" in refuse("finetune", path)
 
 
 def test_a_dataset_without_its_shards(specs, tmp_path, refuse):

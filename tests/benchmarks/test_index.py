@@ -117,7 +117,7 @@ def test_an_index_that_is_not_made_anew_to_its_end_is_gone(nasty, tmp_path, monk
     monkeypatch.setattr("kinefract.viewing.videos.write_sheet", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         index.build(nasty, tmp_path, tmp_path / "index")
-    with pytest.raises(UserError, match="has not been indexed"):
+    with pytest.raises(UserError, match="is not indexed yet; `kinefract index "):
         index.read(tmp_path / "index")
 
 

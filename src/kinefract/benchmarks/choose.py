@@ -3,6 +3,7 @@
 The choice is a function of the seed and the clips' listed names; the files on disk do not matter.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -108,6 +109,52 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
             "clips that were recorded together stay on one side, and each side needs a group of every class"
         )
     return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
+
+
+def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[Listed]:
+    """Split a part for testing off videos without a split, by whole groups and class by class.
+
+    Groups, in an order drawn by the seed, go to the tests as long as that brings their number in the class
+    nearer to the share, rounded to whole videos. Each class keeps a group on both sides.
+
+    Args:
+        videos: The videos.
+        share: Share of each class that is for testing, above 0 and below 1.
+        seed: The seed of the order of groups.
+        what: The benchmark, for messages.
+
+    Raises:
+        UserError: the videos of a class are of one group.
+    """
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)  # class -> group -> videos
+    holders: dict[str, set[str]] = defaultdict(set)  # group -> classes
+    for video in videos:
+        sizes[video.class_name][video.group] += 1
+        holders[video.group].add(video.class_name)
+    left = {name: len(own) for name, own in sizes.items()}  # groups that are not for testing
+    out: set[str] = set()
+
+    def may_go(group: str) -> bool:
+        return group not in out and all(left[name] > 1 for name in holders[group])
+
+    for name in sorted(sizes, key=lambda name: (len(sizes[name]), name)):
+        own = sizes[name]
+        wanted = min(max(math.floor(share * own.total() + 0.5), 1), own.total() - 1)
+        drawn = sorted(own, key=lambda group: digest_of([seed, group]))
+        smallest = sorted(drawn, key=lambda group: own[group])
+        for place, group in enumerate([*drawn, *smallest]):
+            held = sum(own[group] for group in own if group in out)
+            nearer = abs(held + own[group] - wanted) < abs(held - wanted)
+            if may_go(group) and (nearer or (place >= len(drawn) and not held)):
+                out.add(group)
+                for other in holders[group]:
+                    left[other] -= 1
+    if single := sorted(name for name, own in sizes.items() if not own.keys() & out or own.keys() <= out):
+        raise UserError(
+            f"{what}: a class needs two videos, one to train and one to test, that are not the same file: "
+            f"{', '.join(single[:10])}"
+        )
+    return [video._replace(split=TEST if video.group in out else TRAIN) for video in videos]
 
 
 def folds(

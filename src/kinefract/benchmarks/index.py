@@ -22,7 +22,7 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
-from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
+from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SPEC_FILE, SUMMARY, SUMMARY_PAGE
 from kinefract.common.progress import log_line
 from kinefract.common.records import damaged, read_json
 from kinefract.common.schema import digest_of, short
@@ -65,6 +65,8 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     write_json(folder / CLASSES, classes)
     write_json(folder / SUMMARY, facts)
     write_text(folder / SUMMARY_PAGE, summary.page(facts))
+    if warning := summary.told(facts["straddling"]):
+        log_line(f"{folder}: {warning}")
     write_sheet(folder, [item._replace(path=_absolute(item.path, base)) for item in videos])
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)
@@ -83,7 +85,10 @@ def read(folder: Path) -> list[Video]:
     try:
         text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: the benchmark has not been indexed") from None
+        raise UserError(
+            f"{path} is missing: the benchmark is not indexed yet; `kinefract index "
+            f"{Path(folder) / SPEC_FILE}` does that, or with its name in the configuration"
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     classes = read_classes(folder)

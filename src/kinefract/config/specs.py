@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.kinds
 import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
-from kinefract.benchmarks.base import AnyBenchmark
+from kinefract.benchmarks.base import BENCHMARKS, AnyBenchmark, BenchmarkRecipe
 from kinefract.common import layout, strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
@@ -39,12 +39,18 @@ class Spec(Section):
     def _current_version(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
-        found = data.get("version", cls.VERSION)
-        if found != cls.VERSION:
+        current = cls._version_of(data)
+        found = data.get("version", current)
+        if found != current:
             raise ValueError(
-                f"made by version {found} of its code, this is version {cls.VERSION}; snakemake makes it anew"
+                f"made by version {found} of its code, this is version {current}; snakemake makes it anew"
             )
         return data | {"version": found}
+
+    @classmethod
+    def _version_of(cls, data: dict) -> int:
+        """Return the version of the code that makes what these settings describe."""
+        return cls.VERSION
 
     @property
     def name(self) -> str:
@@ -132,9 +138,15 @@ class BenchmarkSpec(Spec):
     """The index of one split of a benchmark."""
 
     PARENT: ClassVar[str] = layout.BENCHMARKS
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = BenchmarkRecipe.VERSION
 
     recipe: AnyBenchmark
+
+    @classmethod
+    def _version_of(cls, data: dict) -> int:
+        recipe = data.get("recipe")
+        kind = recipe.get("kind") if isinstance(recipe, dict) else getattr(recipe, "kind", None)
+        return BENCHMARKS[kind].VERSION if isinstance(kind, str) and kind in BENCHMARKS else cls.VERSION
 
     @property
     def name(self) -> str:

@@ -82,6 +82,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
         if listed := summary.read(folder):
             facts = [counted(listed["classes"], "class")]
             facts += [counted(count, f"{split} video") for split, count in listed["videos"].items()]
+            facts += filter(None, [summary.told(listed.get("straddling", []))])
         found.append(_sample(folder, index, f"Benchmark: {name}", facts))
     return found
 
