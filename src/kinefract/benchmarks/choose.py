@@ -134,14 +134,16 @@ def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[
     left = {name: len(own) for name, own in sizes.items()}  # groups that are not for testing
     out: set[str] = set()
 
+    settled: set[str] = set()  # groups of classes that are done; another class does not move them
+
     def may_go(group: str) -> bool:
         return group not in out and all(left[name] > 1 for name in holders[group])
 
     for name in sorted(sizes, key=lambda name: (len(sizes[name]), name)):
         own = sizes[name]
         wanted = min(max(math.floor(share * own.total() + 0.5), 1), own.total() - 1)
-        drawn = sorted(own, key=lambda group: digest_of([seed, group]))
-        smallest = sorted(drawn, key=lambda group: own[group])
+        drawn = sorted(own.keys() - settled, key=lambda group: digest_of([seed, group]))
+        smallest = sorted(own, key=lambda group: (own[group], digest_of([seed, group])))
         for place, group in enumerate([*drawn, *smallest]):
             held = sum(own[group] for group in own if group in out)
             nearer = abs(held + own[group] - wanted) < abs(held - wanted)
@@ -149,6 +151,7 @@ def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[
                 out.add(group)
                 for other in holders[group]:
                     left[other] -= 1
+        settled |= own.keys()
     if single := sorted(name for name, own in sizes.items() if not own.keys() & out or own.keys() <= out):
         raise UserError(
             f"{what}: a class needs two videos, one to train and one to test, that are not the same file: "
