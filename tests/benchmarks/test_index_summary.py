@@ -65,9 +65,8 @@ def test_the_page_says_all_of_it_in_utf8(facts):
 
 def test_equal_files_on_both_sides_of_a_given_split_are_told(tmp_path, capsys):
     own, folder = tmp_path / "own", tmp_path / "data/benchmarks/own"
-    names = [
-        f"{split}/{label}/{number}.avi" for split in ("train", "test") for label in "ab" for number in "12"
-    ]
+    classes = ("train/a", "train/b", "test/a", "test/b")
+    names = [f"{place}/{number}.avi" for place in classes for number in "12"]
     write_videos(own, names)
     for copy, original in (("test/a/2", "train/a/2"), ("train/b/2", "train/b/1")):
         (own / f"{copy}.avi").write_bytes((own / f"{original}.avi").read_bytes())

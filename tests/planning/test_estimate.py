@@ -280,7 +280,7 @@ def test_a_pattern_names_the_studies_that_fit_it_each_once(monkeypatch, capsys):
 
 def test_the_list_of_studies_says_how_far_each_is(project):
     def states():
-        lines = estimate.studies(project.root, project.params, project.plan).splitlines()
+        lines = estimate.listed(estimate.studies(project.root, project.params, project.plan)).splitlines()
         return [" ".join(line.split()) for line in lines[:2]]
 
     assert states() == ["* tiny not begun, 5 runs Does the chain hold?", "more not begun, 5 runs More?"]

@@ -85,9 +85,10 @@ def read(folder: Path) -> list[Video]:
     try:
         text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
+        spec = Path(folder) / SPEC_FILE
         raise UserError(
-            f"{path} is missing: the benchmark is not indexed yet; `kinefract index "
-            f"{Path(folder) / SPEC_FILE}` does that, or with its name in the configuration"
+            f"{path} is missing: the benchmark is not indexed yet; "
+            f"`kinefract index {spec}` does that, or `kinefract index` with its name"
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error

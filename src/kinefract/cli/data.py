@@ -36,11 +36,18 @@ def dataset(spec: SpecFile) -> None:
 
 
 @app.command()
-def index(spec: SpecFile) -> None:
+def index(
+    benchmark: Annotated[
+        str, typer.Argument(help="Its name in the configuration, its folder or its spec.yaml.")
+    ],
+    config_dir: ConfigDir = None,
+) -> None:
     """List a benchmark's videos (a generated one is made first)."""
     from kinefract.benchmarks.index import build
+    from kinefract.config.locate import locate_index
     from kinefract.config.specs import BenchmarkSpec, project_root
 
+    spec = locate_index(benchmark)
     build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
 
 

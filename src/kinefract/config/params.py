@@ -202,16 +202,23 @@ def _checked(whole: Configuration) -> Params:
     return Params(run=run, files=whole.files, **sections)
 
 
+class ConfigurationError(UserError):
+    """The problems of a configuration; ``problems`` has a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "".join(f"\n  {problem}" for problem in listed(problems))
+        super().__init__(f"the configuration has {counted(len(problems), 'problem')}{lines}")
+
+
 def raise_problems(problems: list[str]) -> None:
     """Raise an error about a configuration's problems, if there are any.
 
     Raises:
-        UserError: There are problems; the message counts them and lists the first.
+        ConfigurationError: (a UserError) There are problems; the message counts them and lists the first.
     """
     if problems:
-        lines = "".join(f"\n  {problem}" for problem in listed(problems))
-        count = counted(len(problems), "problem")
-        raise UserError(f"the configuration has {count}{lines}")
+        raise ConfigurationError(problems)
 
 
 def _inherited(whole: Configuration, section: str) -> dict[str, Any]:

@@ -134,21 +134,37 @@ def render(found: dict[str, Any]) -> str:
     )
 
 
-def studies(root: Path | str, params: Params, plan: Plan) -> str:
-    """Return a line per study: ``*`` if it is under ``run:``, its name, its progress, and its question."""
+def studies(root: Path | str, params: Params, plan: Plan) -> list[dict[str, Any]]:
+    """Return the studies of a configuration and how far each is, as JSON values.
+
+    Returns:
+        Mappings with ``study``, ``question``, ``under_run`` (whether it is under ``run:``), ``reported``
+        (whether its page is there), ``runs`` and how many of them are ``done``.
+    """
     root = Path(root)
     done = finished(root, plan)
+    return [
+        {
+            "study": study.study,
+            "question": study.question,
+            "under_run": study.study in params.run,
+            "reported": (root / study.folder / PAGE).exists(),
+            "runs": len(runs := plan.trained(study)),
+            "done": len(done.intersection(runs)),
+        }
+        for study in map(plan.study, params.studies)
+    ]
+
+
+def listed(found: list[dict[str, Any]]) -> str:
+    """Return the result of ``studies`` as a line per study; ``*`` marks those under ``run:``."""
     rows = []
-    for study in map(plan.study, params.studies):
-        runs = plan.trained(study)
-        count = len(done.intersection(runs))
-        if (root / study.folder / PAGE).exists():
-            state = "done"
-        else:
-            all_of_them = counted(len(runs), "run")
-            state = f"{count} of {all_of_them} done" if count else f"not begun, {all_of_them}"
-        mark = "*" if study.study in params.run else ""
-        rows.append([mark, study.study, state, textwrap.shorten(study.question, 64)])
+    for study in found:
+        runs = counted(study["runs"], "run")
+        state = f"{study['done']} of {runs} done" if study["done"] else f"not begun, {runs}"
+        mark = "*" if study["under_run"] else ""
+        short = textwrap.shorten(study["question"], 64)
+        rows.append([mark, study["study"], "done" if study["reported"] else state, short])
     table = tabulate(rows, tablefmt="plain", disable_numparse=True)
     return f"{table}\n\n* under `run:`, what `snakemake` builds; `snakemake <study>` builds one"
 
