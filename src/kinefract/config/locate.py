@@ -1,5 +1,6 @@
-"""Look-up of a dataset or a benchmark from a user's input: a folder, its spec.yaml, or a configured name."""
+"""Look-up by names: of what a user names, by folder, spec.yaml or name, and of the names that runs go by."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,43 @@ def locate_index(text: Path | str, root: Path | str = "") -> Path:
     spec = BenchmarkSpec(recipe=_named(str(text), root, "benchmarks", "no such file or folder"))
     place = root / spec.folder / SPEC_FILE
     return place if place.exists() else spec.write(root)
+
+
+def title_of(spec: PretrainSpec | FinetuneSpec, root: Path | str) -> str:
+    """Return a run's name for people: as in its folder's, but with the names that the configuration gives.
+
+    A dataset or benchmark without a name there, as after an edit, goes by its family or kind.
+
+    Args:
+        spec: The run.
+        root: The project's folder.
+    """
+    names = _names(str(root))
+    if isinstance(spec, PretrainSpec):
+        return spec.called(names.get(spec.dataset.digest, spec.dataset.name))
+    recipe = spec.benchmark.recipe
+    whole = recipe.model_copy(update={"fold": None}) if getattr(recipe, "fold", None) else recipe
+    benchmark = names.get(BenchmarkSpec(recipe=whole).digest, spec.benchmark.name)
+    dataset = weights = ""
+    if isinstance(spec.init, PretrainSpec):
+        dataset = names.get(spec.init.dataset.digest, spec.init.dataset.name)
+    elif spec.init is not None:
+        weights = Path(spec.init.file).stem
+    return spec.called(benchmark, dataset, weights)
+
+
+@lru_cache(maxsize=8)
+def _names(root: str) -> dict[str, str]:
+    """Return digest -> name of the datasets and benchmarks of a project; none if it cannot be read."""
+    try:
+        read = params.load(Path(root, PARAMS_FILE))
+    except UserError:
+        return {}
+    specs: dict[str, Spec] = {name: DatasetSpec(recipe=recipe) for name, recipe in read.datasets.items()}
+    named = {spec.digest: name for name, spec in specs.items()}
+    for name, recipe in read.benchmarks.items():
+        named.setdefault(BenchmarkSpec(recipe=recipe).digest, name)
+    return named
 
 
 def _spec_file(path: Path) -> Path | None:

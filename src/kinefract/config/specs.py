@@ -168,7 +168,11 @@ class PretrainSpec(Spec):
 
     @property
     def name(self) -> str:
-        return f"{self.dataset.name}-{self.recipe.objective}-{self.recipe.backbone}"
+        return self.called(self.dataset.name)
+
+    def called(self, dataset: str) -> str:
+        """Return the description with a name for the dataset."""
+        return f"{dataset}-{self.recipe.objective}-{self.recipe.backbone}"
 
 
 class FinetuneSpec(Spec):
@@ -204,16 +208,21 @@ class FinetuneSpec(Spec):
 
     @property
     def name(self) -> str:
+        dataset = self.init.dataset.name if isinstance(self.init, PretrainSpec) else ""
+        return self.called(self.benchmark.name, dataset, "published")
+
+    def called(self, benchmark: str, dataset: str, weights: str) -> str:
+        """Return the description with names for the benchmark and for what the run starts from."""
         match self.init:
             case PretrainSpec():
-                start = f"{self.init.dataset.name}-{self.init.recipe.objective}"
+                start = f"{dataset}-{self.init.recipe.objective}"
             case WeightsRecipe():
-                start = "published"
+                start = weights
             case None:
                 start = "scratch"
         fold = getattr(self.benchmark.recipe, "fold", None)
         part = f"-fold{fold}" if fold else "-folds" if self.folds else ""
-        return f"{self.benchmark.name}-{start}-s{self.seed}{part}"
+        return f"{benchmark}-{start}-s{self.seed}{part}"
 
 
 class Variant(Section):
