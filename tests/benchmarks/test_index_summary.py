@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from trees import write_videos
 
-from kinefract.benchmarks import summary
+from kinefract.benchmarks import index, summary
 from kinefract.benchmarks.base import Contents, Video
+from kinefract.benchmarks.kinds.own import FolderRecipe
 from kinefract.common.terminal import printable
 
 
@@ -59,6 +61,20 @@ def test_the_page_says_all_of_it_in_utf8(facts):
     ):
         assert line in lines
     assert len({len(line) for line in page.splitlines()[-3:]}) == 1
+
+
+def test_equal_files_on_both_sides_of_a_given_split_are_told(tmp_path, capsys):
+    own, folder = tmp_path / "own", tmp_path / "data/benchmarks/own"
+    classes = ("train/a", "train/b", "test/a", "test/b")
+    names = [f"{place}/{number}.avi" for place in classes for number in "12"]
+    write_videos(own, names)
+    for copy, original in (("test/a/2", "train/a/2"), ("train/b/2", "train/b/1")):
+        (own / f"{copy}.avi").write_bytes((own / f"{original}.avi").read_bytes())
+    index.build(FolderRecipe(root="own"), tmp_path, folder)
+    told = "equal files on both sides of the split, which makes results too good: 1 group, such as "
+    assert told in capsys.readouterr().err and told in (folder / "summary.txt").read_text()
+    (group,) = summary.read(folder)["straddling"]
+    assert [Path(path).parts[-3:] for path in group] == [("train", "a", "2.avi"), ("test", "a", "2.avi")]
 
 
 def test_duplicates_are_files_of_equal_bytes(tmp_path):

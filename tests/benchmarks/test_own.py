@@ -108,7 +108,7 @@ def test_every_suffix_of_videos_counts_in_any_case_and_folders_of_pictures(tmp_p
     assert {name for _, _, name in found} == {*names, "pictures.d"}
     assert len(found) == 4 * len(names) + 2
     said = capsys.readouterr().err
-    assert "5 files and folders are no videos and are passed over" in said
+    assert "passed over, since they are no videos: 5 entries" in said
     for kind in ("1 .txt", "1 .TXT", "1 without suffix", "2 folders"):
         assert kind in said
 
@@ -160,12 +160,12 @@ def many(top, classes=("a", "b", "c"), count=200):
     put(top, *(f"{name}/{number}.mp4" for name in classes for number in range(count)))
 
 
-def test_a_drawn_split_has_about_the_share_of_each_class(tmp_path):
+def test_a_drawn_split_has_the_share_of_each_class_to_the_nearest_video(tmp_path):
     many(tmp_path / "own")
     found = contents(FolderRecipe(root="own", test_share=0.25), tmp_path).entries
     for name in "abc":
         tests = sum(e.class_name == name and e.split == "test" for e in found)
-        assert abs(tests - 50) < 25  # four standard deviations
+        assert tests == 50
     sides = {
         name: {Path(e.path).stem for e in found if e.class_name == name and e.split == "test"}
         for name in "abc"
@@ -173,13 +173,35 @@ def test_a_drawn_split_has_about_the_share_of_each_class(tmp_path):
     assert sides["a"] != sides["b"]
 
 
-def test_one_more_video_moves_no_other(tmp_path):
+def test_one_more_video_moves_at_most_one_other_of_its_class(tmp_path):
     many(tmp_path / "own")
     recipe = FolderRecipe(root="own")
     before = set(listed(recipe, tmp_path))
-    put(tmp_path / "own", *(f"a/more {number}.mp4" for number in range(50)), "d/1.mp4", "d/2.mp4")
-    assert before < set(listed(recipe, tmp_path))
+    put(tmp_path / "own", "a/more.mp4", "d/1.mp4", "d/2.mp4")
+    moved = before - set(listed(recipe, tmp_path))
+    assert len(moved) <= 1 and {name for name, _, _ in moved} <= {"a"}
     assert set(listed(FolderRecipe(root="own", seed=2), tmp_path)) != set(listed(recipe, tmp_path))
+
+
+def test_equal_files_are_on_one_side_of_a_drawn_split_also_in_two_classes(tmp_path):
+    many(tmp_path / "own", count=12)
+    for copies in (("a/0", "a/1", "b/7"), ("c/1", "c/2")):
+        for path in copies:
+            (tmp_path / f"own/{path}.mp4").write_text(f"the film {copies}")
+    for seed in range(1, 8):
+        found = contents(FolderRecipe(root="own", seed=seed), tmp_path).entries
+        split = {"/".join(Path(entry.path).with_suffix("").parts[-2:]): entry.split for entry in found}
+        assert split["a/0"] == split["a/1"] == split["b/7"] and split["c/1"] == split["c/2"]
+        counts = Counter(entry.class_name for entry in found if entry.split == "test")
+        assert all(abs(counts[name] - 4) <= 1 for name in "abc")
+
+
+def test_a_class_of_one_file_under_two_names_is_refused(tmp_path):
+    put(tmp_path / "own", "a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4")
+    for name in ("1", "2"):
+        (tmp_path / f"own/b/{name}.mp4").write_text("the film")
+    with pytest.raises(UserError, match="that are not the same file: b"):
+        contents(FolderRecipe(root="own"), tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])
@@ -203,7 +225,10 @@ def test_a_class_may_be_named_train(tmp_path):
         (["a/1.mp4", "a/2.mp4"], "needs videos of two classes, this has a"),
         (["a/1.txt", "b/2.txt"], "folders of classes that hold no video: a, b"),
         (["1.mp4", "2.mp4"], "needs videos of two classes, this has none"),
-        (["a/1.mp4", "a/2.mp4", "b/1.mp4", "c d/1.mp4"], "one to train and one to test: b, c d"),
+        (
+            ["a/1.mp4", "a/2.mp4", "b/1.mp4", "c d/1.mp4"],
+            "that are not the same file: b, c d",
+        ),
         (["train/a/1.mp4", "test/a/1.mp4", "val/a/1.mp4"], "are no split: val; rename"),
     ],
 )
@@ -354,9 +379,7 @@ def test_a_group_stays_together_and_is_said_to_be_on_both_sides(tmp_path, capsys
     assert "groups" not in capsys.readouterr().err
     write_csv(tmp_path / "list.csv", [*rows, ("41.mp4", "a", "test", "film 3")], "path,label,split,group")
     contents(CsvRecipe(file="list.csv"), tmp_path)
-    assert (
-        "1 groups are in more than one split, which makes results too good: film 3" in capsys.readouterr().err
-    )
+    assert "in more than one split, which makes results too good: 1 group, film 3" in capsys.readouterr().err
 
 
 def test_videos_that_are_not_there_are_missing(tmp_path):

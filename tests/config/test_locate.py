@@ -5,9 +5,9 @@ import re
 import pytest
 
 from kinefract.common.errors import UserError
-from kinefract.config import params
-from kinefract.config.locate import locate_dataset
-from kinefract.config.specs import DatasetSpec
+from kinefract.config import params, plan
+from kinefract.config.locate import locate_dataset, locate_index, title_of
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec
 
 
 @pytest.fixture
@@ -72,3 +72,30 @@ def test_a_spec_in_disorder(project, spec):
     for text in (path, path.parent):
         with pytest.raises(UserError, match="its settings make"):
             locate_dataset(text)
+
+
+def test_an_index_is_found_by_spec_folder_and_name_which_writes_its_spec(project):
+    path = locate_index("motions", project)
+    assert path.exists() and path.parent.parent == project / BenchmarkSpec.PARENT
+    assert locate_index(path) == locate_index(path.parent) == locate_index("motions", project) == path
+    with pytest.raises(UserError, match=r"'motion' is not one of: motions \(did you mean 'motions'"):
+        locate_index("motion", project)
+
+
+def test_runs_go_by_the_names_of_their_benchmark_and_what_they_start_from(tmp_path, tiny, write_params):
+    tiny["weights"] = {"kinetics": {"file": "w/tsm.pth", "backbone": "tsm_resnet18", "width": 8}}
+    tiny["benchmarks"] = {"mine": tiny["benchmarks"]["motions"]}
+    tiny["datasets"] = {"flames": tiny["datasets"]["fractal"]}
+    tiny["pretraining"]["small"]["dataset"] = "flames"
+    tiny["studies"]["tiny"] |= {"benchmarks": ["mine"], "seeds": [1], "vary": {"init": ["scratch", "small"]}}
+    tiny["studies"]["tiny"]["vary"]["init"].append("kinetics")
+    write_params(tmp_path, tiny)
+    resolved = plan.resolve(params.parse(tiny))
+    assert [title_of(spec, tmp_path) for spec in resolved.finetunes.values()] == [
+        "mine-scratch-s1",
+        "mine-flames-supervised-s1",
+        "mine-tsm-s1",
+    ]
+    (pretrain,) = resolved.pretrains.values()
+    assert title_of(pretrain, tmp_path) == "flames-supervised-tsm_resnet18"
+    assert title_of(pretrain, tmp_path / "none") == pretrain.name  # no configuration there

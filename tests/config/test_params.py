@@ -45,13 +45,19 @@ def test_paper_defaults_are_the_papers(tiny):
 @pytest.mark.parametrize(
     ("section", "name", "key", "value", "line"),
     [
-        ("pretraining", "small", "epoch", 3, "pretraining.small.epoch: unknown key, got 3"),
+        (
+            "pretraining",
+            "small",
+            "epoch",
+            3,
+            "small.epoch: unknown key (did you mean 'epochs'?), got 3",
+        ),
         (
             "pretraining",
             "small",
             "epochs",
             "3",
-            "pretraining.small.epochs: Input should be a valid integer, got '3'",
+            "pretraining.small.epochs: wants a whole number, got '3'",
         ),
         (
             "pretraining",
@@ -87,7 +93,7 @@ def test_paper_defaults_are_the_papers(tiny):
             "small",
             "epochs",
             [5, 10],
-            f"epochs: Input should be a valid integer, got [5, 10]{VARY}",
+            f"epochs: wants a whole number, got [5, 10]{VARY}",
         ),
         ("pretraining", "small", "warmup_epochs", 2, "warmup_epochs: 2.0 leaves nothing of 2 epochs"),
         ("finetuning", "small", "resize", 31, "finetuning.small.resize"),
@@ -97,17 +103,17 @@ def test_paper_defaults_are_the_papers(tiny):
             "small",
             "flip",
             1.5,
-            "finetuning.small.flip: Input should be less than or equal to 1",
+            "finetuning.small.flip: wants at most 1",
         ),
         ("datasets", "fractal", "family", "fractall", "(did you mean 'fractal'?)"),
-        ("datasets", "fractal", "size", 49, "datasets.fractal.size: Input should be a multiple of 2, got 49"),
+        ("datasets", "fractal", "size", 49, "datasets.fractal.size: wants a multiple of 2, got 49"),
         ("datasets", "fractal", "frames", [20, 18], "frames: wants [fewest, most]"),
         (
             "datasets",
             "fractal",
             "classes",
             0,
-            "datasets.fractal.classes: Input should be greater than or equal to 1",
+            "datasets.fractal.classes: wants at least 1",
         ),
         ("benchmarks", "motions", "kind", "motion", "(did you mean 'motions'?)"),
         ("studies", "tiny", "benchmarks", ["hmdb"], "studies.tiny.benchmarks: 'hmdb' is not one of: motions"),
@@ -125,22 +131,22 @@ def test_a_problem_is_one_line_with_path_value_and_what_is_allowed(tiny, section
 @pytest.mark.parametrize(
     ("section", "key", "value", "line"),
     [
-        ("pretraining", "objective", "supervised", "objective: Input should be a valid string, got %r"),
-        ("pretraining", "backbone", "x3d_m", "backbone: Input should be a valid string, got %r"),
-        ("pretraining", "dataset", "fractal", "dataset: Input should be a valid string, got %r"),
+        ("pretraining", "objective", "supervised", "objective: wants text, got %r"),
+        ("pretraining", "backbone", "x3d_m", "backbone: wants text, got %r"),
+        ("pretraining", "dataset", "fractal", "dataset: wants text, got %r"),
         (
             "pretraining",
             "source",
             "shards",
-            "source: Input should be 'auto', 'shards', 'cache' or 'online', got %r",
+            "source: wants 'auto', 'shards', 'cache' or 'online', got %r",
         ),
         ("pretraining", "like", "small", "like: %r is not one of: "),
-        ("finetuning", "method", "full", "method: Input should be 'full' or 'linear_probe', got %r"),
+        ("finetuning", "method", "full", "method: wants 'full' or 'linear_probe', got %r"),
         ("finetuning", "like", "small", "like: %r is not one of: "),
         ("datasets", "family", "fractal", "family: %r is not one of: dead_leaves, "),
         ("benchmarks", "kind", "motions", "kind: %r is not one of: csv, "),
-        ("studies", "pretraining", "small", "pretraining: Input should be a valid string, got %r"),
-        ("studies", "finetuning", "small", "finetuning: Input should be a valid string, got %r"),
+        ("studies", "pretraining", "small", "pretraining: wants text, got %r"),
+        ("studies", "finetuning", "small", "finetuning: wants text, got %r"),
         ("studies", "like", "tiny", "like: %r is not one of: "),
     ],
 )
@@ -152,7 +158,7 @@ def test_where_one_name_is_wanted_a_list_or_a_mapping_is_one_line(tiny, section,
     assert found.startswith(f"{section}.{name}")
     assert line % (wrap(value),) in found
     # Of a list, where a study could vary it, several were meant to be compared.
-    several = section in params.COMPARED and "Input should be" in line and isinstance(wrap(value), list)
+    several = section in params.COMPARED and ": wants " in line and isinstance(wrap(value), list)
     assert found.endswith(VARY) == several
 
 

@@ -77,7 +77,7 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path):
     model = Probe()
     with torch.no_grad():
         model.matrix[0, 3] = torch.nan
-    with pytest.raises(UserError, match="3 of 3 videos the network's scores are no finite numbers"):
+    with pytest.raises(UserError, match="3 of 3 videos the network's scores are not finite"):
         scores(model, videos(tmp_path), RECIPE, 0, "test")
 
 

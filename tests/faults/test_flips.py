@@ -64,7 +64,7 @@ def test_results_without_checksums_are_compared_with_each_other(project):
     copy = project.with_name("old") / "results/finetune" / folder.name
     shutil.copytree(folder, copy)
     (copy / "SHA256SUMS").unlink()
-    assert "1 of them hold no SHA256SUMS: version 0.1 kept none" in verify(copy.parents[2], [copy])
+    assert "1 of them without SHA256SUMS: version 0.1 kept none" in verify(copy.parents[2], [copy])
     rows = (copy / "predictions.csv").read_text().splitlines(keepends=True)
     wrong = next(place for place, row in enumerate(rows) if ",0," in row and row.split(",")[4] == "0")
     path, label, name, _, _, top5 = rows[wrong].split(",")

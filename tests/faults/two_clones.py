@@ -70,11 +70,11 @@ def problems_of_mlflow(address: str, project: Path) -> list[str]:
         experiment = client.get_experiment_by_name(Path(kind.PARENT).name)
         found = client.search_runs([experiment.experiment_id])
         folders = [path.parent for path in (project / kind.PARENT).glob("*/spec.yaml")]
-        if sorted(run.info.run_name for run in found) != sorted(folder.name for folder in folders):
-            problems.append(f"{experiment.name}: {sorted(run.info.run_name for run in found)}")
+        if sorted(run.data.tags["name"] for run in found) != sorted(folder.name for folder in folders):
+            problems.append(f"{experiment.name}: {sorted(run.data.tags['name'] for run in found)}")
         for run in found:
             held = [point.step for point in client.get_metric_history(run.info.run_id, "loss")]
-            made = [line["epoch"] for line in read_epochs(project / kind.PARENT / run.info.run_name)]
+            made = [line["epoch"] for line in read_epochs(project / kind.PARENT / run.data.tags["name"])]
             if run.info.status != "FINISHED" or held != made:
                 problems.append(f"{run.info.run_name}: {run.info.status}, epochs {held} of {made}")
     experiment = client.get_experiment_by_name("study/tiny")

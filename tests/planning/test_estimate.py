@@ -17,6 +17,7 @@ from kinefract.common.provenance import machine, processor
 from kinefract.config import params, plan
 from kinefract.planning import estimate
 from kinefract.planning.inventory import Machine, Measurements, Setting
+from kinefract.planning.rates import START
 from kinefract.training.caching import cache_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -109,7 +110,17 @@ def test_a_run_is_done_when_its_weights_are_there(project):
     found = project.total()
     assert found["clips"] == sum(found["bytes"].values()) == sum(found["hours"].values()) == 0
     assert found["basis"] == []
-    assert project.table("tiny").splitlines()[1].split()[1:] == ["2", "1/1", "4/4", "3", "0", "0", "B", "0"]
+    assert project.table("tiny").splitlines()[1].split()[1:] == [
+        "2",
+        "1/1",
+        "4/4",
+        "3",
+        "0",
+        "0",
+        "B",
+        "0",
+        "0",
+    ]
 
 
 def test_clips_of_finished_shards_are_not_made_again(project):
@@ -126,17 +137,62 @@ def test_clips_of_finished_shards_are_not_made_again(project):
 def test_nothing_measured_is_unknown_and_shown_as_such(project):
     project.index(12, 12)
     found = project.total()
-    assert sum(found["bytes"].values()) == sum(found["hours"].values()) == 0
-    for kind in ("datasets", "weights", "rendering", "pretraining", "finetuning", "evaluation"):
+    assert sum(found["bytes"].values()) == sum(found["gpu_hours"].values()) == 0
+    for kind in ("datasets", "weights", "pretraining", "finetuning", "evaluation"):
         assert hows(found, kind) == {"unknown"}
-    assert project.table().splitlines()[1].split()[-2:] == ["?", "?"]
+    assert project.table().splitlines()[1].split()[-4:] == ["?", "~<0.01", "?", "0"]
+
+
+def test_rendering_goes_by_the_table_of_rates_if_nothing_was_timed(project):
+    found = project.total()
+    seconds = 12 / 12.8 * (48 / 256) ** 2  # of a core; the method's mix of fractals
+    assert found["hours"]["rendering"] == pytest.approx(seconds / 2 / 3600)
+    assert hows(found, "rendering") == {"declared"}
+    assert "rendering of 1 dataset: declared: 12.8 clips/s of 256 px on a core of" in project.table()
+
+
+def test_trainings_in_mixed_precision_take_hours_of_a_gpu_by_declared_rates(tmp_path, tiny):
+    for section in ("pretraining", "finetuning"):
+        tiny[section]["small"] |= {"precision": "bf16-mixed"}
+    tiny["pretraining"]["small"] |= {"width": 64, "size": 112, "backbone": "tsm_resnet50"}
+    tiny["finetuning"]["small"] |= {"size": 112, "resize": 112}
+    project = Project(tmp_path, tiny)
+    project.index(12, 12)
+    found = project.total()
+    assert found["gpu_hours"] == pytest.approx(
+        {
+            "pretraining": 24 / 400 / 3600,
+            "finetuning": 4 * 24 / 400 / 3600,
+            "evaluation": 4 * 24 / 1200 / 3600,
+        }
+    )
+    assert found["hours"]["finetuning"] == 0 and hows(found, "gpu_finetuning") == {"declared"}
+    assert "declared: 400 clips/s of tsm_resnet50, 8 frames of 112 px, on one GPU; not" in project.table()
+
+
+def test_a_gpu_that_was_measured_here_is_believed(tmp_path, tiny):
+    tiny["finetuning"]["small"] |= {"precision": "bf16-mixed"}
+    project = Project(tmp_path, tiny)
+    project.index(12, 12)
+    project.finish(first(project.plan.finetunes), f"Some GPU; {HERE.processor}", clips_per_second=4.0)
+    found = project.total(machine=HERE._replace(gpu=True))
+    assert found["gpu_hours"]["finetuning"] == pytest.approx(3 * 24 / 4.0 / 3600)
+    assert hows(found, "gpu_finetuning") == {"measured"}
+
+
+def test_an_official_benchmark_counts_before_it_is_indexed(own_settings, tmp_path):
+    project = Project(tmp_path, own_settings)
+    found = project.total("objectives")
+    assert hows(found, "gpu_finetuning") == {"declared"} and "finetuning" not in {
+        basis["kind"] for basis in found["basis"]
+    }
 
 
 def test_bytes_and_hours_of_clips_are_those_of_shards_made_before(project):
     dataset = first(project.plan.datasets)
     project.shard(dataset, 0, 7000)
-    project.timed(dataset, 0, 14.0)
-    project.timed(dataset, 1, 10.0)  # of five clips: as fast
+    project.timed(dataset, 0, 14.0 + START)
+    project.timed(dataset, 1, 10.0 + START)  # of five clips: as fast
     (project.root / SHARD_TIMES / f"{dataset.id}-00002.tsv").write_text("no table")
     found = project.total()
     assert found["bytes"]["datasets"] == 5 * 1000
@@ -151,7 +207,8 @@ def test_clips_drawn_alike_cost_as_much_and_others_are_unknown(tmp_path, tiny, c
     before.timed(first(before.plan.datasets), 0, 14.0)
     tiny["datasets"]["fractal"] |= change
     found = Project(tmp_path, tiny).total()
-    assert hows(found, "datasets") == hows(found, "rendering") == {expected}
+    assert hows(found, "datasets") == {expected}
+    assert hows(found, "rendering") == {"declared"}  # seven clips are too few to say what others take
     assert found["bytes"]["datasets"] == (20 * 1000 if expected == "similar" else 0)
 
 
@@ -206,7 +263,7 @@ def test_the_same_network_on_other_videos_is_similar_and_marked(tmp_path, tiny):
     assert "their benchmark is not indexed yet" in now.table()
     now.index(12, 12)
     assert hows(now.total(), "finetuning") == {"similar"}
-    assert now.table().splitlines()[1].split()[-2].startswith("~")
+    assert now.table().splitlines()[1].split()[-3].startswith("~")
     assert f"fine-tuning of 4 runs: as of {first(before.plan.finetunes).id}" in now.table()
 
 
@@ -280,7 +337,7 @@ def test_a_pattern_names_the_studies_that_fit_it_each_once(monkeypatch, capsys):
 
 def test_the_list_of_studies_says_how_far_each_is(project):
     def states():
-        lines = estimate.studies(project.root, project.params, project.plan).splitlines()
+        lines = estimate.listed(estimate.studies(project.root, project.params, project.plan)).splitlines()
         return [" ".join(line.split()) for line in lines[:2]]
 
     assert states() == ["* tiny not begun, 5 runs Does the chain hold?", "more not begun, 5 runs More?"]

@@ -90,7 +90,7 @@ def test_what_no_study_refers_to_goes(project, run, capsys):
     text = capsys.readouterr().out
     assert f"   1.0 kB  data/synthetic/{STALE}\n" in text
     assert f"   3.0 kB  data/cache/{STALE}-128\n" in text
-    assert "    300 B  3 logs and times of jobs\n" in text
+    assert "    300 B  3 logs, times of jobs included\n" in text
     assert text.endswith("removed 10.3 kB\n")
 
 

@@ -73,7 +73,7 @@ def make_up(
             "datasets": {"fractal": {"family": "fractal", "classes": 4, "clips_per_class": 5, "size": 32}},
             "pretraining": {"small": {"dataset": "fractal", "epochs": 4, "width": 8}},
             "finetuning": {"small": {"epochs": 12}},
-            "weights": {"published": {"file": "weights.pth", "backbone": "tsm_resnet50"}},
+            "weights": {"published": {"file": "weights.pth", "backbone": "tsm_resnet50", "width": 8}},
             "benchmarks": {name: {"kind": "motions", "seed": number} for number, name in enumerate(top1[0])},
             "studies": {
                 name: {

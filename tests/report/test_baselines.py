@@ -6,8 +6,9 @@ import pytest
 from madeup import make_up
 
 from kinefract.config import params, plan
+from kinefract.config.baselines import baseline_of
 from kinefract.report import compare, cost, results
-from kinefract.report.results import Cell, Row, Run, baseline_heading, baseline_name, baseline_of, baselines
+from kinefract.report.results import Cell, Row, Run, baseline_heading, baseline_name, baselines
 from kinefract.report.statistics import holm
 
 PARAMS = Path(__file__).parents[1] / "params_0.1.yaml"
@@ -65,7 +66,13 @@ def planned() -> plan.Plan:
         ),
         (
             "benchmarks",
-            {"scratch": None, "paper": "scratch", "paper_moco": "scratch", "kinetics": "scratch"},
+            {
+                "scratch": None,
+                "paper": "scratch",
+                "paper_moco": "scratch",
+                "scratch, 224 px": None,
+                "kinetics": "scratch, 224 px",
+            },
         ),
         ("schedule", {"10": None, "25": "10", "50": "10", "100": "10"}),
     ],

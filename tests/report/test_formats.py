@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from kinefract.common.errors import UserError
 from kinefract.report.formats import frame_of, read_csv, to_csv, to_latex, to_markdown, to_text
 
 
@@ -89,3 +90,21 @@ def test_csv_that_is_read_back_holds_the_same_labels(tmp_path) -> None:
         to_csv(frame_of([{"a": label} for label in FORMULAS + OTHERS])), encoding="utf-8", newline=""
     )
     assert list(read_csv(path)["a"]) == FORMULAS + OTHERS
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a,b\n1,2,3\n", "row 1 has 3 fields, and there are 2 columns"),
+        ("a,b\n1,2\n3\n", "row 2 has 1 field, and there are 2 columns"),
+        ('a,b\n1,"2\n', "cannot be read as CSV"),
+        ("", "cannot be read as CSV"),
+        (b"a,b\n\xff,1\n", "cannot be read as CSV"),
+    ],
+)
+def test_a_table_that_is_not_as_it_was_written_is_one_clear_error(tmp_path, content, told, recwarn):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=rf"table\.csv: .*{told}.*; delete {tmp_path} to make it again"):
+        read_csv(path)
+    assert not recwarn.list

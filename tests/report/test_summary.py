@@ -8,7 +8,7 @@ import pytest
 from kinefract.common.errors import UserError
 from kinefract.common.layout import ALL_CURVES, ALL_METRICS
 from kinefract.config import params, plan
-from kinefract.report.summary import summarise
+from kinefract.report.summary import differing, summarise
 
 
 @pytest.fixture
@@ -24,14 +24,17 @@ def finish(root, resolved, study, top1):
     (folder / "curves.csv").write_text(f"phase,variant,top1\nfinetune,scratch,{top1}\n")
 
 
-def test_each_study_heads_its_metrics_and_fills_a_column_of_the_curves(tmp_path, resolved):
+def test_each_variant_has_a_file_of_its_metrics_and_fills_a_column_of_the_curves(tmp_path, resolved):
     finish(tmp_path, resolved, "tiny", 0.25)
     finish(tmp_path, resolved, "other", 0.5)
+    summarise(tmp_path, resolved, ["other"])
+    summarise(tmp_path, resolved, ["tiny"])
+    assert [path.parent.name for path in (tmp_path / ALL_METRICS).glob("*/*")] == ["tiny"]
     summarise(tmp_path, resolved, ["tiny", "other"])
-    metrics = json.loads((tmp_path / ALL_METRICS).read_text())
-    assert metrics == {
-        "tiny": {"scratch": {"motions": {"top1": 0.25}}},
-        "other": {"scratch": {"motions": {"top1": 0.5}}},
+    found = {path: json.loads(path.read_text()) for path in (tmp_path / ALL_METRICS).glob("*/*")}
+    assert found == {
+        tmp_path / ALL_METRICS / "tiny/scratch.json": {"motions": {"top1": 0.25}},
+        tmp_path / ALL_METRICS / "other/scratch.json": {"motions": {"top1": 0.5}},
     }
     with (tmp_path / ALL_CURVES).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -43,3 +46,23 @@ def test_an_unfinished_study_is_named_with_the_command_that_makes_it(tmp_path, r
     with pytest.raises(UserError, match=r"metrics\.json: missing; `snakemake other` makes it"):
         summarise(tmp_path, resolved, ["tiny", "other"])
     assert not (tmp_path / ALL_METRICS).exists()
+
+
+def test_labels_of_any_characters_are_names_of_different_files(tmp_path, resolved):
+    finish(tmp_path, resolved, "tiny", 0.25)
+    labels = ["a/b", "a:b", "../x", "." * 9, "scratch, 224 px", "é" * 300]
+    path = tmp_path / resolved.study("tiny").folder / "metrics.json"
+    path.write_text(json.dumps({label: {"motions": {"top1": 0.1}} for label in labels}))
+    summarise(tmp_path, resolved, ["tiny"])
+    names = {path.stem for path in (tmp_path / ALL_METRICS / "tiny").iterdir()}
+    assert names == {"a b", "a b (2)", "x", "variant", "scratch, 224 px", "é" * 100}
+
+
+def test_metrics_that_are_not_those_of_their_study_are_told(tmp_path, resolved):
+    finish(tmp_path, resolved, "tiny", 0.25)
+    (tmp_path / "results/studies/tiny").symlink_to(resolved.study("tiny").id)
+    summarise(tmp_path, resolved, ["tiny"])
+    assert differing(tmp_path) == []
+    (tmp_path / ALL_METRICS / "tiny/scratch.json").write_text(json.dumps({"motions": {"top1": 0.9}}))
+    (line,) = differing(tmp_path)
+    assert line.startswith(f"{tmp_path / ALL_METRICS}: not the figures of its studies")

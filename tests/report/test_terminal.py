@@ -1,5 +1,6 @@
 """A study's table in the terminal: its words, and columns that stand straight."""
 
+import json
 import re
 from pathlib import Path
 
@@ -137,3 +138,13 @@ def test_a_number_may_lack(tmp_path: Path) -> None:
     lines = terminal.text_table(tmp_path).splitlines()
     assert lines[2].split() == ["scratch", "50.0", "1"]
     assert lines[3].split() == ["moco", "not", "finished"]
+
+
+def test_json_has_the_columns_of_the_table_and_null_for_blanks(little: MadeUp, folder: Path) -> None:
+    scratch, supervised = json.loads(json.dumps(terminal.as_json(folder)))
+    assert list(scratch) == COLUMNS
+    assert (scratch["variant"], scratch["benchmark"], scratch["seeds"]) == ("scratch", "motions", 3)
+    assert scratch["top1"] == pytest.approx(0.473333) and scratch["difference"] is None
+    assert (supervised["verdict"], supervised["baseline"]) == ("better", "scratch")
+    scratch, supervised = json.loads(json.dumps(terminal.as_json(folder, "supervised")))
+    assert (scratch["verdict"], scratch["baseline"], supervised["baseline"]) == ("worse", "supervised", None)

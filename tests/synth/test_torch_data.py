@@ -249,7 +249,8 @@ def test_recipes_are_read_as_in_params_yaml():
         ({"family": "fractl"}, r"did you mean 'fractal'"),
         (
             {"family": "fractal", "classes": 0, "sise": 9},
-            "recipe: 3 problems\n  classes: .*got 0\n  clips_per_class: missing\n  sise: unknown key, got 9",
+            "recipe: 3 problems\n  classes: .*got 0\n  clips_per_class: missing\n  "
+            "sise: unknown key .did you mean 'size'.., got 9",
         ),
         (["fractal"], "not a mapping of settings"),
     ],

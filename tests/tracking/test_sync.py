@@ -281,7 +281,7 @@ def test_unfinished_and_unreadable_folders_are_counted_and_left_out(root: Path) 
     summary = sync(root)
     assert (summary.runs, summary.unfinished, len(summary.problems)) == ([], 2, 1)
     assert second.id in summary.problems[0]
-    assert "2 are not finished" in summary.text
+    assert "not finished: 2" in summary.text
     assert held(root) == {}
     again.unlink()
     assert sync(root).runs == [third.id]

@@ -122,6 +122,14 @@ def test_a_folder_of_other_parameters_is_one_clear_error(unbuilt, phase):
     assert "x-000000000000: the configuration as it is now makes no such thing" in text
 
 
+def test_the_error_of_a_job_is_printed_once(unbuilt, tiny):
+    tiny["benchmarks"]["motions"] = {"kind": "csv", "file": "none.csv"}
+    write(unbuilt, tiny)
+    (benchmark,) = resolved(unbuilt).benchmarks.values()
+    text = run(unbuilt, "snakemake", f"{benchmark.folder}/index.csv", code=1).stdout
+    assert text.count("none.csv: No such file or directory") == text.count("error: ") == 1
+
+
 def test_bad_parameters_stop_everything_before_any_job(unbuilt, tiny):
     tiny["finetuning"]["small"]["epoch"] = 3
     tiny["run"] = ["tinny"]
@@ -129,8 +137,8 @@ def test_bad_parameters_stop_everything_before_any_job(unbuilt, tiny):
     before = sorted(unbuilt.rglob("*"))
     text = refused(unbuilt, "snakemake")
     assert "the configuration has 2 problems\n" in text
-    assert "  params.yaml: finetuning.small.epoch: unknown key, got 3\n" in text
-    assert "  params.yaml: run[0]: 'tinny' is not one of: tiny (did you mean 'tiny'?)\n" in text
+    assert ": finetuning.small.epoch: unknown key (did you mean 'epochs'?), got 3\n" in text
+    assert ": run[0]: 'tinny' is not one of: tiny (did you mean 'tiny'?)\n" in text
     assert [path for path in sorted(unbuilt.rglob("*")) if ".snakemake" not in path.parts] == before
 
 
@@ -173,7 +181,7 @@ def test_a_study_in_a_file_of_its_own_in_config_or_elsewhere(unbuilt, tmp_path):
     assert jobs(run(unbuilt, "snakemake", "-n", env=variable).stdout)["finetune_run"] == 2
     write(tmp_path, {"studies": {"tiny": {}}}, "elsewhere/params.yaml")
     text = refused(unbuilt, "snakemake", "-n", *named)
-    assert "elsewhere/params.yaml: studies.tiny: the name stands in params.yaml too" in text
+    assert ": studies.tiny: the name stands in params.yaml too" in text
 
 
 def test_the_case_for_the_workflow_catalogue_can_run(tmp_path):

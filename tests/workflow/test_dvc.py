@@ -11,7 +11,7 @@ def test_recorded_once_nothing_runs_again_and_an_edit_runs_what_depends_on_it(ve
     assert run(versioned, "git", "status", "--porcelain").stdout == ""
     assert UP_TO_DATE in run(versioned, "dvc", "repro").stdout
     assert UP_TO_DATE in run(versioned, "dvc", "status").stdout
-    link, metrics = versioned / "results/studies/tiny", versioned / "results/metrics.json"
+    link, metrics = versioned / "results/studies/tiny", versioned / "results/metrics/tiny/scratch.json"
     before, first_page = json.loads(metrics.read_text()), link.readlink()
 
     text = edit(versioned, "finetuning", "small", "lr", 0.001)
@@ -42,7 +42,8 @@ def test_a_clone_that_pulls_has_nothing_to_make(versioned, tmp_path):
     assert UP_TO_DATE in run(clone, "dvc", "status").stdout
     assert (clone / "results/studies/tiny/index.html").exists()
     shown = run(clone, "dvc", "metrics", "show", env=environment(COLUMNS="400")).stdout
-    assert "tiny" in shown
+    rows = [line for line in shown.splitlines() if "results/metrics/tiny/" in line]
+    assert [row.split()[0].rpartition("/")[2] for row in rows] == ["scratch.json", "supervised.json"]
 
     # MLflow's store is not DVC's: that it has to be made must not repeat the pre-training that was pulled.
     edit(clone, "finetuning", "small", "lr", 0.001)

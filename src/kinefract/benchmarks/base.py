@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import SerializeAsAny
 
@@ -75,7 +75,11 @@ class BenchmarkRecipe(Section):
 
     ``mirror_keeps_label`` states whether a mirrored video keeps its label. It is False if classes differ by
     left and right; then training does not flip clips.
+
+    ``VERSION`` enters the digest of an index. It is raised by hand if the same settings choose other videos.
     """
+
+    VERSION: ClassVar[int] = 2
 
     kind: str
 

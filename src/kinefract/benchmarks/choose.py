@@ -3,14 +3,15 @@
 The choice is a function of the seed and the clips' listed names; the files on disk do not matter.
 """
 
-import difflib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from kinefract.benchmarks.base import TEST, TRAIN, VALIDATION
 from kinefract.common.errors import UserError
-from kinefract.common.schema import digest_of
+from kinefract.common.schema import digest_of, suggestion
+from kinefract.common.words import counted
 
 
 class Listed(NamedTuple):
@@ -41,12 +42,9 @@ def classes(names: Sequence[str], wanted: Sequence[str] | None, what: str) -> li
     """
     if wanted is None:
         return list(names)
-    spelt = {name.casefold(): name for name in names}
     for name in wanted:
         if name not in names:
-            close = difflib.get_close_matches(name.casefold(), spelt, n=1)
-            hint = f" (did you mean {spelt[close[0]]!r}?)" if close else ""
-            raise UserError(f"classes: {name!r} is no class of {what}{hint}")
+            raise UserError(f"classes: {name!r} is no class of {what}{suggestion(name, names)}")
     if len(set(wanted)) < len(wanted):
         raise UserError(f"classes: a class of {what} is named twice")
     return [name for name in names if name in wanted]
@@ -106,10 +104,60 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
     empty = [name for name, own in sizes.items() if not own.keys() & out]
     if empty:
         raise UserError(
-            f"validation: of {len(empty)} classes of {what} none can be held out: {', '.join(empty[:10])}; "
+            f"validation: of {counted(len(empty), 'class')} of {what} none can be held out: "
+            f"{', '.join(empty[:10])}; "
             "clips that were recorded together stay on one side, and each side needs a group of every class"
         )
     return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
+
+
+def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[Listed]:
+    """Split a part for testing off videos without a split, by whole groups and class by class.
+
+    Groups, in an order drawn by the seed, go to the tests as long as that brings their number in the class
+    nearer to the share, rounded to whole videos. Each class keeps a group on both sides.
+
+    Args:
+        videos: The videos.
+        share: Share of each class that is for testing, above 0 and below 1.
+        seed: The seed of the order of groups.
+        what: The benchmark, for messages.
+
+    Raises:
+        UserError: the videos of a class are of one group.
+    """
+    sizes: dict[str, Counter[str]] = defaultdict(Counter)  # class -> group -> videos
+    holders: dict[str, set[str]] = defaultdict(set)  # group -> classes
+    for video in videos:
+        sizes[video.class_name][video.group] += 1
+        holders[video.group].add(video.class_name)
+    left = {name: len(own) for name, own in sizes.items()}  # groups that are not for testing
+    out: set[str] = set()
+
+    settled: set[str] = set()  # groups of classes that are done; another class does not move them
+
+    def may_go(group: str) -> bool:
+        return group not in out and all(left[name] > 1 for name in holders[group])
+
+    for name in sorted(sizes, key=lambda name: (len(sizes[name]), name)):
+        own = sizes[name]
+        wanted = min(max(math.floor(share * own.total() + 0.5), 1), own.total() - 1)
+        drawn = sorted(own.keys() - settled, key=lambda group: digest_of([seed, group]))
+        smallest = sorted(own, key=lambda group: (own[group], digest_of([seed, group])))
+        for place, group in enumerate([*drawn, *smallest]):
+            held = sum(own[group] for group in own if group in out)
+            nearer = abs(held + own[group] - wanted) < abs(held - wanted)
+            if may_go(group) and (nearer or (place >= len(drawn) and not held)):
+                out.add(group)
+                for other in holders[group]:
+                    left[other] -= 1
+        settled |= own.keys()
+    if single := sorted(name for name, own in sizes.items() if not own.keys() & out or own.keys() <= out):
+        raise UserError(
+            f"{what}: a class needs two videos, one to train and one to test, that are not the same file: "
+            f"{', '.join(single[:10])}"
+        )
+    return [video._replace(split=TEST if video.group in out else TRAIN) for video in videos]
 
 
 def folds(
@@ -136,7 +184,8 @@ def folds(
         sizes[video.group][video.class_name] += 1
     if len(sizes) < count:
         raise UserError(
-            f"folds: {count} folds of {what}, whose videos are of {len(sizes)} groups; clips that were "
+            f"folds: {counted(count, 'fold')} of {what}, whose videos are of "
+            f"{counted(len(sizes), 'group')}; clips that were "
             "recorded together stay in one fold, so there are at most as many folds as groups"
         )
     held: list[Counter[str]] = [Counter() for _ in range(count)]

@@ -22,11 +22,12 @@ from kinefract.benchmarks.probes import probe_all
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
-from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SUMMARY, SUMMARY_PAGE
+from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SPEC_FILE, SUMMARY, SUMMARY_PAGE
 from kinefract.common.progress import log_line
 from kinefract.common.records import damaged, read_json
 from kinefract.common.schema import digest_of, short
 from kinefract.common.terminal import printable
+from kinefract.common.words import counted
 
 PROBLEMS_SHOWN = 10
 
@@ -64,11 +65,13 @@ def build(recipe: BenchmarkRecipe, root: Path, folder: Path) -> None:
     write_json(folder / CLASSES, classes)
     write_json(folder / SUMMARY, facts)
     write_text(folder / SUMMARY_PAGE, summary.page(facts))
+    if warning := summary.told(facts["straddling"]):
+        log_line(f"{folder}: {warning}")
     write_sheet(folder, [item._replace(path=_absolute(item.path, base)) for item in videos])
     _write_csv(folder / INDEX, videos)
     counts = Counter(item.split for item in videos)
-    found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
-    log_line(f"{folder}: {found} videos of {len(classes)} classes")
+    found = ", ".join(counted(counts[split], f"{split} video") for split in SPLITS if counts[split])
+    log_line(f"{folder}: {found} of {counted(len(classes), 'class')}")
 
 
 def read(folder: Path) -> list[Video]:
@@ -82,7 +85,11 @@ def read(folder: Path) -> list[Video]:
     try:
         text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: the benchmark has not been indexed") from None
+        spec = Path(folder) / SPEC_FILE
+        raise UserError(
+            f"{path} is missing: the benchmark is not indexed yet; "
+            f"`kinefract index {spec}` does that, or `kinefract index` with its name"
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     classes = read_classes(folder)
@@ -177,7 +184,7 @@ def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video
         empty = [name for label, name in enumerate(classes) if label not in there]
         if empty:
             message = (
-                f"{len(empty)} of {len(classes)} classes have no {side} videos: {_listed(empty)}; "
+                f"{len(empty)} of {counted(len(classes), 'class')} have no {side} videos: {_listed(empty)}; "
                 "name those wanted in the benchmark's `classes:`, or bring the videos"
             )
             if not recipe.tolerant:
@@ -199,7 +206,7 @@ def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], 
     write_text(folder / PROBLEMS, "\n".join(problems) + "\n")
     total = len(contents.entries) + len(contents.missing)
     counts = [
-        (len(contents.missing), f"of {total} listed videos are not there"),
+        (len(contents.missing), f"of {counted(total, 'listed video')} are not there"),
         (len(unreadable), f"of {total} cannot be read"),
     ]
     message = "; ".join([*contents.disagreements, *(f"{n} {what}" for n, what in counts if n)])
@@ -240,7 +247,7 @@ def _parse(row: list[str], classes: list[str], base: Path) -> Video:
         ValueError: a field is none that ``build`` writes; the message names it.
     """
     if len(row) != len(Video._fields):
-        raise ValueError(f"has {len(row)} fields instead of {len(Video._fields)}")
+        raise ValueError(f"has {counted(len(row), 'field')} instead of {len(Video._fields)}")
     given = dict(zip(Video._fields, row, strict=True))
     path, class_name, split = given["path"], given["class_name"], given["split"]
 

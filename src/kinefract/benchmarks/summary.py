@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -13,6 +14,7 @@ from kinefract.common.files import sha256
 from kinefract.common.layout import SUMMARY
 from kinefract.common.records import AS_WRITTEN, Count, Positive, read_json
 from kinefract.common.terminal import printable
+from kinefract.common.words import counted
 
 
 @with_config(AS_WRITTEN)
@@ -21,6 +23,7 @@ class Summary(TypedDict):
 
     classes: Positive
     videos: dict[str, Count]
+    straddling: NotRequired[list[list[str]]]  # groups of equal files on several sides of the split
 
 
 def read(folder: Path) -> Summary | None:
@@ -36,17 +39,41 @@ def read(folder: Path) -> Summary | None:
 
 
 def duplicates(paths: Sequence[Path]) -> list[list[Path]]:
-    """Return groups of files that are equal byte for byte; folders of pictures are not compared."""
+    """Return groups of files that are equal byte for byte; empty ones and folders are not compared."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for path in dict.fromkeys(paths):
-        if path.is_file():
-            by_size[path.stat().st_size].append(path)
+        if path.is_file() and (size := path.stat().st_size):
+            by_size[size].append(path)
     by_content: dict[str, list[Path]] = defaultdict(list)
     for same_size in by_size.values():
         if len(same_size) > 1:
             for path in same_size:
                 by_content[sha256(path)].append(path)
     return [group for group in by_content.values() if len(group) > 1]
+
+
+def straddling(videos: Iterable[tuple[Path, str]], doubled: Sequence[Sequence[Path]]) -> list[list[Path]]:
+    """Return the groups of equal files that are on more than one side of the split.
+
+    Args:
+        videos: The path and the split of each video.
+        doubled: Groups of equal files, as ``duplicates`` returns them.
+    """
+    sides: dict[Path, set[str]] = defaultdict(set)
+    for path, split in videos:
+        sides[path].add(split)
+    return [list(group) for group in doubled if len(set().union(*(sides[path] for path in group))) > 1]
+
+
+def told(apart: Sequence[Sequence[object]]) -> str:
+    """Return the sentence about groups of equal files on several sides of the split; empty without any."""
+    if not apart:
+        return ""
+    first = " = ".join(printable(str(path)) for path in apart[0])
+    return (
+        f"equal files on both sides of the split, which makes results too good: "
+        f"{counted(len(apart), 'group')}, such as {first}"
+    )
 
 
 def facts(
@@ -69,6 +96,7 @@ def facts(
     """
     counts = {split: Counter(item.class_name for item in videos if item.split == split) for split in SPLITS}
     used = [split for split in SPLITS if counts[split] or contents.listed.get(split)]
+    absolute = [item._replace(path=Path(os.path.normpath(folder.resolve() / item.path))) for item in videos]
     lengths = sorted(item.length for item in videos)
     sizes = Counter(f"{item.width}x{item.height}" for item in videos)
     return {
@@ -79,9 +107,8 @@ def facts(
         "missing": len(contents.missing),
         "unreadable": len(unreadable),
         "disagreements": contents.disagreements,
-        "duplicates": [
-            [printable(os.path.relpath(path, folder.resolve())) for path in group] for group in doubled
-        ],
+        "duplicates": _relative(doubled, folder),
+        "straddling": _relative(straddling(((item.path, item.split) for item in absolute), doubled), folder),
         "frames": {
             "shortest": lengths[0],
             "median": lengths[len(lengths) // 2],
@@ -92,6 +119,10 @@ def facts(
         "sizes": dict(sizes.most_common(5)),
         "per_class": {split: {name: counts[split][name] for name in classes} for split in used},
     }
+
+
+def _relative(groups: Sequence[Sequence[Path]], folder: Path) -> list[list[str]]:
+    return [[printable(os.path.relpath(path, folder.resolve())) for path in group] for group in groups]
 
 
 def page(facts: dict) -> str:
@@ -109,6 +140,7 @@ def page(facts: dict) -> str:
         f"unreadable  {facts['unreadable']}",
         f"duplicates  {sum(len(group) - 1 for group in facts['duplicates'])}",
         *(f"            {' = '.join(group)}" for group in facts["duplicates"][:10]),
+        *filter(None, [told(facts["straddling"])]),
         *facts["disagreements"],
         "",
         "frames      {shortest} to {longest}, median {median}, {all} in all".format(**facts["frames"]),

@@ -10,6 +10,7 @@ from tabulate import tabulate
 from kinefract.cards.measure import FIGURES
 from kinefract.common.layout import MOVING, STILL
 from kinefract.common.pages import data_uri, rendered
+from kinefract.common.words import counted
 
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
 
@@ -60,7 +61,9 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
     return rendered(
         "card.html.jinja",
         eyebrow=eyebrow,
-        title=title or f"{first.name}: {first.card['clips']:,} clips of {first.card['classes']:,} classes",
+        title=title
+        or f"{first.name}: {counted(first.card['clips'], 'clip')} of "
+        f"{counted(first.card['classes'], 'class')}",
         lead=lead or _lead(first.card),
         columns=[
             {
@@ -149,7 +152,7 @@ def _figure(column: Column, name: str, reference: Column | None) -> Cell:
         return Cell("none", f"({figure['why']})")
     spread = "" if figure["std"] is None else f"± {figure['std']:.{digits}f}"
     if figure["clips"] < column.card["measured"]["clips"]:
-        spread += f" ({figure['clips']} clips)"
+        spread += f" ({counted(figure['clips'], 'clip')})"
     there = reference.card["figures"][name]["mean"] if reference and column.made else None
     difference = "" if there is None else f"{figure['mean'] - there:+.{digits}f}"
     return Cell(f"{figure['mean']:.{digits}f}", spread, difference)
@@ -174,7 +177,9 @@ def _cost(card: dict[str, Any]) -> Cell:
     seconds, jobs = card["cost"]["cpu_seconds"], card["cost"]["jobs"]
     if seconds is None:
         return Cell("not known")
-    return Cell(_duration(seconds), "" if jobs == card["shards"] else f"{jobs} of {card['shards']} jobs")
+    return Cell(
+        _duration(seconds), "" if jobs == card["shards"] else f"{jobs} of {counted(card['shards'], 'job')}"
+    )
 
 
 def _cost_per_clip(card: dict[str, Any]) -> Cell:

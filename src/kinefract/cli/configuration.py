@@ -9,34 +9,54 @@ import typer
 
 from kinefract.cli.app import ConfigDir, Json, ParamsFile, app
 from kinefract.common.layout import PARAMS_FILE
+from kinefract.common.progress import log_line
 
 
 @app.command()
-def check(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None) -> None:
-    """Check the configuration and list its studies. Prints one line per problem."""
-    from kinefract.config.params import load
+def check(
+    params: ParamsFile = Path(PARAMS_FILE),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List the studies, too.")] = False,
+    as_json: Json = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Check the configuration, and videos where that is quick.
+
+    Prints one line if all is in order, else one line per problem.
+    """
+    from kinefract.config.params import ConfigurationError, load, raise_problems
     from kinefract.config.plan import resolve
+    from kinefract.planning import check
 
-    resolved = resolve(load(params))
-    for study in resolved.studies.values():
-        runs = f"{len(study.variants)} variants, {len(study.runs)} fine-tuning runs"
-        print(f"{study.study}: {study.question}\n    {runs}")
-    print(
-        f"{params} is in order: {len(resolved.datasets)} datasets, "
-        f"{len(resolved.benchmarks)} benchmarks, {len(resolved.pretrains)} pre-training and "
-        f"{len(resolved.finetunes)} fine-tuning runs in all"
-    )
+    try:
+        read = load(params)
+        resolved = resolve(read)
+        found = check.find(params.parent, read)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"in_order": False, "problems": error.problems}, indent=2))
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps(check.as_json(found, read, resolved), indent=2))
+        raise typer.Exit(bool(found.problems))
+    for warning in found.warnings:
+        log_line(f"warning: {warning}")
+    raise_problems(found.problems)
+    if verbose:
+        print(check.listed(resolved))
+    print(f"{params} is in order: {check.in_one_line(found, resolved)}")
 
 
 @app.command()
-def studies(config_dir: ConfigDir = None) -> None:
+def studies(as_json: Json = False, config_dir: ConfigDir = None) -> None:
     """List the studies of the configuration, and how far each is."""
     from kinefract.config.params import load
     from kinefract.config.plan import resolve
     from kinefract.planning import estimate
 
     read = load()
-    print(estimate.studies(Path.cwd(), read, resolve(read)))
+    found = estimate.studies(Path.cwd(), read, resolve(read))
+    print(json.dumps(found, indent=2) if as_json else estimate.listed(found))
 
 
 @app.command()

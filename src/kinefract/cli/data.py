@@ -9,6 +9,7 @@ from kinefract.cli.app import ConfigDir, DatasetName, SpecFile, app
 from kinefract.common import cores
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MOVING, RAW
+from kinefract.common.words import counted
 
 
 @app.command()
@@ -35,11 +36,18 @@ def dataset(spec: SpecFile) -> None:
 
 
 @app.command()
-def index(spec: SpecFile) -> None:
+def index(
+    benchmark: Annotated[
+        str, typer.Argument(help="Its name in the configuration, its folder or its spec.yaml.")
+    ],
+    config_dir: ConfigDir = None,
+) -> None:
     """List a benchmark's videos (a generated one is made first)."""
     from kinefract.benchmarks.index import build
+    from kinefract.config.locate import locate_index
     from kinefract.config.specs import BenchmarkSpec, project_root
 
+    spec = locate_index(benchmark)
     build(BenchmarkSpec.read(spec).recipe, project_root(spec), spec.parent)
 
 
@@ -144,7 +152,7 @@ def export(
     spec, place = locate_dataset(dataset)
     shards = Shards(place)
     written = export(spec.id, shards, folder)
-    print(f"{folder}: {len(shards)} clips of {spec.id}, {written} of them written now")
+    print(f"{folder}: {counted(len(shards), 'clip')} of {spec.id}, {written} of them written now")
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """Commands that report on studies, and log them to MLflow."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kinefract.cli.app import ConfigDir, ParamsFile, SpecFile, app
+from kinefract.cli.app import ConfigDir, Json, ParamsFile, SpecFile, app
 from kinefract.common.errors import UserError
 from kinefract.common.layout import OVERVIEW, PAGE, PARAMS_FILE
 
@@ -63,13 +64,17 @@ def table(
             help="Compare all variants with this one, not with their baselines; with intervals and p-values.",
         ),
     ] = None,
+    as_json: Json = False,
     config_dir: ConfigDir = None,
 ) -> None:
     """Print a finished study's table."""
     from kinefract.report import terminal
 
     folder = terminal.folder_of(study)
-    print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
+    if as_json:
+        print(json.dumps(terminal.as_json(folder, against), indent=2))
+    else:
+        print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
 
 
 @app.command()

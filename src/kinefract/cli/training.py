@@ -1,12 +1,15 @@
 """Commands that train networks, evaluate them and use them."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from kinefract.cli.app import WORKERS, Accelerator, ConfigDir, Json, On, RunName, SpecFile, Workers, app
-from kinefract.common.layout import EVALUATIONS, PRETRAIN
+from kinefract.common.errors import UserError
+from kinefract.common.layout import EVALUATIONS, INDEX, PRETRAIN, SPEC_FILE
+from kinefract.common.words import counted
 
 if TYPE_CHECKING:
     from kinefract.training.train import Execution
@@ -102,6 +105,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Where to.  [default: results/evaluate/<run>-on-<benchmark>-<split>]"),
     ] = None,
+    as_json: Json = False,
     workers: Workers = WORKERS,
     accelerator: On = "auto",
     config_dir: ConfigDir = None,
@@ -115,11 +119,18 @@ def evaluate(
     from kinefract.evaluation.predict import evaluate_run
 
     folder = locate_benchmark(on)
+    if not folder.exists() or (folder / SPEC_FILE).exists() > (folder / INDEX).exists():
+        raise UserError(
+            f"{folder / INDEX}: the benchmark is not indexed yet; `kinefract index {on}` does that"
+        )
     out = out or Path(EVALUATIONS, f"{Path(run).name}-on-{Path(on).resolve().name}-{split}")
     result = evaluate_run(run, folder, out, split, workers, accelerator)
+    if as_json:
+        print(json.dumps({"folder": str(out), **result}, indent=2))
+        return
     shown = {"top-1": "top1", "top-5": "top5", "mean over classes": "mean_class_accuracy"}
     figures = ", ".join(f"{what} {100 * result[key]:.1f} %" for what, key in shown.items())
-    print(f"{out}: {figures}, {result['videos']} videos")
+    print(f"{out}: {figures}, {counted(result['videos'], 'video')}")
 
 
 @app.command()

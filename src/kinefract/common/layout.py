@@ -20,7 +20,8 @@ SHARD_TIMES = f"{TIMES}/shard"
 DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 
 # Pages and figures of all studies.
-OVERVIEW, ALL_METRICS, ALL_CURVES = "results/index.html", "results/metrics.json", "results/curves.csv"
+OVERVIEW, ALL_CURVES = "results/index.html", "results/curves.csv"
+ALL_METRICS = "results/metrics"  # a folder for each study, with a file for each variant
 
 # In the folder of every result: its spec, and the SHA-256 of its files.
 SPEC_FILE, CHECKSUMS = "spec.yaml", "SHA256SUMS"

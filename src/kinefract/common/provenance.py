@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from kinefract.common.words import counted
+
 PACKAGES = ("torch", "numpy", "av", "numba", "lightning-fabric")
 
 
@@ -51,7 +53,7 @@ def processor() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
                 break
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{name}, {counted(os.cpu_count() or 1, 'core')}"
 
 
 def _git(root: Path, *words: str) -> str:

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.schema import listed, problem_lines
+from kinefract.common.problems import problem_lines
+from kinefract.common.schema import listed
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BeforeValidator, ValidationError
 
 from kinefract.common.errors import UserError
-from kinefract.common.schema import Section, in_one_line, not_one_of, short
+from kinefract.common.problems import in_one_line
+from kinefract.common.schema import Section, not_one_of, short
 
 T = TypeVar("T")  # what is registered
 C = TypeVar("C", bound=type)

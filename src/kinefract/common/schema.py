@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from kinefract.common.terminal import printable
 
 DIGEST_LENGTH = 12
 SHOWN = 20  # most problems, or names to choose from, that a message lists
 LINE = 1000  # most characters of a line of a message
-ONE_VALUE = {"string_type", "int_type", "float_type", "bool_type", "literal_error"}  # problems to pydantic
 
 
 class Section(BaseModel):
@@ -57,39 +56,6 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
-def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> list[str]:
-    """Convert pydantic's report to one line per problem: key path, problem, value.
-
-    Args:
-        error: The report.
-        at: The key path of the checked part.
-        vary: Whether a study may vary it; the message for a list in place of a value then states that.
-    """
-    lines = []
-    for problem in error.errors():
-        path = ".".join(str(part) for part in (*([at] if at else []), *problem["loc"]))
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "unknown key"
-        elif problem["type"] == "missing":
-            lines.append(f"{path}: missing")
-            continue
-        elif problem["type"] == "float_type" and _is_number(problem["input"]):
-            message = "text to YAML, since its exponent lacks a point (write 1.0e-5 for 1e-5)"
-        elif problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], bool):
-            message = "wants a number; yes, no, on and off are true or false to YAML"
-        # A problem of a document as a whole has no path, and the document is not shown as value.
-        line = f"{path}: {message}, got {short(problem['input'])}" if path else message
-        several = vary and problem["type"] in ONE_VALUE and isinstance(problem["input"], list)
-        lines.append(line + "; several are compared by a study's `vary`" * several)
-    return lines
-
-
-def in_one_line(error: ValidationError, at: str = "") -> str:
-    """Return the lines of ``problem_lines`` as one, the first of many."""
-    return "; ".join(listed(problem_lines(error, at)))
-
-
 def listed(lines: Sequence[str]) -> list[str]:
     """Return the lines of a message: the first of many, and how many more there are; long ones cut.
 
@@ -106,19 +72,14 @@ def not_one_of(value: Any, allowed: Iterable[str]) -> str:
     choice = ", ".join(listed(names))
     if isinstance(value, list | dict):
         return f"{short(value)} is not one of: {choice} (one name is wanted)"
-    close = difflib.get_close_matches(str(value), names[:1000], n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{short(str(value))} is not one of: {choice}{hint}"
+    return f"{short(str(value))} is not one of: {choice}{suggestion(value, names)}"
 
 
-def _is_number(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def suggestion(value: Any, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` if a known name is close to a mistyped one, else nothing."""
+    spelt = {name.casefold(): name for name in list(known)[:1000]}
+    close = difflib.get_close_matches(str(value).casefold(), spelt, n=1)
+    return f" (did you mean {spelt[close[0]]!r}?)" if close else ""
 
 
 def short(value: Any) -> str:

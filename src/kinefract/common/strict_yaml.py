@@ -20,6 +20,7 @@ _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"  # of `<<`, of which YAML takes all
 _TEXT = _TAG + "str"
 _PLAIN = {_TEXT, *(_TAG + name for name in ("int", "float", "bool", "null"))}
+_ENDS = {"", ".", ":", "[", "]"}  # what may follow a key in a path
 _COLLECTIONS = {_TAG + "map", _TAG + "seq"}
 
 
@@ -86,6 +87,32 @@ def parse(text: str, nodes: int = NODES) -> Any:
         ) from error
     except yaml.YAMLError as error:
         raise UserError(f"cannot be read: {' '.join(str(error).split())}") from error
+
+
+def compose(text: str) -> yaml.Node | None:
+    """Return the nodes of a document that ``parse`` accepts, for ``line_of``."""
+    return yaml.compose(text, Loader=LOADER)
+
+
+def line_of(root: yaml.Node | None, path: str) -> int | None:
+    """Return the line, from 1, of the deepest key to which a path leads; None if its first key is not there.
+
+    Args:
+        root: The nodes of the document.
+        path: Keys as in ``studies.mine.seeds.0`` or ``run[0]``, whatever follows them. A key may hold dots.
+    """
+    node, line, rest = root, None, path
+    while isinstance(node, yaml.CollectionNode):
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key.value, key, value) for key, value in node.value]
+        else:
+            pairs = [(str(number), value, value) for number, value in enumerate(node.value)]
+        fitting = [pair for pair in pairs if rest.startswith(pair[0]) and rest[len(pair[0]) :][:1] in _ENDS]
+        if not fitting:
+            break
+        name, key, node = max(fitting, key=lambda pair: len(pair[0]))
+        line, rest = key.start_mark.line + 1, rest[len(name) :].lstrip(".:[] ")
+    return line
 
 
 def dump(value: Any) -> str:

@@ -5,6 +5,7 @@ Every file may hold any section. A name may occur in one file only, and ``run`` 
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,41 @@ SUFFIXES = {".yaml", ".yml"}
 FOLDERS = 500  # most folders that are searched for files
 
 
+class Files(dict[str, str]):
+    """Section and name, as ``"datasets.fractal"`` -> the file that holds it; also ``"run"`` -> its file.
+
+    Attributes:
+        on_disk: Whether the files can be read again, to find the lines of problems.
+    """
+
+    def __init__(self, on_disk: bool = False) -> None:
+        super().__init__()
+        self.on_disk = on_disk
+        self._nodes: dict[str, Any] = {}
+
+    def line(self, problem: str) -> str:
+        """Return a problem with its place before it: ``<file>: line <n>: <key>: <problem>``.
+
+        Args:
+            problem: ``<key>: <problem>``; the file is found by the first two parts of the key.
+        """
+        section, _, rest = problem.partition(": ")[0].partition(".")
+        at = f"{section}.{rest.partition('.')[0]}"
+        return self.line_in(self.get(at) or self.get(section.partition("[")[0], PARAMS_FILE), problem)
+
+    def line_in(self, file: str, problem: str) -> str:
+        """Return the same of a problem in a file."""
+        line = strict_yaml.line_of(self._read(file), problem) if self.on_disk else None
+        return f"{file}: line {line}: {problem}" if line else f"{file}: {problem}"
+
+    def _read(self, file: str) -> Any:
+        if file not in self._nodes:
+            self._nodes[file] = None
+            with suppress(OSError, ValueError):  # `--config` is no file
+                self._nodes[file] = strict_yaml.compose(Path(file).read_text(encoding="utf-8"))
+        return self._nodes[file]
+
+
 @dataclass
 class Configuration:
     """The joined content of all files. Only the places of keys are checked.
@@ -26,21 +62,28 @@ class Configuration:
     Attributes:
         run: The value of ``run``; None if it is not given.
         sections: Section -> name -> recipe.
-        files: Section and name, as ``"datasets.fractal"`` -> the file; also ``"run"`` -> its file.
+        files: The file of each name.
         problems: A line for each key that is misplaced or occurs twice; it begins with the file.
     """
 
     run: Any = None
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
     problems: list[str] = field(default_factory=list)
 
-    def line(self, key: str, problem: str) -> str:
-        """Return ``<file>: <key>: <problem>``; the file is found by the first parts of the key."""
-        section, _, rest = key.partition(".")
-        name = rest.partition(".")[0]
-        file = self.files.get(f"{section}.{name}") or self.files.get(section.partition("[")[0], PARAMS_FILE)
-        return f"{file}: {key}: {problem}"
+    def add(self, problem: str) -> None:
+        """Add the problem of a key, ``<key>: <problem>``, with its file; the first with their line."""
+        self._limit()
+        self.problems.append(self.files.line(problem))
+
+    def add_in(self, file: str, problem: str) -> None:
+        """Add a problem in a file that is not the one of its key."""
+        self._limit()
+        self.problems.append(self.files.line_in(file, problem))
+
+    def _limit(self) -> None:
+        """Stop to look lines up when there are more problems than are shown."""
+        self.files.on_disk &= len(self.problems) < SHOWN
 
     def not_one_of(self, value: Any, allowed: Iterable[str]) -> str:
         """Return that a name is not known; with the known ones while there are few problems.
@@ -84,14 +127,15 @@ def read(files: Sequence[Path]) -> dict[str, Any]:
         raise UserError(f"{error.filename}: no such file; run this from the project's folder") from None
 
 
-def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuration:
+def joined(contents: Mapping[str, Any], sections: Sequence[str], on_disk: bool = False) -> Configuration:
     """Join the content of files, the main one first.
 
     Args:
         contents: File -> content.
         sections: The names of the known sections.
+        on_disk: Whether the contents are those of the files, so that problems have lines.
     """
-    whole = Configuration(sections={section: {} for section in sections})
+    whole = Configuration(sections={section: {} for section in sections}, files=Files(on_disk))
     for number, (file, content) in enumerate(contents.items()):
         if content is None and number:  # a file of comments
             continue
@@ -101,26 +145,22 @@ def joined(contents: Mapping[str, Any], sections: Sequence[str]) -> Configuratio
         for key, value in content.items():
             if key == RUN:
                 if number and Path(file).name != PARAMS_FILE:
-                    whole.problems.append(f"{file}: {RUN}: stands in {PARAMS_FILE} alone, move it there")
+                    whole.add_in(file, f"{RUN}: stands in {PARAMS_FILE} alone, move it there")
                     continue
                 whole.run, whole.files[RUN] = value, file  # the user's folder takes precedence
             elif key not in sections:
-                whole.problems.append(
-                    f"{file}: {key}: unknown key, {whole.not_one_of(key, [RUN, *sections])}"
-                )
+                whole.add_in(file, f"{key}: unknown key, {whole.not_one_of(key, [RUN, *sections])}")
             elif isinstance(value, dict):
                 _add(whole, key, value, file)
             elif value is not None:  # an empty section
-                whole.problems.append(f"{file}: {key}: not a mapping of names")
+                whole.add_in(file, f"{key}: not a mapping of names")
     return whole
 
 
 def _add(whole: Configuration, section: str, recipes: dict, file: str) -> None:
     for name, recipe in recipes.items():
         if (first := whole.files.setdefault(f"{section}.{name}", file)) != file:
-            whole.problems.append(
-                f"{file}: {section}.{name}: the name stands in {first} too; give one of them another"
-            )
+            whole.add_in(file, f"{section}.{name}: the name stands in {first} too; give one of them another")
             continue
         whole.sections[section][name] = recipe
 

@@ -1,6 +1,8 @@
-"""Look-up of a dataset or a benchmark from a user's input: a folder, its spec.yaml, or a configured name."""
+"""Look-up by names: of what a user names, by folder, spec.yaml or name, and of the names that runs go by."""
 
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE, SPEC_FILE
@@ -24,24 +26,12 @@ def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec
             invalid.
     """
     root, path = Path(root), Path(root, text)
-    if path.is_file():
-        return DatasetSpec.read(path), path.parent
-    if (path / SPEC_FILE).is_file():
-        return DatasetSpec.read(path / SPEC_FILE), path
+    if place := _spec_file(path):
+        return DatasetSpec.read(place), place.parent
     if len(Path(text).parts) != 1 or path.suffix == Path(SPEC_FILE).suffix:
         raise UserError(_no_such_path(path))
-    if not (root / PARAMS_FILE).exists():
-        raise UserError(
-            f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it; "
-            "run this from the project's folder"
-        )
-    recipes = params.load(root / PARAMS_FILE).datasets
-    if text not in recipes:
-        there = "its folder holds no spec.yaml" if path.is_dir() else "no such folder"
-        raise UserError(
-            f"{text}: {there}, and as a name in the configuration: {not_one_of(str(text), recipes)}"
-        )
-    spec = DatasetSpec(recipe=recipes[text])
+    there = "its folder holds no spec.yaml" if path.is_dir() else "no such folder"
+    spec = DatasetSpec(recipe=_named(str(text), root, "datasets", there))
     return spec, root / spec.folder
 
 
@@ -58,14 +48,83 @@ def locate_benchmark(text: Path | str, root: Path | str = "") -> Path:
     root, folder = Path(root), Path(root, text)
     if folder.is_dir() or len(Path(text).parts) != 1:
         return folder
-    if not (root / PARAMS_FILE).exists():
-        raise UserError(f"{text}: no such folder, and there is no {PARAMS_FILE} here that could name it")
-    recipes = params.load(root / PARAMS_FILE).benchmarks
-    if text not in recipes:
+    return root / BenchmarkSpec(recipe=_named(str(text), root, "benchmarks", "no such folder")).folder
+
+
+def locate_index(text: Path | str, root: Path | str = "") -> Path:
+    """Return the ``spec.yaml`` of a benchmark; that of a name is written if it is not there.
+
+    Args:
+        text: The ``spec.yaml``, its folder, or a name under ``benchmarks:``.
+        root: The project's folder.
+
+    Raises:
+        UserError: there is no such file and no such benchmark; the message lists the names.
+    """
+    root, path = Path(root), Path(root, text)
+    if place := _spec_file(path):
+        return place
+    if len(Path(text).parts) != 1:
         raise UserError(
-            f"{text}: no such folder, and as a name in the configuration: {not_one_of(str(text), recipes)}"
+            f"{path}: no such file; `snakemake -n` lists what can be made, `kinefract index` also takes names"
         )
-    return root / BenchmarkSpec(recipe=recipes[str(text)]).folder
+    spec = BenchmarkSpec(recipe=_named(str(text), root, "benchmarks", "no such file or folder"))
+    place = root / spec.folder / SPEC_FILE
+    return place if place.exists() else spec.write(root)
+
+
+def title_of(spec: PretrainSpec | FinetuneSpec, root: Path | str) -> str:
+    """Return a run's name for people: as in its folder's, but with the names that the configuration gives.
+
+    A dataset or benchmark without a name there, as after an edit, goes by its family or kind.
+
+    Args:
+        spec: The run.
+        root: The project's folder.
+    """
+    names = _names(str(root))
+    if isinstance(spec, PretrainSpec):
+        return spec.called(names.get(spec.dataset.digest, spec.dataset.name))
+    recipe = spec.benchmark.recipe
+    whole = recipe.model_copy(update={"fold": None}) if getattr(recipe, "fold", None) else recipe
+    benchmark = names.get(BenchmarkSpec(recipe=whole).digest, spec.benchmark.name)
+    dataset = weights = ""
+    if isinstance(spec.init, PretrainSpec):
+        dataset = names.get(spec.init.dataset.digest, spec.init.dataset.name)
+    elif spec.init is not None:
+        weights = Path(spec.init.file).stem
+    return spec.called(benchmark, dataset, weights)
+
+
+@lru_cache(maxsize=8)
+def _names(root: str) -> dict[str, str]:
+    """Return digest -> name of the datasets and benchmarks of a project; none if it cannot be read."""
+    try:
+        read = params.load(Path(root, PARAMS_FILE))
+    except UserError:
+        return {}
+    specs: dict[str, Spec] = {name: DatasetSpec(recipe=recipe) for name, recipe in read.datasets.items()}
+    named = {spec.digest: name for name, spec in specs.items()}
+    for name, recipe in read.benchmarks.items():
+        named.setdefault(BenchmarkSpec(recipe=recipe).digest, name)
+    return named
+
+
+def _spec_file(path: Path) -> Path | None:
+    return path if path.is_file() else path / SPEC_FILE if (path / SPEC_FILE).is_file() else None
+
+
+def _named(name: str, root: Path, section: str, there: str) -> Any:
+    """Return the recipe of a name in the configuration; ``there`` says why it is none of a path."""
+    if not (root / PARAMS_FILE).exists():
+        raise UserError(
+            f"{name}: {there}, and there is no {PARAMS_FILE} here that could name it; "
+            "run this from the project's folder"
+        )
+    recipes = getattr(params.load(root / PARAMS_FILE), section)
+    if name not in recipes:
+        raise UserError(f"{name}: {there}, and as a name in the configuration: {not_one_of(name, recipes)}")
+    return recipes[name]
 
 
 def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:

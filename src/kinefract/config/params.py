@@ -14,19 +14,12 @@ from kinefract import released
 from kinefract.benchmarks.base import BENCHMARKS, BenchmarkRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE
+from kinefract.common.problems import in_one_line, problem_lines
 from kinefract.common.ranges import Seed
-from kinefract.common.schema import (
-    SHOWN,
-    Section,
-    in_one_line,
-    listed,
-    merged,
-    not_one_of,
-    problem_lines,
-    short,
-)
+from kinefract.common.schema import SHOWN, Section, listed, merged, not_one_of, short
+from kinefract.common.words import counted
 from kinefract.config import files as config_files
-from kinefract.config.files import RUN, Configuration
+from kinefract.config.files import RUN, Configuration, Files
 from kinefract.config.phases import FinetuneRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
@@ -125,7 +118,7 @@ class Params:
     """The whole configuration, each section by name.
 
     Attributes:
-        files: Section and name, as ``"studies.quickstart"`` -> its file.
+        files: The file of each name.
     """
 
     run: list[str]
@@ -135,7 +128,7 @@ class Params:
     finetuning: dict[str, NamedFinetuning]
     benchmarks: dict[str, BenchmarkRecipe]
     studies: dict[str, Study]
-    files: dict[str, str]
+    files: Files
 
 
 SECTIONS: dict[str, Callable[[Any], Any]] = {
@@ -162,7 +155,8 @@ def load(
         UserError: A file is missing or no YAML, a key occurs twice, or a setting is wrong; the message has a
             line for each: the file, the key, the value and what is allowed.
     """
-    whole = config_files.joined(config_files.read(config_files.find(path, folder)), list(SECTIONS))
+    contents = config_files.read(config_files.find(path, folder))
+    whole = config_files.joined(contents, list(SECTIONS), on_disk=True)
     if run is not None:
         whole.run, whole.files[RUN] = run, "--config"
     return _checked(whole)
@@ -178,7 +172,6 @@ def parse(data: Any, source: str = PARAMS_FILE) -> Params:
 
 
 def _checked(whole: Configuration) -> Params:
-    problems = whole.problems
     sections: dict[str, dict[str, Any]] = {}
     inherited = {section: _inherited(whole, section) for section in SECTIONS}
     for section, read in SECTIONS.items():
@@ -196,28 +189,36 @@ def _checked(whole: Configuration) -> Params:
                 wrong += problem_lines(error, at, vary=section in COMPARED)
             except ValueError as error:
                 wrong.append(f"{at}: {error}")
-            problems += [f"{whole.files[at]}: {line}" for line in wrong]
+            for line in wrong:
+                whole.add(line)
     run = whole.run
     if not (isinstance(run, list) and run):
-        problems.append(whole.line(RUN, f"wants a list of study names, got {short(run)}"))
+        whole.add(f"{RUN}: wants a list of study names, got {short(run)}")
         run = []
     _check_names(run, whole, sections)
-    raise_problems(problems)
+    raise_problems(whole.problems)
     ours = {name: NamedWeights(**dict(released.recipe(name))) for name in released.names()}
     sections["weights"] = ours | sections["weights"]
     return Params(run=run, files=whole.files, **sections)
+
+
+class ConfigurationError(UserError):
+    """The problems of a configuration; ``problems`` has a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "".join(f"\n  {problem}" for problem in listed(problems))
+        super().__init__(f"the configuration has {counted(len(problems), 'problem')}{lines}")
 
 
 def raise_problems(problems: list[str]) -> None:
     """Raise an error about a configuration's problems, if there are any.
 
     Raises:
-        UserError: There are problems; the message counts them and lists the first.
+        ConfigurationError: (a UserError) There are problems; the message counts them and lists the first.
     """
     if problems:
-        lines = "".join(f"\n  {problem}" for problem in listed(problems))
-        count = f"{len(problems):,} problem{'s' * (len(problems) > 1)}"
-        raise UserError(f"the configuration has {count}{lines}")
+        raise ConfigurationError(problems)
 
 
 def _inherited(whole: Configuration, section: str) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def _inherited(whole: Configuration, section: str) -> dict[str, Any]:
             if not (isinstance(recipe, dict) and "like" in recipe):
                 break
             if problem := _no_parent(recipe["like"], chain, whole, section):
-                whole.problems.append(whole.line(f"{section}.{name}.like", problem))
+                whole.add(f"{section}.{name}.like: {problem}")
                 break
             name = recipe["like"]
         else:
@@ -250,10 +251,9 @@ def _inherited(whole: Configuration, section: str) -> dict[str, Any]:
             size += _size(base)
             if size > MOST_SETTINGS:
                 raise UserError(
-                    whole.line(
-                        f"{section}.{child}",
-                        f"{section} have more than {MOST_SETTINGS:,} keys and values up to here, those that "
-                        "`like` takes over included; write less",
+                    whole.files.line(
+                        f"{section}.{child}: {section} have more than {MOST_SETTINGS:,} keys and values up "
+                        "to here, those that `like` takes over included; write less",
                     )
                 )
     return {name: completed[name] for name in recipes}
@@ -310,20 +310,15 @@ def _check_names(run: list, whole: Configuration, sections: dict[str, dict[str, 
         references += [
             (f"studies.{name}.benchmarks", benchmark, "benchmarks") for benchmark in study.benchmarks
         ]
-    problems = whole.problems
     for at, name, section in references:
         known = whole.sections[section]
         if not known:
-            problems.append(whole.line(at, f"{short(name)}, but `{section}:` has no names"))
+            whole.add(f"{at}: {short(name)}, but `{section}:` has no names")
         elif not (isinstance(name, str) and name in known):
-            problems.append(whole.line(at, whole.not_one_of(name, known)))
-    problems += [
-        whole.line(f"weights.{name}", "a pre-training is called that too, choose another")
-        for name in sections["weights"]
-        if name in whole.sections["pretraining"]
-    ]
-    problems += [
-        whole.line(f"studies.{name}", "the name of a rule of the workflow, choose another")
-        for name in RULES
-        if name in sections["studies"]
-    ]
+            whole.add(f"{at}: {whole.not_one_of(name, known)}")
+    for name in sections["weights"]:
+        if name in whole.sections["pretraining"]:
+            whole.add(f"weights.{name}: a pre-training is called that too, choose another")
+    for name in RULES:
+        if name in sections["studies"]:
+            whole.add(f"studies.{name}: the name of a rule of the workflow, choose another")

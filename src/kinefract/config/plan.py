@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kinefract.common.schema import Section, in_one_line, not_one_of, problem_lines
+from kinefract.common.problems import in_one_line, problem_lines
+from kinefract.common.schema import Section, not_one_of, suggestion
+from kinefract.config.baselines import Setup, comparable
 from kinefract.config.params import Params, Study, raise_problems
 from kinefract.config.phases import HUB, FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.config.specs import (
@@ -109,7 +111,7 @@ def resolve(params: Params) -> Plan:
         except ValueError as error:
             at = f"studies.{name}.{'variants' if study.variants else 'vary'}"
             lines = problem_lines(error, at) if isinstance(error, ValidationError) else [f"{at}: {error}"]
-            problems += [f"{params.files[f'studies.{name}']}: {line}" for line in lines]
+            problems += [params.files.line(line) for line in lines]
     raise_problems(problems)
     return plan
 
@@ -124,8 +126,10 @@ def _refuse_too_many_runs(params: Params) -> None:
         if runs > study.max_runs:
             count = f"{runs:,}" if runs < 1e15 else "over 10^15"
             problems.append(
-                f"{params.files[f'studies.{name}']}: studies.{name}.max_runs: {count} runs, with its seeds "
-                f"and benchmarks, are more than {study.max_runs:,}; vary less, or raise it if they are meant"
+                params.files.line(
+                    f"studies.{name}.max_runs: {count} runs, with its seeds and benchmarks, are more than "
+                    f"{study.max_runs:,}; vary less, or raise it if they are meant"
+                )
             )
         elif "max_runs" not in study.model_fields_set:
             total += runs
@@ -144,6 +148,7 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
     vary = study.vary or {}
     listed = study.variants or {_label(values, vary): values for values in _combinations(params, vary)}
     same: dict[str, str] = {}
+    setups: dict[str, list[Setup]] = {}
     for label, values in listed.items():
         if study.seeds_of == "both" and SEED in values:
             raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
@@ -151,10 +156,12 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         epoch = _snapshot(values.get(INIT_EPOCH), init)
         starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}
+        setups[label] = []
         for key, benchmark in benchmarks.items():
             recipe = finetuning(benchmark.recipe.kind)
             if not benchmark.recipe.mirror_keeps_label:
                 recipe = recipe.model_copy(update={"flip": 0.0})
+            setups[label].append(Setup.of(network, recipe))
             runs[key] = {
                 seed: plan.add(
                     FinetuneSpec(
@@ -183,6 +190,8 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         )
         if isinstance(init, PretrainSpec):
             datasets[init.dataset.id] = None
+    replaced = comparable(variants, setups)
+    variants = [variant.model_copy(update={"baseline": replaced.get(variant.label)}) for variant in variants]
     plan.add(
         StudySpec(
             study=name,
@@ -239,7 +248,8 @@ def _resolve_variant(
         section, _, key = path.partition(".")
         if path not in (INIT, INIT_EPOCH) and (section not in VARIED or not key):
             wanted = ", ".join([INIT, INIT_EPOCH, *(f"{section}.<key>" for section in VARIED)])
-            raise ValueError(f"{path}: a varied key is one of {wanted}")
+            close = suggestion(section, VARIED) or suggestion(path, (INIT, INIT_EPOCH))
+            raise ValueError(f"{path}: a varied key is one of {wanted}{close}")
         if key:
             changes[section][key] = value
     start = values.get(INIT, study.pretraining)

@@ -13,13 +13,14 @@ from pydantic import Field, ValidationError, model_validator
 
 import kinefract.benchmarks.kinds
 import kinefract.synth.families  # noqa: F401 (importing the two fills the registries of recipes)
-from kinefract.benchmarks.base import AnyBenchmark
+from kinefract.benchmarks.base import BENCHMARKS, AnyBenchmark, BenchmarkRecipe
 from kinefract.common import layout, strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import MODEL, SPEC_FILE
+from kinefract.common.problems import problem_lines
 from kinefract.common.ranges import Count, Seed
-from kinefract.common.schema import Section, digest_of, is_none, listed, problem_lines, short
+from kinefract.common.schema import Section, digest_of, is_none, listed, short
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
 from kinefract.models import BACKBONES
 from kinefract.synth.dataset_recipe import AnyDataset
@@ -39,12 +40,18 @@ class Spec(Section):
     def _current_version(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
-        found = data.get("version", cls.VERSION)
-        if found != cls.VERSION:
+        current = cls._version_of(data)
+        found = data.get("version", current)
+        if found != current:
             raise ValueError(
-                f"made by version {found} of its code, this is version {cls.VERSION}; snakemake makes it anew"
+                f"made by version {found} of its code, this is version {current}; snakemake makes it anew"
             )
         return data | {"version": found}
+
+    @classmethod
+    def _version_of(cls, data: dict) -> int:
+        """Return the version of the code that makes what these settings describe."""
+        return cls.VERSION
 
     @property
     def name(self) -> str:
@@ -132,9 +139,15 @@ class BenchmarkSpec(Spec):
     """The index of one split of a benchmark."""
 
     PARENT: ClassVar[str] = layout.BENCHMARKS
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = BenchmarkRecipe.VERSION
 
     recipe: AnyBenchmark
+
+    @classmethod
+    def _version_of(cls, data: dict) -> int:
+        recipe = data.get("recipe")
+        kind = recipe.get("kind") if isinstance(recipe, dict) else getattr(recipe, "kind", None)
+        return BENCHMARKS[kind].VERSION if isinstance(kind, str) and kind in BENCHMARKS else cls.VERSION
 
     @property
     def name(self) -> str:
@@ -156,7 +169,11 @@ class PretrainSpec(Spec):
 
     @property
     def name(self) -> str:
-        return f"{self.dataset.name}-{self.recipe.objective}-{self.recipe.backbone}"
+        return self.called(self.dataset.name)
+
+    def called(self, dataset: str) -> str:
+        """Return the description with a name for the dataset."""
+        return f"{dataset}-{self.recipe.objective}-{self.recipe.backbone}"
 
 
 class FinetuneSpec(Spec):
@@ -212,16 +229,21 @@ class FinetuneSpec(Spec):
 
     @property
     def name(self) -> str:
+        dataset = self.init.dataset.name if isinstance(self.init, PretrainSpec) else ""
+        return self.called(self.benchmark.name, dataset, "published")
+
+    def called(self, benchmark: str, dataset: str, weights: str) -> str:
+        """Return the description with names for the benchmark and for what the run starts from."""
         match self.init:
             case PretrainSpec():
-                start = f"{self.init.dataset.name}-{self.init.recipe.objective}"
+                start = f"{dataset}-{self.init.recipe.objective}"
             case WeightsRecipe():
-                start = "published"
+                start = weights
             case None:
                 start = "scratch"
         fold = getattr(self.benchmark.recipe, "fold", None)
         part = f"-fold{fold}" if fold else "-folds" if self.folds else ""
-        return f"{self.benchmark.name}-{start}-s{self.seed}{part}"
+        return f"{benchmark}-{start}-s{self.seed}{part}"
 
 
 class Variant(Section):
@@ -236,6 +258,16 @@ class Variant(Section):
     runs: dict[str, dict[Annotated[int, Field(strict=False)], str]] = Field(
         description="benchmark name -> seed -> id of the run"
     )
+    baseline: str | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="label of the variant it is compared with, if its settings alone do not decide that",
+    )
+
+    @property
+    def scratch(self) -> bool:
+        """Whether it is trained on the benchmark alone."""
+        return not self.pretrains and self.weights is None
 
 
 class StudySpec(Spec):

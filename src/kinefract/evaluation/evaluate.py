@@ -19,6 +19,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import write_text, written_whole
 from kinefract.common.layout import CONFUSION, MISTAKES, PER_CLASS
 from kinefract.common.progress import progress
+from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.confusion import confusion_svg
 from kinefract.evaluation.mistakes import write_mistakes
@@ -65,7 +66,7 @@ def scores(
     bad = np.flatnonzero(~np.isfinite(averaged).all(1))
     if len(bad):
         raise UserError(
-            f"{what}: for {len(bad)} of {len(videos)} videos the network's scores are no finite numbers, "
+            f"{what}: for {len(bad)} of {counted(len(videos), 'video')} the network's scores are not finite, "
             f"first {videos[bad[0]].path}; its weights have diverged: lower lr, or use 32-true precision"
         )
     return averaged

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from kinefract.benchmarks.base import Video
 from kinefract.common.files import written_whole
+from kinefract.common.words import counted
 from kinefract.evaluation.confusion import shown
 from kinefract.evaluation.scores import best
 from kinefract.training.data import Videos
@@ -56,7 +57,7 @@ def write_mistakes(path: Path, videos: list[Video], scores: np.ndarray, classes:
     strips = [_strip(videos[index], scores[index], classes) for index in chosen]
     if not strips:
         strips = [Image.new("RGB", (STRIP[0], 2 * LINE), PAPER)]
-        _write(strips[0], 0, f"None of the {len(videos)} videos is wrong.", INK)
+        _write(strips[0], 0, f"None of {counted(len(videos), 'video')} is wrong.", INK)
     sheet = grid([np.asarray(strip) for strip in strips], min(COLUMNS, len(strips)), WHITE, GAP)
     with written_whole(path) as partial:
         Image.fromarray(sheet).save(partial)

@@ -17,6 +17,7 @@ from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import as_json, write_json, write_text
 from kinefract.common.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.common.words import counted
 from kinefract.config.run_files import Result, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec
 from kinefract.evaluation import predictions
@@ -49,7 +50,8 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         predicted_rows = predictions.read(root / fold.folder).rows
         if len(predicted_rows) != len(evaluated):
             raise UserError(
-                f"{fold.folder}: {len(predicted_rows)} predictions for {len(evaluated)} videos; "
+                f"{fold.folder}: {counted(len(predicted_rows), 'prediction')} for "
+                f"{counted(len(evaluated), 'video')}; "
                 "delete the run's folder to make it again"
             )
         videos += evaluated

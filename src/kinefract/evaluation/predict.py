@@ -18,6 +18,7 @@ from kinefract.common.progress import progress
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import not_one_of
 from kinefract.common.terminal import can_show, escaped
+from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import FinetuneSpec, project_root
 from kinefract.evaluation.evaluate import evaluate, scores
@@ -62,7 +63,7 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     spec = FinetuneSpec.read(folder / SPEC_FILE)
     if spec.folds:
         raise UserError(
-            f"{folder}: pools {len(spec.folds)} folds and has no weights of its own; "
+            f"{folder}: pools {counted(len(spec.folds), 'fold')} and has no weights of its own; "
             f"name one of the folds, such as {spec.folds[0].id}"
         )
     path = folder / MODEL
@@ -230,8 +231,8 @@ def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
         if len(unknown) > PROBLEMS_SHOWN:
             lines.append(f"  ... and {len(unknown) - PROBLEMS_SHOWN} more")
         raise UserError(
-            f"{len(unknown)} classes of the videos are none of the {len(labels)} that {finished.id} was "
-            "trained on:\n" + "\n".join(lines)
+            f"{counted(len(unknown), 'class')} of the videos {'is' if len(unknown) == 1 else 'are'} "
+            f"not among the {len(labels)} that {finished.id} was trained on:\n" + "\n".join(lines)
         )
     return [entry._replace(label=labels[entry.class_name]) for entry in videos]
 
@@ -250,5 +251,5 @@ def _probed(paths: Sequence[Path | str]) -> list[Video]:
     if problems:
         more = [f"... and {len(problems) - PROBLEMS_SHOWN} more"] if len(problems) > PROBLEMS_SHOWN else []
         listed = "\n".join(f"  {line}" for line in (*problems[:PROBLEMS_SHOWN], *more))
-        raise UserError(f"{len(problems)} of {len(paths)} videos cannot be used:\n{listed}")
+        raise UserError(f"{len(problems)} of {counted(len(paths), 'video')} cannot be used:\n{listed}")
     return videos

@@ -13,6 +13,7 @@ from torch import nn
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
+from kinefract.common.words import counted
 from kinefract.models.base import Backbone
 
 T = TypeVar("T")
@@ -101,7 +102,8 @@ def copy_into(model: Backbone, state: dict[str, torch.Tensor], path: Path, class
     ]
     if differences:
         listed = "\n".join(f"  {line}" for line in sorted(differences)[:10])
-        raise UserError(f"{path}: {len(differences)} parameters do not fit the backbone:\n{listed}")
+        fits = f"{counted(len(differences), 'parameter')} {'does' if len(differences) == 1 else 'do'} not fit"
+        raise UserError(f"{path}: {fits} the backbone:\n{listed}")
     model.load_state_dict(state, strict=False)
 
 

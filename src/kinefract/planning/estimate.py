@@ -13,12 +13,14 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
 from kinefract.common.layout import PAGE
 from kinefract.common.schema import not_one_of
+from kinefract.common.words import counted
 from kinefract.config.params import Params
 from kinefract.config.plan import Plan
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.planning import jobs
+from kinefract.planning import jobs, rates
 from kinefract.planning.inventory import (
     COMPUTED,
+    DECLARED,
     MEASURED,
     SIMILAR,
     UNKNOWN,
@@ -39,6 +41,8 @@ HOURS = {
     "finetuning": "fine-tuning",
     "evaluation": "evaluation",
 }
+GPU = "gpu_"  # before the kinds of hours of one GPU
+GPU_HOURS = {f"{GPU}{kind}": name for kind, name in HOURS.items() if kind != "rendering"}
 COUNTED = {"datasets": "dataset", "caches": "dataset", "rendering": "dataset"}  # all else is of runs
 
 
@@ -79,7 +83,10 @@ def figures(
         - ``bytes`` still to be written, without what is unknown: ``datasets``, ``caches``, ``weights``;
         - ``hours`` still to compute, all cores busy, without what is unknown: ``rendering``, ``pretraining``,
           ``finetuning``, ``evaluation``;
-        - ``basis`` of both: ``kind``, ``how`` (measured, similar, computed, unknown), ``source``, ``count``;
+        - ``gpu_hours`` of one GPU for trainings in mixed precision: ``pretraining``, ``finetuning``,
+          ``evaluation``; measured here, or by the declared rates of ``planning.rates``;
+        - ``basis`` of all: ``kind`` (those of ``gpu_hours`` begin with ``gpu_``), ``how`` (measured, similar,
+          declared, computed, unknown), ``source``, ``count``;
 
         and ``jobs``, what the jobs still to run ask a scheduler for (``planning.jobs.needed``).
 
@@ -106,24 +113,38 @@ def figures(
 
 def render(found: dict[str, Any]) -> str:
     """Return the result of ``figures`` as a table, with the basis of the estimates."""
-    head = ["study", "variants", "pre-training", "fine-tuning", "shared", "clips to make", "disk", "hours"]
+    head = [
+        "study",
+        "variants",
+        "pre-training",
+        "fine-tuning",
+        "shared",
+        "clips to make",
+        "disk",
+        "hours",
+        "GPU hours",
+    ]
     rows = [[study["study"], *_cells(study)] for study in found["studies"]]
     if len(found["studies"]) > 1:
         rows.append(["all of them", *_cells(found["total"])])
     total, machine = found["total"], found["machine"]
-    cores = f"{machine['cores']} core{'s' * (machine['cores'] != 1)}{' and a GPU' * machine['gpu']}"
+    cores = f"{counted(machine['cores'], 'core')}{' and a GPU' * machine['gpu']}"
     disk, hours = (
         ", ".join(f"{name} {_sum(total, what, {kind: name})}" for kind, name in kinds.items())
         for what, kinds in (("bytes", BYTES), ("hours", HOURS))
     )
+    on_gpus = ", ".join(
+        f"{name} {_sum(total, 'gpu_hours', {kind: name})}" for kind, name in GPU_HOURS.items()
+    )
     return "\n".join(
         [
-            tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 7]),
+            tabulate(rows, head, "plain", disable_numparse=True, colalign=["left", *["right"] * 8]),
             "",
             "Runs: done/all. Shared: with other studies. The rest is what is still to come.",
             f"Disk: {disk}; {in_bytes(found['free_bytes'])} are free.",
             f"Hours of this machine ({cores}), all of it busy: {hours}.",
-            "~ partly measured on other clips; ? without what is unknown",
+            *([f"Hours of one GPU: {on_gpus}."] * any(total["gpu_hours"].values())),
+            "~ partly from other clips or declared rates; ? without what is unknown",
             *(_basis_line(basis) for basis in total["basis"] if basis["how"] != COMPUTED),
             *(
                 ["", "What each job asks a cluster for, at most:", jobs.render(found["jobs"])]
@@ -133,20 +154,37 @@ def render(found: dict[str, Any]) -> str:
     )
 
 
-def studies(root: Path | str, params: Params, plan: Plan) -> str:
-    """Return a line per study: ``*`` if it is under ``run:``, its name, its progress, and its question."""
+def studies(root: Path | str, params: Params, plan: Plan) -> list[dict[str, Any]]:
+    """Return the studies of a configuration and how far each is, as JSON values.
+
+    Returns:
+        Mappings with ``study``, ``question``, ``under_run`` (whether it is under ``run:``), ``reported``
+        (whether its page is there), ``runs`` and how many of them are ``done``.
+    """
     root = Path(root)
     done = finished(root, plan)
+    return [
+        {
+            "study": study.study,
+            "question": study.question,
+            "under_run": study.study in params.run,
+            "reported": (root / study.folder / PAGE).exists(),
+            "runs": len(runs := plan.trained(study)),
+            "done": len(done.intersection(runs)),
+        }
+        for study in map(plan.study, params.studies)
+    ]
+
+
+def listed(found: list[dict[str, Any]]) -> str:
+    """Return the result of ``studies`` as a line per study; ``*`` marks those under ``run:``."""
     rows = []
-    for study in map(plan.study, params.studies):
-        runs = plan.trained(study)
-        count = len(done.intersection(runs))
-        if (root / study.folder / PAGE).exists():
-            state = "done"
-        else:
-            state = f"{count} of {len(runs)} runs done" if count else f"not begun, {len(runs)} runs"
-        mark = "*" if study.study in params.run else ""
-        rows.append([mark, study.study, state, textwrap.shorten(study.question, 64)])
+    for study in found:
+        runs = counted(study["runs"], "run")
+        state = f"{study['done']} of {runs} done" if study["done"] else f"not begun, {runs}"
+        mark = "*" if study["under_run"] else ""
+        short = textwrap.shorten(study["question"], 64)
+        rows.append([mark, study["study"], "done" if study["reported"] else state, short])
     table = tabulate(rows, tablefmt="plain", disable_numparse=True)
     return f"{table}\n\n* under `run:`, what `snakemake` builds; `snakemake <study>` builds one"
 
@@ -182,6 +220,7 @@ def _together(
         "clips": sum(there.clips_left[key] for key in datasets),
         "bytes": {kind: round(sums[kind]) for kind in BYTES},
         "hours": {kind: sums[kind] / 3600 for kind in HOURS},
+        "gpu_hours": {kind.removeprefix(GPU): sums[kind] / 3600 for kind in GPU_HOURS},
         "basis": [
             {"kind": kind, "how": how, "source": source, "count": count}
             for (kind, how, source), count in sorted(basis.items())
@@ -193,31 +232,45 @@ def _dataset(spec: DatasetSpec, there: Inventory, machine: Machine) -> list[Need
     clips, keys = there.clips_left[spec.id], clip_keys(spec)
     if not clips:
         return []
+    seconds = _or_declared(there.clip_seconds.find(*keys), rates.rendering(spec.recipe))
     return [
         Need.of("datasets", clips, there.clip_bytes.find(*keys)),
-        Need.of("rendering", clips / machine.cores, there.clip_seconds.find(*keys)),
+        Need.of("rendering", clips / machine.cores, seconds),
     ]
 
 
 def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) -> list[Need]:
     setting, recipe = Setting.of(spec), spec.recipe
-    share = machine.share(recipe.threads)
     weights = Need.of("weights", 1, there.weights_bytes.find(setting.network))
-    training = there.training_seconds.find(*setting.keys)
+    training = _or_declared(there.training_seconds.find(*setting.keys), rates.training(spec))
     if isinstance(spec, PretrainSpec):
         clips = _clips_seen(recipe, spec.dataset.recipe.clips)
-        return [weights, Need.of("pretraining", clips * share, training)]
-    videos = there.videos[spec.benchmark.id]
+        return [weights, _hours("pretraining", clips, training, recipe, machine)]
+    videos = there.videos[spec.benchmark.id] or there.official[spec.benchmark.id]
     if videos is None:
         unknown = Estimate(None, UNKNOWN, "their benchmark is not indexed yet; `snakemake datasets`")
         return [weights, Need.of("finetuning", 0, unknown), Need.of("evaluation", 0, unknown)]
     train, test = videos
-    window = there.window_seconds.find(*setting.keys)
+    forward = rates.training(spec, forward=True)
+    window = _or_declared(there.window_seconds.find(*setting.keys), forward)
     return [
         weights,
-        Need.of("finetuning", _clips_seen(recipe, train) * share, training),
-        Need.of("evaluation", test * spec.recipe.windows * share, window),
+        _hours("finetuning", _clips_seen(recipe, train), training, recipe, machine),
+        _hours("evaluation", test * spec.recipe.windows, window, recipe, machine),
     ]
+
+
+def _or_declared(found: Estimate, rate: tuple[float, str] | None) -> Estimate:
+    """Return what was measured here, or else a rate of ``planning.rates``, if there is one."""
+    return Estimate(rate[0], DECLARED, rate[1]) if found.how == UNKNOWN and rate else found
+
+
+def _hours(kind: str, times: float, each: Estimate, recipe: Any, machine: Machine) -> Need:
+    """Return the need for hours: of one GPU if the rate is one of GPUs, else of this machine."""
+    mixed = recipe.precision != "32-true"
+    if each.how == DECLARED or (machine.gpu and mixed and each.how != UNKNOWN):
+        return Need.of(f"{GPU}{kind}", times, each)
+    return Need.of(kind, times * machine.share(recipe.threads), each)
 
 
 def _clips_seen(recipe: Any, clips: int) -> int:
@@ -233,6 +286,7 @@ def _cells(needs: dict[str, Any]) -> list[str]:
         f"{needs['clips']:,}",
         _sum(needs, "bytes", BYTES),
         _sum(needs, "hours", HOURS),
+        _sum(needs, "gpu_hours", GPU_HOURS),
     ]
 
 
@@ -241,16 +295,17 @@ def _sum(needs: dict[str, Any], what: str, kinds: dict[str, str]) -> str:
     hows = {basis["how"] for basis in needs["basis"] if basis["kind"] in kinds}
     if hows == {UNKNOWN}:
         return "?"
-    total = sum(needs[what][kind] for kind in kinds)
+    total = sum(needs[what][kind.removeprefix(GPU)] for kind in kinds)
     text = in_bytes(total) if what == "bytes" else _number(total)
-    return f"{'~' * (SIMILAR in hows)}{text}{' ?' * (UNKNOWN in hows)}"
+    return f"{'~' * bool(hows & {SIMILAR, DECLARED})}{text}{' ?' * (UNKNOWN in hows)}"
 
 
 def _basis_line(basis: dict[str, Any]) -> str:
     kind, count = basis["kind"], basis["count"]
-    things = f"{count:,} {COUNTED.get(kind, 'run')}{'s' * (count != 1)}"
-    how = {MEASURED: "measured", SIMILAR: "as of", UNKNOWN: "unknown:"}[basis["how"]]
-    return f"  {(BYTES | HOURS)[kind]} of {things}: {how} {basis['source']}".rstrip()
+    things = counted(count, COUNTED.get(kind, "run"))
+    hows = {MEASURED: "measured", SIMILAR: "as of", DECLARED: "declared:", UNKNOWN: "unknown:"}
+    how = hows[basis["how"]]
+    return f"  {(BYTES | HOURS | GPU_HOURS)[kind]} of {things}: {how} {basis['source']}".rstrip()
 
 
 def _number(hours: float) -> str:

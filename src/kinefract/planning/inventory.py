@@ -11,20 +11,23 @@ from statistics import median
 from typing import NamedTuple, TypeVar
 
 from kinefract.benchmarks import summary
-from kinefract.benchmarks.base import TRAIN
+from kinefract.benchmarks.base import TEST, TRAIN
+from kinefract.benchmarks.listed import ChosenRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CACHES, MANIFEST, MODEL, SHARD_TIMES, SHARDS, SPEC_FILE
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
 from kinefract.config.run_files import Result, read_result
-from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
+from kinefract.planning.rates import START
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import shard_files
 
 S = TypeVar("S", bound=Spec)
 
-MEASURED, SIMILAR, COMPUTED, UNKNOWN = "measured", "similar", "computed", "unknown"
+MEASURED, SIMILAR, DECLARED, COMPUTED, UNKNOWN = "measured", "similar", "declared", "computed", "unknown"
 SHARDS_TIMED = 5  # of a dataset
+LONG_ENOUGH = 500  # clips of a shard whose time holds for other datasets drawn alike
 OTHERS = 10  # of each kind, the newest that no study makes any more; they are measurements too
 # Settings of a dataset that do not change what a clip costs.
 NOT_DRAWN = {"classes", "clips_per_class", "clips_per_shard", "seed", "fps"}
@@ -137,6 +140,7 @@ class Inventory:
         cached: Names of the folders with caches.
         videos: Benchmark's id -> training and test videos; None where it has not been indexed. Tested is all
             that is not trained on, as in a fine-tuning.
+        official: The same by the official lists; None for a part of a benchmark, and without such lists.
         clip_bytes: Of a clip in its shard, by ``clip_keys``.
         clip_seconds: Of making a clip on one core, by ``clip_keys``.
         training_seconds: Of a clip in training, by ``Setting.keys``.
@@ -148,6 +152,7 @@ class Inventory:
         self.done = finished(root, plan)
         self.cached = _names(root / CACHES)
         self.videos = {key: _videos(root / spec.folder) for key, spec in plan.benchmarks.items()}
+        self.official = {key: _official(spec) for key, spec in plan.benchmarks.items()}
         self.clip_bytes = Measurements("no such clips were made yet")
         self.clip_seconds = Measurements("no such clips were timed yet; `snakemake` times those it makes")
         self.training_seconds = Measurements("no run with this network and these settings was finished here")
@@ -181,7 +186,11 @@ class Inventory:
             for number, path in times[spec.id][:SHARDS_TIMED]:
                 with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
                     seconds = float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
-                    self.clip_seconds.add(seconds / _clips_of(spec.recipe, int(number)), spec.id, *keys)
+                    clips = _clips_of(spec.recipe, int(number))
+                    rendered = max(seconds - START, seconds / 10)
+                    # A short job may have compiled the renderer, which says nothing of other datasets.
+                    known_by = keys if clips >= LONG_ENOUGH else keys[:1]
+                    self.clip_seconds.add(rendered / clips, spec.id, *known_by)
 
     def _read_run(self, folder: Path, spec: PretrainSpec | FinetuneSpec, machine: Machine) -> None:
         setting = Setting.of(spec)
@@ -227,6 +236,15 @@ def _videos(folder: Path) -> tuple[int, int] | None:
             videos = found["videos"]
             return videos.get(TRAIN, 0), sum(count for split, count in videos.items() if split != TRAIN)
     return None
+
+
+def _official(spec: BenchmarkSpec) -> tuple[int, int] | None:
+    recipe = spec.recipe
+    if not isinstance(recipe, ChosenRecipe) or not recipe.official:
+        return None
+    if recipe.classes or recipe.clips_per_class or recipe.validation or recipe.folds:
+        return None
+    return recipe.official.get(TRAIN, 0), recipe.official.get(TEST, 0)
 
 
 def _names(folder: Path) -> set[str]:

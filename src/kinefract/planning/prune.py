@@ -21,6 +21,7 @@ from typing import NamedTuple
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, partial_of, remove_abandoned
 from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, RAW, SPEC_FILE, TIMES
+from kinefract.common.words import counted
 from kinefract.config.plan import Plan
 from kinefract.config.run_files import is_finished
 from kinefract.config.specs import (
@@ -225,4 +226,5 @@ def _lines(root: Path, items: list[Stale]) -> Iterator[str]:
         if item not in records:
             yield f"{in_bytes(item.bytes):>9}  {item.path.relative_to(root)}"
     if records:
-        yield f"{in_bytes(sum(item.bytes for item in records)):>9}  {len(records)} logs and times of jobs"
+        size = in_bytes(sum(item.bytes for item in records))
+        yield f"{size:>9}  {counted(len(records), 'log')}, times of jobs included"

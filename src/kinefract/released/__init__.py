@@ -19,7 +19,8 @@ from pydantic import Field, ValidationError
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_json
 from kinefract.common.layout import CLASSES, MODEL, SPEC_FILE
-from kinefract.common.schema import in_one_line, not_one_of
+from kinefract.common.problems import in_one_line
+from kinefract.common.schema import not_one_of
 from kinefract.config.phases import NetworkRecipe, WeightsRecipe
 from kinefract.released import hub
 

@@ -1,8 +1,10 @@
 """The answer of a study as sentences, made from its numbers alone."""
 
+from kinefract.common.words import counted
+from kinefract.config.baselines import START, baseline_of
 from kinefract.report import cost
 from kinefract.report.compare import Comparison
-from kinefract.report.results import START, Cell, Row, baseline_name, baseline_of, baselines, benchmarks
+from kinefract.report.results import Cell, Row, baseline_name, baselines, benchmarks
 from kinefract.report.statistics import BETTER, WORSE
 from kinefract.report.words import (
     p_in_words,
@@ -56,7 +58,9 @@ def _on(benchmark: str, rows: list[Row], families: dict[str, str]) -> list[str]:
     rest = [row for _, others in groups[IN_WORDS:] for row in others]
     if rest:
         found = _counts(benchmark, rest) or " None was tested."
-        sentences.append(f"{len(groups) - IN_WORDS} more variants from scratch on {benchmark}.{found}")
+        sentences.append(
+            f"{counted(len(groups) - IN_WORDS, 'more variant')} from scratch on {benchmark}.{found}"
+        )
     return sentences
 
 

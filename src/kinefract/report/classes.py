@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kinefract.config.baselines import baseline_of
 from kinefract.report.compare import predictions_of
 from kinefract.report.formats import frame_of, to_csv, to_latex
-from kinefract.report.results import Cell, Row, baseline_of, baselines, benchmarks
+from kinefract.report.results import Cell, Row, baselines, benchmarks
 from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from kinefract.config.baselines import baseline_of
 from kinefract.evaluation import predictions
 from kinefract.evaluation.predictions import Predictions
-from kinefract.report.results import Cell, Comparison, Row, Run, baseline_of
+from kinefract.report.results import Cell, Comparison, Row, Run
 from kinefract.report.statistics import holm, paired_difference, verdict
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from kinefract.common.words import counted
 from kinefract.report import cost
 from kinefract.report.formats import frame_of, to_csv, to_latex
 from kinefract.report.html import duration
@@ -44,7 +45,7 @@ def in_words(rows: list[Row]) -> pd.DataFrame:
     lines = []
     for row, line in zip(rows, costs(rows), strict=True):
         clips = "unknown" if line["clips"] is None else f"{line['clips']:,}" if line["clips"] else "none"
-        runs = f"{line['finetunes']} run{'s' * (line['finetunes'] != 1)}"
+        runs = counted(line["finetunes"], "run")
         lines.append(
             {
                 "variant": line["variant"],

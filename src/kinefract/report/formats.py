@@ -1,5 +1,6 @@
 """Conversion of data frames to text: pandas writes CSV; tabulate writes Markdown, LaTeX and plain tables."""
 
+import csv
 import html
 import io
 import re
@@ -12,6 +13,7 @@ import tabulate
 
 from kinefract.common import checksums
 from kinefract.common.records import damaged
+from kinefract.common.words import counted
 
 FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")  # the last four are of full width
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -45,11 +47,16 @@ def read_csv(path: Path) -> pd.DataFrame:
         UserError: the file is damaged.
         FileNotFoundError: there is no such file.
     """
-    content = io.BytesIO(checksums.read_bytes(path))
+    content = checksums.read_bytes(path)
     try:
-        frame = pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
-    except ValueError as error:
-        raise damaged(path, f"cannot be read as CSV ({error})") from error
+        header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+    except (ValueError, csv.Error) as error:
+        raise damaged(path, f"cannot be read as CSV ({error or 'it is empty'})") from error
+    for number, line in enumerate(lines, start=1):
+        if len(line) != len(header):
+            fields = counted(len(line), "field")
+            raise damaged(path, f"row {number} has {fields}, and there are {counted(len(header), 'column')}")
+    frame = pd.DataFrame(lines, columns=header, dtype=object)
     return frame.map(lambda text: text[1:] if FORMULA.match(text[1:]) and text[0] == "'" else text)
 
 

@@ -13,6 +13,7 @@ from kinefract.common.files import write_text
 from kinefract.common.layout import ANSWER, PAGE, PARTIAL
 from kinefract.common.pages import rendered
 from kinefract.common.records import read_json
+from kinefract.common.words import counted
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
@@ -99,7 +100,9 @@ def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
         runs=found.runs,
         progress=progress,
         answer=answer,
-        rests_on=f"From {answered} of {found.runs} runs." if found.missing and answered is not None else "",
+        rests_on=f"From {answered} of {counted(found.runs, 'run')}."
+        if found.missing and answered is not None
+        else "",
         link=quote(Path(os.path.relpath(page, start)).as_posix()) if page.exists() else None,
         charts=_charts(found.rows),
     )
@@ -121,10 +124,10 @@ def _state(found: Found, reported: bool) -> tuple[str, str]:
     if found.finished == 0:
         return NOT_BEGUN, NOT_BEGUN
     if found.missing:
-        return UNDER_WAY, f"{found.finished} of {found.runs} runs"
+        return UNDER_WAY, f"{found.finished} of {counted(found.runs, 'run')}"
     if not reported:
-        return UNDER_WAY, f"all {found.runs} runs, but no report yet"
-    return DONE, f"done, {found.runs} runs"
+        return UNDER_WAY, f"all {counted(found.runs, 'run')}, but no report yet"
+    return DONE, f"done, {counted(found.runs, 'run')}"
 
 
 def _charts(rows: list[Row]) -> list[tuple[str, list[Bar]]]:

@@ -5,7 +5,7 @@
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from kinefract.benchmarks.index import matches_fingerprint
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CHECKPOINT, SPEC_FILE
+from kinefract.common.words import counted
+from kinefract.config.baselines import baseline_of
 from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.evaluation import predictions
 from kinefract.report.statistics import Difference, Interval, interval
-
-START = ("init", "pretraining.objective")  # the settings that decide from what a variant starts
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ class Row:
     ``pretrains`` holds its pre-training by seed and is empty without one of ours. All seeds have the same
     pre-training unless the study gives each its own.
 
-    ``weights`` is the file of published weights from which it starts, if any.
+    ``weights`` is the file of published weights from which it starts, if any. ``baseline`` is the label of
+    the variant with which it is compared, if its settings alone do not decide that.
 
     ``clips`` is the number of clips seen in one pre-training, clips times epochs; it is 0 from scratch.
     ``clips_factor`` is its multiple of the clips of the pre-trained variant with the fewest. Both are None if
@@ -137,6 +138,7 @@ class Row:
     clips: int | None = None
     clips_factor: float | None = None
     weights: str | None = None
+    baseline: str | None = None
 
     @property
     def scratch(self) -> bool:
@@ -186,7 +188,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
     if found.missing:
         lines = "".join(f"\n  {line}" for line in found.missing)
         raise UserError(
-            f"study {spec.study}: {len(found.missing)} of {found.runs} runs are missing:{lines}\n"
+            f"study {spec.study}: {len(found.missing)} of {counted(found.runs, 'run')} are missing:{lines}\n"
             f"make them with: snakemake {spec.study}"
         )
     return found
@@ -215,37 +217,9 @@ def read_available(root: Path | str, spec: StudySpec) -> Found:
         for benchmark, seeds in variant.runs.items():
             runs = {seed: run_of(FinetuneSpec.PARENT, run_id) for seed, run_id in seeds.items()}
             cells[benchmark] = Cell({seed: run for seed, run in runs.items() if run})
-        rows.append(Row(variant.label, dict(variant.values), pretrains, cells, weights=variant.weights))
+        row = Row(variant.label, dict(variant.values), pretrains, cells, weights=variant.weights)
+        rows.append(replace(row, baseline=variant.baseline))
     return Found(rows, [problem for run, problem in seen.values() if run is None], len(seen))
-
-
-def baseline_of(row: Row, rows: list[Row]) -> Row | None:
-    """Return the baseline with which a variant is compared; None if the variant is itself a baseline.
-
-    If some variants are from scratch and others not, the baseline is the variant from scratch that agrees
-    with this one in the most varied settings, apart from those that decide from what it starts; among several
-    it is the first. Otherwise it is the first variant of the study. A setting that a variant lacks has the
-    recipe's value; two variants that both lack it agree.
-
-    Args:
-        row: One of the rows.
-        rows: The study's rows.
-    """
-    untrained = [other for other in rows if other.scratch]
-    if not untrained or len(untrained) == len(rows):
-        return None if row is rows[0] else rows[0]
-    if row.scratch:
-        return None
-    varied = {key for other in rows for key in other.values} - {*START}
-
-    def agreement(other: Row) -> tuple[int, int]:
-        stated = [[side.values[key] for side in (row, other) if key in side.values] for key in varied]
-        lacking = sum(len(values) == 1 for values in stated)
-        unlike = sum(len(values) == 2 and values[0] != values[1] for values in stated)
-        # The recipe's value, which holds for the variant without the setting, may equal that of the other.
-        return len(varied) - lacking - unlike, lacking
-
-    return max(untrained, key=agreement)
 
 
 def baselines(rows: list[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from kinefract.cards import card
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MOVING, SPEC_FILE, STILL
 from kinefract.common.pages import data_uri
+from kinefract.common.words import counted
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
 from kinefract.report.html import duration
 from kinefract.report.results import Row
@@ -66,7 +67,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
             facts.append(f"of {', '.join(labels)}")
         if about:
             facts += [
-                f"{about['clips']:,} clips of {about['classes']:,} classes",
+                f"{counted(about['clips'], 'clip')} of {counted(about['classes'], 'class')}",
                 f"{about['size']} x {about['size']} px",
                 f"{duration(about['seconds'])} of video",
             ]
@@ -79,8 +80,9 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
         folder = root / BenchmarkSpec.PARENT / index
         facts = []
         if listed := summary.read(folder):
-            facts = [f"{listed['classes']} classes"]
-            facts += [f"{count:,} {split} videos" for split, count in listed["videos"].items()]
+            facts = [counted(listed["classes"], "class")]
+            facts += [counted(count, f"{split} video") for split, count in listed["videos"].items()]
+            facts += filter(None, [summary.told(listed.get("straddling", []))])
         found.append(_sample(folder, index, f"Benchmark: {name}", facts))
     return found
 
@@ -88,7 +90,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
 def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str]) -> Sample:
     told = [
         *facts,
-        f"{recipe.classes:,} classes",
+        counted(recipe.classes, "class"),
         f"{recipe.size} x {recipe.size} px",
         "rendered as training went, new ones each epoch",
     ]

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
+from kinefract.config.baselines import START
 from kinefract.report.figures import WIDTH
-from kinefract.report.results import START, Row, benchmarks
+from kinefract.report.results import Row, benchmarks
 
 LEAST = 3  # least number of values of a curve
 WIDE = 4  # ratio of largest to least value from which the axis is logarithmic

@@ -1,5 +1,7 @@
-"""The figures of all current studies in two files with fixed places, for `dvc metrics` and `dvc plots`."""
+"""The figures of all current studies in fixed places, for `dvc metrics` and `dvc plots`."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,23 @@ from kinefract.common.records import read_json
 from kinefract.config.plan import Plan
 from kinefract.report.formats import read_csv, to_csv
 
+LONGEST = 100  # characters of the name of a variant's file
+
 
 def differing(root: Path) -> list[str]:
-    """Return a line for each of the two files that does not hold the figures of its studies.
+    """Return a line for the metrics and one for the curves, if they are not the figures of their studies.
 
-    A file is passed over if it does not exist, and so is a study of which there is no page.
+    What does not exist is passed over, and so is a study of which there is no page.
 
     Raises:
         UserError: a file is damaged.
     """
     problems = []
-    if (root / ALL_METRICS).exists():
-        held = read_json(root / ALL_METRICS, dict[str, Any])
-        studies = {name: folder for name in held if (folder := root / STUDIES / name).exists()}
-        if any(held[name] != read_json(folder / METRICS, Any) for name, folder in studies.items()):
-            problems.append(ALL_METRICS)
+    if (root / ALL_METRICS).is_dir():
+        for held in sorted((root / ALL_METRICS).iterdir()):
+            folder = root / STUDIES / held.name
+            if folder.exists() and _held(held) != _by_variant(read_json(folder / METRICS, dict[str, Any])):
+                problems.append(ALL_METRICS)
     if (root / ALL_CURVES).exists():
         curves = read_csv(root / ALL_CURVES)
         if "study" not in curves:
@@ -42,12 +46,15 @@ def differing(root: Path) -> list[str]:
 
 
 def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
-    """Join ``metrics.json`` and ``curves.csv`` of the named studies, as the configuration defines them.
+    """Gather ``metrics.json`` and ``curves.csv`` of the named studies, as the configuration defines them.
+
+    ``results/metrics/<study>/<variant>.json`` holds the numbers of a variant by benchmark, so that
+    ``dvc metrics show`` has a row for each variant. ``results/curves.csv`` joins the curves.
 
     Args:
-        root: The project's folder; ``results/metrics.json`` and ``results/curves.csv`` below it are written.
+        root: The project's folder; ``results/metrics`` and ``results/curves.csv`` below it are replaced.
         plan: The resolved studies.
-        studies: Names of the studies; each is a key of the metrics and a value in a column of the curves.
+        studies: Names of the studies; each is a folder of the metrics and a value in a column of the curves.
 
     Raises:
         UserError: a study is not finished.
@@ -56,11 +63,32 @@ def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
     for name in studies:
         folder = root / plan.study(name).folder
         try:
-            metrics[name] = read_json(folder / METRICS, dict[str, Any])
+            metrics[name] = _by_variant(read_json(folder / METRICS, dict[str, Any]))
             read = read_csv(folder / CURVES)
         except FileNotFoundError as error:
             raise UserError(f"{error.filename}: missing; `snakemake {name}` makes it") from None
         read.insert(0, "study", name)
         curves.append(read)
-    write_json(root / ALL_METRICS, metrics)
+    if (root / ALL_METRICS).is_dir():
+        shutil.rmtree(root / ALL_METRICS)
+    for name, files in metrics.items():
+        for file, numbers in files.items():
+            write_json(root / ALL_METRICS / name / file, numbers)
     write_text(root / ALL_CURVES, to_csv(pd.concat(curves)))
+
+
+def _held(folder: Path) -> dict[str, Any]:
+    return {path.name: read_json(path, dict[str, Any]) for path in folder.glob("*.json")}
+
+
+def _by_variant(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return file name -> numbers of each variant; a name has the label's letters, digits and blanks."""
+    files: dict[str, Any] = {}
+    for label, numbers in metrics.items():
+        stem = name = re.sub(r"[^\w,.+-]+", " ", label).strip(" .")[:LONGEST] or "variant"
+        count = 1
+        while f"{name}.json" in files:
+            count += 1
+            name = f"{stem} ({count})"
+        files[f"{name}.json"] = numbers
+    return files

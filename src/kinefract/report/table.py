@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from kinefract.config.baselines import baseline_of
 from kinefract.report import cost
 from kinefract.report.formats import frame_of, to_latex, to_markdown
-from kinefract.report.results import Cell, Row, baseline_of
+from kinefract.report.results import Cell, Row
 from kinefract.report.statistics import BETTER, SAME, WORSE, Interval
 from kinefract.report.words import percent, range_in_words
 

@@ -1,6 +1,7 @@
 """The table of a finished study for the terminal, and comparisons of its variants with a chosen one."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from kinefract.config.specs import StudySpec, project_root
 from kinefract.report import compare, results
 from kinefract.report.formats import frame_of, read_csv, to_text
 from kinefract.report.results import Comparison, Row
-from kinefract.report.table import COLUMNS, WORDS, by_variant, top1_and_spread
+from kinefract.report.table import COLUMNS, WORDS, by_variant, table_of, top1_and_spread
 from kinefract.report.words import p_in_words, range_in_words
 
 
@@ -67,16 +68,42 @@ def against_table(folder: Path | str, label: str) -> str:
     Raises:
         UserError: there is no such variant, or runs are missing.
     """
-    spec_path = Path(folder) / SPEC_FILE
+    compared = [row for row in _against(Path(folder), label) if row.label != label]
+    return to_text(frame_of([_differences(row, label) for row in compared]))
+
+
+def as_json(folder: Path | str, against: str | None = None) -> list[dict[str, Any]]:
+    """Return a finished study's table as JSON values: a mapping for each variant and benchmark.
+
+    The keys are the columns of ``table.csv`` (``report.table.table_of``), with null for what is blank.
+
+    Args:
+        folder: The study's folder.
+        against: The label of a variant, with which all others are compared in place of their baselines.
+
+    Raises:
+        UserError: the study is not finished, its table cannot be read, or there is no such variant.
+    """
+    if against is None:
+        table = _read(Path(folder))
+    else:
+        table = table_of(_against(Path(folder), against))
+        table["baseline"] = [("" if variant == against else against) for variant in table["variant"]]
+    blank = table.isna() | (table == "")
+    return table.astype(object).mask(blank, None).to_dict("records")
+
+
+def _against(folder: Path, label: str) -> list[Row]:
+    """Return the rows of a study, compared with a chosen one."""
+    spec_path = folder / SPEC_FILE
     if not spec_path.exists():
-        raise UserError(_not_made(Path(folder)))
+        raise UserError(_not_made(folder))
     spec = StudySpec.read(spec_path)
     rows = results.read(project_root(spec_path), spec).rows
     other = next((row for row in rows if row.label == label), None)
     if other is None:
         raise UserError(not_one_of(label, [row.label for row in rows]) + f" (variants of {spec.study})")
-    compared = [row for row in compare.compared(rows, other) if row.label != label]
-    return to_text(frame_of([_differences(row, label) for row in compared]))
+    return compare.compared(rows, other)
 
 
 def _scores(lines: pd.DataFrame) -> dict[str, pd.Series]:

@@ -28,6 +28,7 @@ from kinefract.common.layout import (
 )
 from kinefract.common.progress import progress
 from kinefract.common.records import damaged, read_json
+from kinefract.common.words import counted
 from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
 from kinefract.evaluation import predictions
@@ -85,13 +86,15 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
         raise UserError(problems[0])
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise UserError("\n".join([f"{len(problems)} problems:", *problems[:SHOWN], *more]))
-    names = {DatasetSpec: "datasets", BenchmarkSpec: "benchmarks", StudySpec: "studies"}
-    whole = [f"{count} {names.get(kind, Path(kind.PARENT).name + ' runs')}" for kind, count in counts.items()]
+        raise UserError("\n".join([f"{counted(len(problems), 'problem')}:", *problems[:SHOWN], *more]))
+    names = {DatasetSpec: "dataset", BenchmarkSpec: "benchmark", StudySpec: "study"}
+    whole = [
+        counted(count, names.get(kind, f"{Path(kind.PARENT).name} run")) for kind, count in counts.items()
+    ]
     lines.append(f"checked {', '.join(whole)}: as they were written")
     if unsummed:
         lines.append(
-            f"{unsummed} of them hold no {CHECKSUMS}: version 0.1 kept none, so only contents were checked"
+            f"{unsummed} of them without {CHECKSUMS}: version 0.1 kept none, so only contents were checked"
         )
     return "\n".join(lines)
 

@@ -1,5 +1,6 @@
 """Numbers of a study as texts for readers: scores in percent, intervals, p-values and verdicts."""
 
+from kinefract.common.words import counted
 from kinefract.report.results import Comparison
 from kinefract.report.statistics import SAME, Interval
 
@@ -11,7 +12,7 @@ def percent(mean: float, std: float | None = None) -> str:
 
 def seeds_in_words(n: int) -> str:
     """Return ``3 seeds`` or ``1 seed``."""
-    return f"{n} seed{'s' * (n != 1)}"
+    return counted(n, "seed")
 
 
 def range_in_words(ends: Interval) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from kinefract.common.words import counted
+
 if TYPE_CHECKING:
     from kinefract.synth.dataset_recipe import DatasetRecipe
 
@@ -42,7 +44,8 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     from pydantic import ValidationError
 
     from kinefract.common.errors import UserError
-    from kinefract.common.schema import listed, problem_lines
+    from kinefract.common.problems import problem_lines
+    from kinefract.common.schema import listed
     from kinefract.synth.families import FAMILIES
 
     try:
@@ -52,7 +55,7 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
         lines = problem_lines(error)
     except ValueError as error:
         lines = [str(error)]
-    raise UserError("\n  ".join([f"recipe: {len(lines)} problem{'s' * (len(lines) > 1)}", *listed(lines)]))
+    raise UserError("\n  ".join([f"recipe: {counted(len(lines), 'problem')}", *listed(lines)]))
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL, REC
 from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
+from kinefract.config.locate import title_of
 from kinefract.config.run_files import Result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import labels
@@ -144,7 +145,9 @@ class RunExport:
             commit = labels.commit_of(files.result["made_with"] if files.result else made_with(self._root))
             tags |= {"phase": phase, "digest": spec.digest, "name": spec.id, "commit": commit}
             tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
-            kept = client.create_run(experiment, tags=texts(tags), run_name=spec.id)
+            kept = client.create_run(
+                experiment, tags=texts(tags), run_name=f"{title_of(spec, self._root)}-{spec.digest}"
+            )
         missing = {key: value for key, value in params.items() if key not in kept.data.params}
         log(client, kept.info.run_id, params=missing)
         log_input(client, kept.info.run_id, data.name, data.digest, data.folder)

@@ -14,6 +14,7 @@ from kinefract.common.files import locked
 from kinefract.common.layout import METRICS, MLFLOW, RESULT, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
 from kinefract.common.records import read_json
+from kinefract.common.words import counted
 from kinefract.config.run_files import is_finished
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import store
@@ -41,8 +42,8 @@ class Summary:
     def text(self) -> str:
         """Return a line of counts, and a line for each problem."""
         line = (
-            f"logged {len(self.runs)} runs and {len(self.studies)} studies; "
-            f"{self.held} were held already, {self.unfinished} are not finished"
+            f"logged {counted(len(self.runs), 'run')} and {counted(len(self.studies), 'study')}; "
+            f"held already: {self.held}, not finished: {self.unfinished}"
         )
         return "\n".join([line, *(f"left out: {problem}" for problem in self.problems)])
 

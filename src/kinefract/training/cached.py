@@ -23,6 +23,7 @@ from kinefract.common.layout import CACHE_INDEX, LOCK
 from kinefract.common.progress import log_line
 from kinefract.common.records import AS_WRITTEN, read_json
 from kinefract.common.schema import digest_of
+from kinefract.common.words import counted
 from kinefract.training.frame_store import FrameStore
 
 MAKES = "is making this cache"  # the activity of the process that holds the lock, for messages
@@ -91,7 +92,7 @@ class CachedVideos:
             if self._is_made(index, made_of):  # by another process, while this one waited
                 return
             index.unlink(missing_ok=True)
-            log_line(f"{path}: {len(videos)} videos take {self._store.bytes / 1e9:.2f} GB")
+            log_line(f"{path}: {counted(len(videos), 'video')}, {self._store.bytes / 1e9:.2f} GB")
 
             def resized(at: int) -> Iterator[np.ndarray]:
                 return _resized(videos[at], sizes[at])

@@ -12,6 +12,7 @@ from kinefract.augment.crop import centre_crop, random_resized_crop, resize
 from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
 from kinefract.common.streams import stream
+from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe, TrainRecipe
 from kinefract.training.division import Division
 from kinefract.training.workers import loader_of
@@ -110,7 +111,8 @@ class EpochBatches:
     ) -> None:
         if clips < batch_size:
             raise UserError(
-                f"batch_size: {batch_size} is more than the {clips} clips there are to train on; lower it"
+                f"batch_size: {batch_size} is more than {counted(clips, 'clip')}, all there is to "
+                "train on; lower it"
             )
         self.places = (division or Division(batch_size)).places
         self.clips, self.batch_size, self.seed = clips, batch_size, seed

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from kinefract.common.errors import UserError
 from kinefract.common.share import Share
+from kinefract.common.words import counted
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Division:
 
     def __post_init__(self) -> None:
         if self.batch % (self.parts * self.processes):
-            shares = f"{self.processes} processes" + f" in {self.parts} parts" * (self.parts > 1)
-            raise UserError(f"batch_size: {self.batch} clips cannot be shared by {shares}")
+            shares = counted(self.processes, "process") + f" in {self.parts} parts" * (self.parts > 1)
+            raise UserError(f"batch_size: {counted(self.batch, 'clip')} cannot be shared by {shares}")
 
     @property
     def size(self) -> int:

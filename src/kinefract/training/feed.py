@@ -13,6 +13,7 @@ import torch
 from kinefract.common.files import locked
 from kinefract.common.layout import CACHES, LOCK
 from kinefract.common.progress import log_line
+from kinefract.config.locate import title_of
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families.fractal import FractalRecipe
@@ -36,7 +37,7 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
     Raises:
         UserError: the dataset is missing or damaged, the cache cannot be written, or as for ``own_gpu``.
     """
-    recipe, dataset = spec.recipe, spec.dataset.recipe
+    recipe, dataset, title = spec.recipe, spec.dataset.recipe, title_of(spec, root)
     gpu = own_gpu(accelerator)
     device = None if gpu is None else torch.device("cuda", gpu)
     if recipe.source == "online":
@@ -45,14 +46,14 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
             place, source = "the GPU", DeviceRenderedClips(dataset, device)
         else:
             place, source = "CPUs", OnlineClips(dataset)
-        log_line(f"{spec.name}: clips are rendered on {place}, new ones each epoch")
+        log_line(f"{title}: clips are rendered on {place}, new ones each epoch")
         return source
     shards = Shards(root / spec.dataset.folder)
     if not uses_cache(spec):
-        log_line(f"{spec.name}: clips are decoded from shards")
+        log_line(f"{title}: clips are decoded from shards")
         return shards
     cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
-    what = f"{spec.name}: clips come from a cache of decoded frames, {cached.store.bytes / 1e9:.2f} GB"
+    what = f"{title}: clips come from a cache of decoded frames, {cached.store.bytes / 1e9:.2f} GB"
     if device and cached.store.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
         log_line(f"{what}, in the GPU's memory")
         return ResidentClips(cached, device)

@@ -20,6 +20,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
+from kinefract.common.words import counted
 from kinefract.config.run_files import read_result
 from kinefract.config.specs import PretrainSpec
 from kinefract.training.processes import OTHER_ENDED
@@ -77,7 +78,7 @@ def launch(spec_path: Path, devices: int, nodes: int, arguments: Sequence[str]) 
 
     def work() -> dict[str, Any]:
         os.environ[RENDEZVOUS] = f"{socket.gethostname() if nodes > 1 else 'localhost'}:{_free_port()}"
-        log_line(f"{folder.name}: {devices * nodes} processes on {nodes} node{'s' * (nodes > 1)}")
+        log_line(f"{folder.name}: {counted(devices * nodes, 'process')} on {counted(nodes, 'node')}")
         start(arguments)
         return dict(read_result(folder))
 

@@ -36,6 +36,7 @@ from kinefract.common.layout import (
 )
 from kinefract.common.progress import log_line, rank
 from kinefract.common.provenance import made_with
+from kinefract.config.locate import title_of
 from kinefract.config.phases import WeightsRecipe
 from kinefract.config.run_files import is_finished, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
@@ -185,13 +186,14 @@ def _run(
     """Train, call ``finish()`` (which may evaluate), then write the results, the weights last."""
     model = objective.network
     place = folder / CHECKPOINT
-    training = Training(spec.id, spec.recipe, seed, objective, clips, place, spec.name, execution)
+    title = title_of(spec, root)
+    training = Training(spec.id, spec.recipe, seed, objective, clips, place, title, execution)
     state = training.resume()
     if rank():
         training.fit(state)
         return {}
     if state:
-        log_line(f"{spec.name}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
+        log_line(f"{title}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
     checksums.remove(folder)
     _write_lines(folder / PROGRESS, training.history)
     export = RunExport(root, spec)
@@ -201,7 +203,7 @@ def _run(
         _write_lines(folder / PROGRESS, training.history)
         export.update()
         log_line(
-            f"{spec.name}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
+            f"{title}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
             f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kinefract.common.errors import UserError
+from kinefract.common.words import counted
 from kinefract.video.reading import VideoInfo
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -35,7 +36,9 @@ def decode(folder: Path | str, indices: Sequence[int] | None = None, grey: bool 
     if not wanted or min(wanted) < 0:
         raise ValueError(f"indices must be frame numbers from 0 on, at least one, got {indices}")
     if max(wanted) >= len(paths):
-        raise UserError(f"cannot read {folder}: it ends after {len(paths)} frames, asked for {max(wanted)}")
+        raise UserError(
+            f"cannot read {folder}: it ends after {counted(len(paths), 'frame')}, asked for {max(wanted)}"
+        )
     found = {}
     for index in sorted(set(wanted)):
         with _opened(paths[index]) as picture:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinefract.common.errors import UserError
+from kinefract.common.words import counted
 from kinefract.video.reading import VideoInfo, opened, packets, sizes_text, turn_of
 from kinefract.video.wholeness import lacking
 
@@ -87,7 +88,7 @@ def _cut(path: Path, found: _Found, failed: bool) -> str:
     if found.table:
         there = sum(end <= size for end in found.table)
         if there < len(found.table):
-            return f"{there} of {len(found.table)} frames are there"
+            return f"{there} of {counted(len(found.table), 'frame')} are there"
         if not failed and len(found.table) <= found.stated:
             return ""  # edit lists leave frames out of the table
     try:
@@ -102,4 +103,4 @@ def _cut(path: Path, found: _Found, failed: bool) -> str:
             return ""  # what is missing are sound and index
         return f"{found.reached} of {found.stated} frames are there"
     missing = f"at least {lack:,} bytes are missing" if lack > 1 else "its end is missing"
-    return f"{found.frames} frames are there, {missing}"
+    return f"{counted(found.frames, 'frame')} there, {missing}"

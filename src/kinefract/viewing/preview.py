@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST
-from kinefract.common.schema import in_one_line, not_one_of
+from kinefract.common.problems import in_one_line
+from kinefract.common.schema import not_one_of
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES

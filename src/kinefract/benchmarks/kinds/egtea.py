@@ -77,7 +77,9 @@ def _classes(tree: Tree) -> list[str]:
             raise UserError(f"{where}: {line!r} repeats the name or the number of a line above")
         names[int(number)] = name.strip()
     if sorted(names) != list(range(1, len(names) + 1)):
-        raise UserError(f"{tree[CLASSES]}: the numbers of its {len(names)} actions do not run from 1")
+        raise UserError(
+            f"{tree[CLASSES]}: the numbers of its actions, {len(names)} in all, do not run from 1"
+        )
     return [names[number] for number in sorted(names)]
 
 

@@ -20,16 +20,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from kinefract.benchmarks import choose
-from kinefract.benchmarks.base import BENCHMARKS, SPLITS, TEST, TRAIN, VALIDATION, Contents
+from kinefract.benchmarks import choose, summary
+from kinefract.benchmarks.base import BENCHMARKS, SPLITS, TEST, VALIDATION, Contents
 from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.fields import check_class_name, same_place, whole_number
 from kinefract.benchmarks.listed import ChosenRecipe, Listing, Share, TrainingFolds, leading_to
 from kinefract.benchmarks.official.tree import leads_back
 from kinefract.common.errors import UserError
 from kinefract.common.progress import log_line
-from kinefract.common.schema import DIGEST_LENGTH, digest_of
 from kinefract.common.terminal import printable
+from kinefract.common.words import counted
 from kinefract.video import pictures
 
 SUFFIXES = (
@@ -100,6 +100,8 @@ class OwnRecipe(ChosenRecipe):
 class FolderRecipe(OwnRecipe):
     """Settings of videos in a folder for each class; a folder of pictures inside counts as a video."""
 
+    VERSION: ClassVar[int] = 3  # 2 drew each test video alone
+
     kind: Literal["folder"] = "folder"
     root: str = Field(
         min_length=1, description="folder of `<class>/*`, or of `train/<class>/*` and `test/<class>/*`"
@@ -108,7 +110,8 @@ class FolderRecipe(OwnRecipe):
         default=0.3,
         gt=0,
         lt=1,
-        description="share of each class that is for testing where the split is not given, drawn by `seed`",
+        description="share of each class, to the nearest video, that is for testing where the split is not "
+        "given, drawn by `seed`; equal files stay on one side",
     )
 
     def contents(self, root: Path, folder: Path) -> Contents:
@@ -131,24 +134,12 @@ class FolderRecipe(OwnRecipe):
         return videos if all(video.split for video in videos) else self._drawn(videos, place)
 
     def _drawn(self, videos: list[Listed], place: Path) -> list[Listed]:
-        """Draw the test videos, each by its own name, so that an additional video changes no other.
-
-        The first video of a class is always for testing, and the last always for training.
-        """
-        by_class: dict[str, list[tuple[float, Listed]]] = defaultdict(list)
-        for video in videos:
-            draw = int(digest_of([self.seed, video.path]), 16) / 16**DIGEST_LENGTH
-            by_class[video.class_name].append((draw, video))
-        if single := sorted(name for name, own in by_class.items() if len(own) < 2):
-            raise UserError(
-                f"{place}: a class needs two videos, one to train and one to test: {_named(single)}"
-            )
-        tested: set[Listed] = set()
-        for own in by_class.values():
-            own.sort()
-            drawn = sum(draw < self.test_share for draw, _ in own)
-            tested.update(video for _, video in own[: min(max(drawn, 1), len(own) - 1)])
-        return [video._replace(split=TEST if video in tested else TRAIN) for video in videos]
+        """Draw the test videos. Files that are equal byte for byte are a group, which stays on one side."""
+        first: dict[Path, str] = {}
+        for equal in summary.duplicates([place / video.path for video in videos]):
+            first |= dict.fromkeys(equal, equal[0].relative_to(place).as_posix())
+        grouped = [video._replace(group=first.get(place / video.path, video.group)) for video in videos]
+        return choose.test_part(grouped, self.test_share, self.seed, str(place))
 
 
 @BENCHMARKS.register
@@ -213,7 +204,9 @@ def in_class_folders(place: Path) -> tuple[list[Listed], list[str]]:
             videos += [Listed(path, name, split, path) for path in paths]
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
-        log_line(f"{place}: {others.total()} files and folders are no videos and are passed over ({kinds})")
+        log_line(
+            f"{place}: passed over, since they are no videos: {counted(others.total(), 'entry')} ({kinds})"
+        )
     return videos, sorted(classes - {video.class_name for video in videos})
 
 
@@ -290,7 +283,9 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
             for row in reader:
                 where, line = f"{path}, line {line}", reader.line_num + 1
                 if len(row) not in (0, len(header)):
-                    raise UserError(f"{where}: has {len(row)} fields, the first line names {len(header)}")
+                    raise UserError(
+                        f"{where}: has {counted(len(row), 'field')}, the first line names {len(header)}"
+                    )
                 if row:
                     yield dict(zip(header, row, strict=True)), where
     except OSError as error:
@@ -327,8 +322,8 @@ def _say_shared(videos: list[Listed], place: Path) -> None:
         sides[video.group].add(video.split)
     if shared := sorted(group for group, splits in sides.items() if len(splits) > 1):
         log_line(
-            f"{place}: {len(shared)} groups are in more than one split, which makes results too good: "
-            f"{_named(shared)}"
+            f"{place}: in more than one split, which makes results too good: "
+            f"{counted(len(shared), 'group')}, {_named(shared)}"
         )
 
 

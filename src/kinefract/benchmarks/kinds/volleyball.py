@@ -29,6 +29,7 @@ from kinefract.benchmarks.official.tree import Part, Tree
 from kinefract.common.errors import UserError
 from kinefract.common.layout import RAW
 from kinefract.common.progress import log_line
+from kinefract.common.words import counted
 
 VIDEOS, ANNOTATIONS = "videos", "annotations.txt"
 CLASSES = ("r_set", "r_spike", "r-pass", "r_winpoint", "l_set", "l-spike", "l-pass", "l_winpoint")
@@ -77,7 +78,8 @@ class VolleyballRecipe(ListedRecipe):
         ]
         if absent and not self.allow_missing:
             raise UserError(
-                f"{self.TITLE}: {tree[VIDEOS]}/<video>/{ANNOTATIONS} is missing of {len(absent)} videos: "
+                f"{self.TITLE}: {tree[VIDEOS]}/<video>/{ANNOTATIONS} is missing of "
+                f"{counted(len(absent), 'video')}: "
                 f"{', '.join(absent)}; `allow_missing: true` goes on without them"
             )
         videos = [

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.common.streams import stream
+from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
 # Directions (t, y, x) to the middles of a cube's twelve edges, all of one length.
@@ -49,7 +50,8 @@ class PerlinRecipe(DatasetRecipe):
         pairs = len(self.frequencies) ** 2
         if self.classes > pairs:
             raise ValueError(
-                f"classes: {len(self.frequencies)} frequencies make {pairs} pairs, no more classes"
+                f"classes: {counted(len(self.frequencies), 'frequency')} make "
+                f"{counted(pairs, 'pair')}, no more classes"
             )
         return self
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numba
 from numba import njit
+from numba.core import event
 
 from kinefract.common.progress import log_line
 
@@ -30,6 +31,24 @@ def folder() -> Path:
         text = source.read_bytes()
         digest.update(text if b"render.compiled" in text else b"")
     return Path(home).absolute() / "kinefract" / digest.hexdigest()[:12]
+
+
+class _Announcement(event.Listener):
+    """A listener that says, once per process, that kernels are being compiled, which takes a minute."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        module = event.data["dispatcher"].py_func.__module__
+        if not _Announcement.said and module.startswith("kinefract."):
+            _Announcement.said = True
+            log_line("compiling the renderer for this machine, once; this takes up to a minute")
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing."""
+
+
+event.register("numba:compile", _Announcement())
 
 
 def kernel(function: Callable) -> Callable:

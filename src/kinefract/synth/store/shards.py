@@ -18,6 +18,7 @@ from kinefract import video
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST, SHARDS
+from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import DatasetRecipe
 
 COLUMNS = (
@@ -156,7 +157,9 @@ class Shards:
         try:
             decoded = video.decode(encoded, frames, self.channels[index] == 1 if grey is None else grey)
             if frames is None and len(decoded) != self.frames[index]:
-                raise UserError(f"{len(decoded)} frames where {self.manifest} says {self.frames[index]}")
+                raise UserError(
+                    f"{counted(len(decoded), 'frame')} where {self.manifest} says {self.frames[index]}"
+                )
         except UserError as error:
             tar_path, _ = shard_files(self.folder, int(self._shard[index]))
             raise UserError(f"{tar_path}, clip {index}: {error}") from error

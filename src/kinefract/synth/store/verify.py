@@ -24,6 +24,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import sha256
 from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.common.progress import progress
+from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import (
     COLUMNS,
@@ -106,7 +107,8 @@ def verify(recipe: DatasetRecipe, folder: Path | str, sample: int | None = SAMPL
         raise UserError(_summary(folder, recipe.shards, damaged))
     size, seconds = sum(row.size for row in rows), time.monotonic() - start
     return (
-        f"{len(rows)} clips in {recipe.shards} shards checked, {size / 1e6:.1f} MB; {len(chosen)} of them "
+        f"{counted(len(rows), 'clip')} in {counted(recipe.shards, 'shard')} checked, "
+        f"{size / 1e6:.1f} MB; {len(chosen)} of them "
         f"decoded and rendered again; {seconds:.1f} s"
     )
 
@@ -200,5 +202,6 @@ def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
     files = files if len(files) <= SHOWN else [f"-r {folder / SHARDS}"]
     manifest = folder / MANIFEST
     remedy = f"to make them again: rm {' '.join(files)} {manifest} && snakemake {manifest}"
-    head = f"{folder}: {len(damaged)} of {shards} shards {'are' if len(damaged) > 1 else 'is'} damaged"
+    verb = "are" if len(damaged) > 1 else "is"
+    head = f"{folder}: {len(damaged)} of {counted(shards, 'shard')} {verb} damaged"
     return "\n  ".join([head, *lines[:SHOWN], *more, remedy])

@@ -1,0 +1,37 @@
+"""Counts in words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kinefract.common.words import counted
+
+PACKAGE = Path(__file__).parents[2] / "src/kinefract"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [
+        (1, "shard", "1 shard"),
+        (0, "shard", "0 shards"),
+        (1200, "class", "1,200 classes"),
+        (2, "study", "2 studies"),
+        (2, "key", "2 keys"),
+        (2, "index", "2 indexes"),
+        (3, "fine-tuning run", "3 fine-tuning runs"),
+    ],
+)
+def test_a_noun_agrees_with_its_count(count, noun, words):
+    assert counted(count, noun) == words
+
+
+def test_no_module_makes_a_plural_by_hand():
+    by_hand = re.compile(r"""\{len\([^{}]*\)\} [a-z-]+s\b|\{["']s["'] \*""")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if by_hand.search(line)
+    ]
+    assert found == []
