@@ -144,4 +144,5 @@ def _pretrained(run: Path) -> Network:
     spec, state = released.pretrained(run)
     model = spec.recipe.built(0, spec.recipe, 1, 0.0)
     weights.copy_into(model, state, run, classifier=False)
-    return Network(spec.id, *built, spec.recipe.size, model.eval(), [])
+    recipe = spec.recipe
+    return Network(spec.id, recipe.backbone, recipe.width, recipe.frames, recipe.size, model.eval(), [])
