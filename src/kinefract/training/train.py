@@ -71,9 +71,9 @@ def optimizer_for(objective: Objective, recipe: TrainRecipe) -> torch.optim.Adam
 
 def _scales(objective: Objective, layer_decay: float) -> dict[nn.Parameter, float]:
     """Return the factor of each parameter's rate: less by ``layer_decay`` for each block before the head."""
-    network = objective.network
     if layer_decay == 1:
         return {}
+    network = objective.network
     head = network.depth + 1
     return {
         weight: layer_decay ** (head - network.depth_of(name)) for name, weight in network.named_parameters()
