@@ -74,6 +74,13 @@ def test_a_phone_shows_the_numbers_of_the_result_without_scrolling(shown) -> Non
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
 
 
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
+def test_the_column_of_filmed_video_is_seen_without_scrolling(shown, viewport: dict) -> None:
+    tab = shown("card", viewport)
+    for box in tab.locator(".tables .scroll").all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+
+
 def test_the_page_of_all_studies_is_short_on_a_phone(shown) -> None:
     assert shown("overview", PHONE).evaluate("document.documentElement.scrollHeight") < 3000
 

@@ -142,7 +142,7 @@ def test_the_page_stays_below_its_size(made: MadeUp, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(page, "LARGEST", whole - 3_000)
     report.build(made.spec_path)
     assert path.stat().st_size < whole - 3_000
-    assert "For want of room 1 are not shown here." in path.read_text(encoding="utf-8")
+    assert re.search("For want of room [12] are not shown here", path.read_text(encoding="utf-8"))
 
 
 def test_without_any_there_is_no_section(made: MadeUp) -> None:

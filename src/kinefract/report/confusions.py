@@ -143,9 +143,9 @@ def _drawn(matrix: np.ndarray, names: list[str], title: str) -> tuple[Markup, in
         at = cell * (place + 0.5)
         for way in (f"translate(-5 {at:g})", f"translate({at:g} {side + 5}) rotate(-90)"):
             parts.append(f'<text transform="{way}" dy=".35em" text-anchor="end">{name}</text>')
-    end = total - beside - 4
+    end = total - 8
     parts.append(
-        f'<text x="{side / 2:g}" y="{end:.0f}" text-anchor="middle" fill="var(--muted)">taken for</text>'
+        f'<text x="{side / 2:g}" y="{end}" text-anchor="middle" fill="var(--muted)">taken for</text>'
         f'<text transform="translate({10 - beside:.0f} {side / 2:g}) rotate(-90)" text-anchor="middle" '
         'fill="var(--muted)">class</text></g></svg>'
     )
