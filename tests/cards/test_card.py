@@ -193,8 +193,11 @@ def test_the_terminal_shows_what_the_json_says(project, folder, monkeypatch, cap
     monkeypatch.chdir(project)
     assert main(["card", "fractal", "--out", "shown.html"]) == 0
     shown = capsys.readouterr().out
-    found = json.loads((folder / "card.json").read_text())["figures"]["ssim"]
-    assert re.search(rf"SSIM +{found['mean']:.3f} ± {found['std']:.3f}\n", shown)
+    own = json.loads((folder / "card.json").read_text())["figures"]["ssim"]
+    film = filmed.reference(48)["figures"]["ssim"]
+    figures = [f"{found['mean']:.3f} ± {found['std']:.3f}" for found in (own, film)]
+    difference = re.escape(f"{own['mean'] - film['mean']:+.3f}")
+    assert re.search(rf"SSIM +{' +'.join(figures)} +{difference}\n", shown)
     assert shown.endswith("shown.html\n")
     assert "12 clips of 3 classes" in (project / "shown.html").read_text(encoding="utf-8")
     other = cards.of_dataset(str(folder / "spec.yaml"), root=project)
