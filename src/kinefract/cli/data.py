@@ -168,7 +168,7 @@ def card(
         typer.Option(metavar="BENCHMARK", help="Measure a benchmark too: its index folder or name."),
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Clips to measure.  [default: 12 to 24]")
+        int | None, typer.Option(min=1, metavar="N", help="Clips to measure.  [default: 24 to 48]")
     ] = None,
     out: Annotated[
         Path | None,
