@@ -1,13 +1,16 @@
 """`kinefract init` writes a project from the package, and leaves alone what is there."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+import kinefract
 from kinefract.cli import main
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
+from kinefract.project import FILES
 from kinefract.project.init import init
 
 ROOT = Path(__file__).parents[2]
@@ -46,3 +49,12 @@ def test_a_folder_that_cannot_be_a_project_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
         init(tmp_path / "file")
+
+
+def test_what_installs_the_package_elsewhere_takes_this_version_and_all_of_it():
+    """The script for conda names the version, and an image gets all files that the package links to."""
+    script = (ROOT / "workflow/envs/kinefract.post-deploy.sh").read_text()
+    assert f"kinefract=={kinefract.__version__}}}" in script
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    links = [os.path.normpath(path.parent / path.readlink()) for path in FILES.iterdir() if path.is_symlink()]
+    assert len(links) == 10 and {Path(link).relative_to(ROOT).as_posix() for link in links} <= kept

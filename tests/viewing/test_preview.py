@@ -6,7 +6,6 @@ from PIL import Image
 
 from kinefract.cli import main
 from kinefract.common.errors import UserError
-from kinefract.common.layout import PARAMS_FILE
 from kinefract.config.specs import DatasetSpec
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
@@ -45,14 +44,13 @@ def test_a_made_dataset_is_shown_from_its_shards_and_another_is_rendered(project
     np.testing.assert_array_equal(bent.picture, sheet(RecipeClips(expected)))
 
 
-def test_outside_a_project_a_family_is_shown_by_its_name(tmp_path, monkeypatch):
+def test_outside_a_project_a_family_is_shown_by_its_name(tmp_path, tiny, write_params, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown = preview("octopus")
-    assert shown.caption == "octopus"
-    np.testing.assert_array_equal(shown.picture, preview(family="octopus").picture)
-    (tmp_path / PARAMS_FILE).write_text("run: []\n")
-    with pytest.raises(UserError, match="octopus: no such folder, and as a name in the configuration"):
-        preview("octopus")
+    shown = preview("perlin")
+    assert shown.caption == "perlin" and shown.picture.std() > 10
+    write_params(tmp_path, tiny)
+    with pytest.raises(UserError, match="perlin: no such folder, and as a name in the configuration"):
+        preview("perlin")
 
 
 def test_one_class_alone(project):

@@ -8,9 +8,11 @@ from kinefract.common.files import written_whole
 from kinefract.common.layout import CONFIG, PARAMS_FILE
 from kinefract.project import FILES
 
+SNAKEFILE, OTHER_SNAKEFILE = "Snakefile", "workflow/Snakefile"  # snakedeploy writes the other one
+
 # Files and folders of the package -> where they go in a project; a dot would hide a file in the package.
 PLACES = {
-    "Snakefile": "Snakefile",
+    SNAKEFILE: SNAKEFILE,
     PARAMS_FILE: PARAMS_FILE,
     CONFIG: CONFIG,
     "dvc.yaml": "dvc.yaml",
@@ -44,7 +46,7 @@ def init(folder: Path | str) -> list[str]:
     written = []
     for source, target in _files():
         place = folder / target
-        if place.exists():
+        if place.exists() or (target == SNAKEFILE and (folder / OTHER_SNAKEFILE).exists()):
             continue
         with written_whole(place) as partial:
             shutil.copyfile(source, partial)

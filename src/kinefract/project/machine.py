@@ -104,9 +104,7 @@ def kernels(root: Path) -> Finding:
     place, says = folder(), f"numba {numba.__version__}, compiled code in {folder()}"
     values = {"numba": numba.__version__, "folder": str(place), "compiled": place.exists()}
     if not os.access(_existing(place), os.W_OK):
-        remedy = (
-            "it cannot be written, so each process compiles anew: set NUMBA_CACHE_DIR"
-        )
+        remedy = "it cannot be written, so each process compiles anew: set NUMBA_CACHE_DIR"
         return Finding(says, remedy, values=values)
     if not place.exists():
         says += "; the first clip takes a minute, in which it is compiled"
