@@ -15,7 +15,7 @@ def init(
         Path, typer.Argument(help="The project; made if it is missing, and what it holds stays.")
     ],
 ) -> None:
-    """Begin a project in a folder: Snakefile, params.yaml, config/, dvc.yaml.
+    """Begin a project: Snakefile, params.yaml, config/, dvc.yaml.
 
     `snakemake quickstart` there runs the first study.
     """

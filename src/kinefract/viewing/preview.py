@@ -85,7 +85,7 @@ def preview(
         frames = curves.curve_sheet(curve)
         return Preview(f"time curve {curve}", frames[curves.FRAMES // 2], frames, curves.FPS)
     folder = None
-    if dataset in FAMILIES and not (Path(dataset).exists() or Path(PARAMS_FILE).exists()):
+    if dataset and dataset in FAMILIES and not (Path(dataset).exists() or Path(PARAMS_FILE).exists()):
         dataset, family = None, dataset  # outside a project no dataset has a name
     if dataset is not None:
         spec, folder = locate_dataset(dataset)
