@@ -102,5 +102,6 @@ def test_what_snakedeploy_writes_runs_once_init_has_added_the_rest(alone, tmp_pa
     run(project, "kinefract", "init", ".", env=alone)
     assert not (project / "Snakefile").exists()
     index = small_benchmark(project)
-    run(project, "snakemake", index, env=alone)
+    without_activation = alone | {"PATH": "/usr/bin:/bin"}
+    run(project, PROGRAMS / "snakemake", index, env=without_activation)
     assert next((project / "results/logs/index").glob("*.log")).read_text().startswith("== ")

@@ -75,7 +75,7 @@ def training(root: Path) -> Finding:
     values = {"device": device, "gpus": count, "bfloat16": fast}
     if fast:
         return Finding(says, values=values)
-    remedy = f"bf16-mixed is slow here, which lacks instructions for it: set `precision: {instead}`"
+    remedy = f"it has no instructions for bf16-mixed, which is slow here: set `precision: {instead}`"
     return Finding(says, remedy, values=values)
 
 

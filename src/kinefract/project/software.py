@@ -72,14 +72,14 @@ EXTRAS = ("vit", "hub", "onnx", "slurm", "s3", "postgresql")  # in pyproject.tom
 
 
 def snakemake(root: Path) -> Finding:
-    """Tell the version of Snakemake, and whether jobs will find the programs of this environment."""
+    """Tell the version of Snakemake, and whether the shell finds the programs of this environment."""
     found = version("snakemake")
     missing = [name for name in ("snakemake", "kinefract", "dvc") if shutil.which(name) is None]
     values = {"version": found, "not_on_path": missing}
     if missing:
         folder = Path(sys.executable).parent
         remedy = f"the shell finds no {', '.join(missing)}: source {folder}/activate"
-        return Finding(found, remedy, True, values)
+        return Finding(found, remedy, values=values)
     return Finding(f"{found}, {shutil.which('snakemake')}", values=values)
 
 
