@@ -71,7 +71,10 @@ def download(
 @app.command()
 def preview(
     dataset: Annotated[
-        str | None, typer.Argument(help="Its folder, its spec.yaml or its name in the configuration.")
+        str | None,
+        typer.Argument(
+            help="Its folder, its spec.yaml or its name in the configuration; outside a project a family."
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option(help="Show a family as it is by default, without a dataset.")
