@@ -3,7 +3,6 @@ import itertools
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 from kinefract.common import layout
@@ -11,6 +10,7 @@ from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.config.specs import PretrainSpec
 from kinefract.planning import resources as asking
+from kinefract.project import find_commands
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
@@ -41,8 +41,7 @@ LINKED = next(path for n in itertools.count() if not Path(path := f"{layout.LOGS
 # Jobs run on other machines: `--jobs` counts them, and they start as remote ones there.
 ELSEWHERE = workflow.remote_exec or workflow.nodes is not None
 GPU_HERE = 1 if shutil.which("nvidia-smi") else 0
-# Jobs call `kinefract`. It lies beside this Snakemake, also where the environment of both is not activated.
-os.environ["PATH"] += os.pathsep + os.path.dirname(sys.executable)
+find_commands()  # for jobs, which call `kinefract`
 ATTEMPT = f"sh {shlex.quote(workflow.source_path('../scripts/attempt'))}"
 
 
