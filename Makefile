@@ -4,6 +4,7 @@
 # make cluster run small studies on a SLURM of one node, which is installed for it; as root, in half an hour
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
 # make pages  write docs/parameters.md, docs/gallery.md and docs/augmentations.md anew from the code
+# make docs   build the documentation as a site, into build/site
 # make lock   write requirements.lock anew from what pyproject.toml asks for
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY = true
 export DVC_NO_ANALYTICS = true
 
-.PHONY: demo test faults cluster ui pages lock setup ffmpeg
+.PHONY: demo test faults cluster ui pages docs lock setup ffmpeg
 
 demo: setup
 	@workflow/scripts/unlock
@@ -65,6 +66,10 @@ pages: setup
 	python docs/scripts/parameters_page.py
 	python docs/scripts/gallery_page.py
 	python docs/scripts/augmentations_page.py
+
+docs: setup
+	sphinx-build -q -W --keep-going -c docs -b html . build/site
+	@echo "The site:  build/site/README.html"
 
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
