@@ -11,5 +11,5 @@ SNAKEFILE = str(FILES / "workflow" / "Snakefile")
 
 
 def find_commands() -> None:
-    """Add the folder of this Python to ``PATH``: there is ``kinefract``, also where no environment is activated."""
+    """Add the folder of this Python to ``PATH``: ``kinefract`` is there, activated environment or not."""
     os.environ["PATH"] += os.pathsep + str(Path(sys.executable).parent)
