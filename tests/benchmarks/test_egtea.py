@@ -124,8 +124,8 @@ def test_an_unknown_action_is_refused_by_file_and_line(top, tmp_path, number):
         ("Cut tomato -2", "line 2: wants"),
         ("Cut tomato 1", "line 2: .*repeats"),
         ("Wash hand 2", "line 2: .*repeats"),
-        ("Cut tomato 3", "2 actions do not run from 1"),
-        ("Cut tomato 0", "2 actions do not run from 1"),
+        ("Cut tomato 3", "numbers of its actions, 2 in all, do not run from 1"),
+        ("Cut tomato 0", "numbers of its actions, 2 in all, do not run from 1"),
     ],
 )
 def test_names_that_make_no_sense_are_refused(top, tmp_path, line, complaint):

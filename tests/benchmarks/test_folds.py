@@ -85,7 +85,7 @@ def test_folds_of_the_training_part_leave_the_test_videos_out(tmp_path):
         ({"folds": 3, "fold": 4}, "fold: 4 of 3 folds"),
         ({"fold": 1}, "fold: 1 of no folds"),
         ({"folds": 3, "validation": 0.5}, "folds: are of all videos"),
-        ({"validation": {"folds": "all"}}, "a whole number"),
+        ({"validation": {"folds": "all"}}, "valid integer"),
     ],
 )
 def test_folds_that_make_no_sense_are_refused(settings, said):

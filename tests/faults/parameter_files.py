@@ -112,7 +112,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "line break in a dataset": (
         _changed("dataset: f", 'dataset: "f\\n"\n    #'),
-        "small.dataset: String should",
+        "small.dataset: wants text",
     ),
     "long name": (f"{TINY}  {'x' * 101}: {{like: tiny}}", "studies.'xxx.*at most 100 of them"),
     "number as a name": (f"{TINY}  1: {{like: tiny}}", "studies.1: a name is lower-case letters"),

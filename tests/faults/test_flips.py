@@ -25,7 +25,7 @@ def project(finished, tmp_path_factory):
 
 
 def test_a_finished_project_is_as_it_was_written(project):
-    assert "1 datasets, 1 benchmarks, 1 pretrain runs, 2 finetune runs, 1 studies: as" in verify(project)
+    assert "1 dataset, 1 benchmark, 1 pretrain run, 2 finetune runs, 1 study: as" in verify(project)
 
 
 def test_a_flipped_bit_in_any_file_is_noticed(project):
@@ -43,7 +43,7 @@ def test_a_flipped_bit_in_any_file_is_noticed(project):
 
 def test_a_study_is_verified_with_all_on_which_it_rests(project):
     (study,) = (project / "results/studies").glob("tiny-*")
-    assert "1 datasets, 1 benchmarks, 1 pretrain runs, 2 finetune runs, 1 studies" in verify(project, [study])
+    assert "1 dataset, 1 benchmark, 1 pretrain run, 2 finetune runs, 1 study" in verify(project, [study])
     run_folder = next((project / "results/finetune").iterdir())
     with flipped(run_folder / "model.safetensors", 99), pytest.raises(UserError, match=run_folder.name):
         verify(project, [study])

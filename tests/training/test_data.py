@@ -57,7 +57,7 @@ def test_processes_share_every_batch():
 
 
 def test_a_batch_larger_than_the_clips_is_refused():
-    with pytest.raises(UserError, match="batch_size: 16 is more than the 3 clips"):
+    with pytest.raises(UserError, match="batch_size: 16 is more than 3 clips"):
         EpochBatches(3, 16, seed=1, first_step=0, epochs=1)
 
 

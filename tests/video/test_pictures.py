@@ -119,7 +119,7 @@ def test_a_folder_without_pictures_one_that_is_missing_and_a_number_too_high_are
     with pytest.raises(UserError, match="No such file"):
         pictures.decode(tmp_path / "missing")
     write(tmp_path / "1.jpg", 1)
-    with pytest.raises(UserError, match="ends after 1 frames, asked for 1"):
+    with pytest.raises(UserError, match="ends after 1 frame, asked for 1"):
         pictures.decode(tmp_path, [0, 1])
     for indices in ([], [-1]):
         with pytest.raises(ValueError, match="frame numbers from 0 on"):

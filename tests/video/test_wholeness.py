@@ -106,12 +106,12 @@ def test_a_whole_file_is_taken_and_a_cut_one_is_refused_unless_all_frames_are_th
     ("name", "there"),
     [
         ("table_first.mp4", r"truncated, \d+ of 50 frames are there"),
-        ("table_last.mp4", r"truncated, 0 frames are there, at least [\d,]+ bytes are missing"),
+        ("table_last.mp4", r"truncated, 0 frames there, at least [\d,]+ bytes are missing"),
         ("plain.avi", r"truncated, \d+ of 50 frames are there"),
-        ("plain.mkv", r"truncated, \d+ frames are there, at least [\d,]+ bytes are missing"),
-        ("plain.webm", r"truncated, \d+ frames are there, at least [\d,]+ bytes are missing"),
-        ("plain.ogv", r"truncated, \d+ frames are there, its end is missing"),
-        ("plain.ts", r"truncated, \d+ frames are there, at least \d+ bytes are missing"),
+        ("plain.mkv", r"truncated, \d+ frames there, at least [\d,]+ bytes are missing"),
+        ("plain.webm", r"truncated, \d+ frames there, at least [\d,]+ bytes are missing"),
+        ("plain.ogv", r"truncated, \d+ frames there, its end is missing"),
+        ("plain.ts", r"truncated, \d+ frames there, at least \d+ bytes are missing"),
     ],
 )
 def test_of_a_half_downloaded_file_is_told_how_much_is_there(tmp_path, name, there):

@@ -51,7 +51,7 @@ def test_a_project_runs_from_the_wheel_alone(installed, alone, tmp_path):
     run(project, "snakemake", index, env=alone)
     assert len((project / index).read_text().splitlines()) == 5
     log = next((project / "results/logs/index").glob("*.log")).read_text()
-    assert log.startswith("== ") and "2 train, 2 test videos" in log
+    assert log.startswith("== ") and "2 train videos, 2 test videos" in log
     where = "import kinefract; print(kinefract.__file__)"
     assert Path(run(project, sys.executable, "-c", where, env=alone).stdout).is_relative_to(installed)
 

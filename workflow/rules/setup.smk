@@ -26,4 +26,4 @@ rule tracking:
     params:
         studies=sorted(PARAMS.studies),
     shell:
-        "kinefract tracking {params.studies:q} > {output:q}.partial 2> {log:q} && mv {output:q}.partial {output:q}"
+        "kinefract tracking {params.studies:q} > {output:q}.partial 2> >(tee {log:q} >&2) && mv {output:q}.partial {output:q}"

@@ -67,7 +67,7 @@ rule links:
     conda:
         "../envs/kinefract.yaml"
     shell:
-        "kinefract overview > {output:q} 2> {log:q}"
+        "kinefract overview > {output:q} 2> >(tee {log:q} >&2)"
 
 
 for name in PARAMS.studies:

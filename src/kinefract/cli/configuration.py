@@ -19,7 +19,7 @@ def check(
     as_json: Json = False,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Check the configuration, and videos where that is quick.
+    """Check the configuration, and which videos are there.
 
     Prints one line if all is in order, else one line per problem.
     """

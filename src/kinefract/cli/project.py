@@ -32,7 +32,7 @@ def init(
 
 @app.command()
 def doctor(as_json: Json = False, config_dir: ConfigDir = None) -> None:
-    """Say what is installed, what jobs would use, and what is amiss.
+    """Say what is installed, and what jobs would use.
 
     Ends with exit code 1 only if something is broken that jobs need.
     """

@@ -20,6 +20,7 @@ SHARD_TIMES = f"{TIMES}/shard"
 DATABASE, SYNC_LOCK = "mlflow.db", f".sync{LOCK}"  # in the folder of MLflow
 
 # Pages and figures of all studies.
+RESULTS_README = "results/README.md"
 OVERVIEW, ALL_CURVES = "results/index.html", "results/curves.csv"
 ALL_METRICS = "results/metrics"  # a folder for each study, with a file for each variant
 

@@ -136,6 +136,7 @@ def joined(contents: Mapping[str, Any], sections: Sequence[str], on_disk: bool =
         on_disk: Whether the contents are those of the files, so that problems have lines.
     """
     whole = Configuration(sections={section: {} for section in sections}, files=Files(on_disk))
+    whole.files[RUN] = next(iter(contents), PARAMS_FILE)  # where it belongs, if no file has it
     for number, (file, content) in enumerate(contents.items()):
         if content is None and number:  # a file of comments
             continue

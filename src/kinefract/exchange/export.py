@@ -18,6 +18,7 @@ from kinefract.augment.basic import IMAGENET_MEAN, IMAGENET_STD
 from kinefract.common.errors import UserError
 from kinefract.common.extras import needed
 from kinefract.common.files import in_bytes, written_whole
+from kinefract.common.words import counted
 from kinefract.exchange import names
 from kinefract.exchange.networks import Network
 from kinefract.models import weights
@@ -156,9 +157,12 @@ def _shape_out(network: Network) -> str:
 def _state(network: Network, to: Format) -> tuple[dict[str, torch.Tensor], str]:
     """Return the tensors of a network by the names of a library, and a few words about them."""
     state = {key: value.contiguous() for key, value in network.state.items()}
-    head = f"a classifier of {len(network.classes)} classes" if network.classes else "no classifier"
+    head = f"a classifier of {counted(len(network.classes), 'class')}" if network.classes else "no classifier"
     if to == "safetensors":
-        return state, f"{len(state)} tensors of {network.backbone} at width {network.width}, {head}"
+        return (
+            state,
+            f"{counted(len(state), 'tensor')} of {network.backbone} at width {network.width}, {head}",
+        )
     there = names.counterpart(to, network.backbone, network.width)
     new = there.renamed(list(state))
     note = ""
@@ -168,5 +172,5 @@ def _state(network: Network, to: Format) -> tuple[dict[str, torch.Tensor], str]:
             note = f" with {there.scaled.format(network.width / PUBLISHED_WIDTH)}"
     return (
         {new[key]: value for key, value in state.items()},
-        f"{len(state)} tensors named as in {there.network}{note}, {head}",
+        f"{counted(len(state), 'tensor')} named as in {there.network}{note}, {head}",
     )

@@ -28,6 +28,7 @@ from kinefract.common.layout import (
     SPEC_FILE,
     STILL,
 )
+from kinefract.common.words import counted
 from kinefract.config.run_files import read_result
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec
 from kinefract.evaluation import predict
@@ -84,7 +85,7 @@ def push(
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="kinefract-")))
         staged = stage(name, repository, folder, root, license)
         files = [path for path in folder.rglob("*") if path.is_file()]
-        size = f"{len(files)} files, {in_bytes(sum(path.stat().st_size for path in files))}"
+        size = f"{counted(len(files), 'file')}, {in_bytes(sum(path.stat().st_size for path in files))}"
         if dry_run:
             return f"{folder}: what would be in the {staged.kind} {repository}, {size}; nothing was uploaded"
         with hub.client(repository) as api:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
-from kinefract.common.layout import CONFIG, PARAMS_FILE
+from kinefract.common.layout import CONFIG, PARAMS_FILE, RESULTS_README
 from kinefract.project import FILES
 
 SNAKEFILE, OTHER_SNAKEFILE = "Snakefile", "workflow/Snakefile"  # snakedeploy writes the other one
@@ -23,7 +23,7 @@ PLACES = {
     "workflow/profiles": "profiles",
     "workflow/schemas/config.schema.json": "workflow/schemas/config.schema.json",
     "parameters.md": "docs/parameters.md",
-    "results.md": "results/README.md",
+    "results.md": RESULTS_README,
 }
 SUFFIXES = {".yaml", ".yml", ".md"}  # of files in folders
 

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE
 from kinefract.common.schema import short
+from kinefract.common.words import counted
 from kinefract.project.finding import Finding
 
 TRIED = ("Linux", "x86_64")
@@ -94,7 +95,7 @@ def project(root: Path) -> Finding:
     except UserError as error:
         return Finding(str(error).splitlines()[0], "`kinefract check` tells all problems", True)
     values = {"folder": str(root.absolute()), "studies": len(read.studies)}
-    return Finding(f"{root.absolute()}, {len(read.studies)} studies", values=values)
+    return Finding(f"{root.absolute()}, {counted(len(read.studies), 'study')}", values=values)
 
 
 def git(root: Path) -> Finding:
