@@ -87,6 +87,7 @@ def test_if_a_process_is_killed_all_end_with_one_line_and_the_checkpoint(project
     assert [agent.returncode for agent in agents] == [1] * nodes
     assert all(text.count("error: ") == 1 and "Traceback" not in text for text in told), told
     assert f"of {2 * nodes}: was ended by SIGKILL, as the system does where memory runs out" in told[0]
+    assert all(launch.OTHER_ENDED in text for text in told[1:]), told
     assert (spec.parent / "checkpoint.pt").exists() and not (spec.parent / "model.safetensors").exists()
 
 
