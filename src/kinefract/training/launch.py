@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from kinefract.common.errors import UserError
@@ -105,18 +106,20 @@ def _agent(devices: int, nodes: int, arguments: Sequence[str]) -> None:
         if error.sigval == signal.SIGINT:
             raise KeyboardInterrupt from error
         raise UserError(f"stopped by {error.sigval.name}; run it again to go on") from error
+    except RendezvousError as error:  # the first node may be gone before the processes here have ended
+        place = os.environ[RENDEZVOUS]
+        raise UserError(
+            f"{OTHER_ENDED}, or is not to be reached at {place}; run it again to go on"
+        ) from error
     except ChildFailedError as error:
         raise UserError(_cause(error, devices * nodes)) from error
 
 
 def _cause(error: ChildFailedError, processes: int) -> str:
     """Return what the first process to fail says, or how it was ended."""
-
-    # That another process has ended is what those say that did not fail themselves; the agent ends the rest.
-    def follows(failure: ProcessFailure) -> bool:
-        return OTHER_ENDED in failure.message or failure.exitcode == -signal.SIGTERM
-
-    rank, failure = min(error.failures.items(), key=lambda item: (follows(item[1]), item[1].timestamp))
+    # That another process has ended is what those say that did not fail themselves.
+    failures = error.failures.items()
+    rank, failure = min(failures, key=lambda item: (OTHER_ENDED in item[1].message, item[1].timestamp))
     said = failure.message
     if failure.exitcode < 0:
         number = signal.Signals(-failure.exitcode)
