@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from kinefract import models, tracking
+from kinefract import tracking
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import MODEL
 from kinefract.common.provenance import made_with
@@ -35,7 +35,7 @@ def seconds_of_step(spec: PretrainSpec, steps: int) -> float:
     """Return the median seconds of a step's forward and backward pass and update, without data."""
     recipe, classes = spec.recipe, spec.dataset.recipe.classes
     torch.set_num_threads(recipe.threads)
-    network = models.build(recipe.backbone, recipe.width, recipe.frames, classes, recipe.dropout).eval()
+    network = recipe.built(1, recipe, classes, recipe.dropout).eval()
     optimizer = optimizer_for(network, recipe)
     generator = torch.Generator().manual_seed(1)
     shape = (recipe.batch_size, recipe.frames, 3, recipe.size, recipe.size)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 
-from kinefract import models
 from kinefract.augment.effects import Filmed
 from kinefract.common.provenance import made_with
 from kinefract.config.phases import PretrainRecipe
@@ -49,7 +48,7 @@ def network_alone(recipe: PretrainRecipe, steps: int) -> float:
     """Return clips per second of forward, backward and update on a fixed batch."""
     torch.set_num_threads(recipe.threads)
     processes = Processes(recipe.precision)
-    network = models.build(recipe.backbone, recipe.width, recipe.frames, 16, recipe.dropout)
+    network = recipe.built(1, recipe, 16, recipe.dropout)
     model, optimizer = processes.fabric.setup(network, optimizer_for(network, recipe))
     model.eval()  # without dropout, which draws from a generator of the loop
     shape = (recipe.batch_size, recipe.frames, 3, recipe.size, recipe.size)
@@ -69,7 +68,7 @@ def network_alone(recipe: PretrainRecipe, steps: int) -> float:
 def whole_loop(spec: PretrainSpec, root: Path, workers: int) -> dict:
     """Return what the loop measured in its last epoch."""
     recipe = spec.recipe
-    network = models.build(recipe.backbone, recipe.width, recipe.frames, 16, recipe.dropout)
+    network = recipe.built(1, recipe, 16, recipe.dropout)
     objective = recipe.objective_recipe.build(network)
     source = feed.open_source(spec, root)
     run = Training("id", recipe, 1, objective, source, root / "checkpoint.pt", "loop", Execution(workers))

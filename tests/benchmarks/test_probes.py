@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -65,15 +66,20 @@ def test_a_file_is_decoded_once_until_it_changes(entries, tmp_path, decoded):
 
 def test_what_was_found_is_remembered_while_others_are_read(entries, tmp_path, decoded, monkeypatch):
     monkeypatch.setattr(probes, "SECONDS_BETWEEN_SAVES", 0)
-    kept = []
+    written, write, probe = Event(), probes.write_text, video.probe
 
-    def spy(folder, text, write=probes.write_text):
+    def spy(folder, text):
         write(folder, text)
-        kept.append(len(list((tmp_path / "project" / PROBES).iterdir())))
+        written.set()
+
+    def last_waits(path):
+        assert path.name != "a.mp4" or written.wait(60), "nothing was written before the last was read"
+        return probe(path)
 
     monkeypatch.setattr(probes, "write_text", spy)
+    monkeypatch.setattr(video, "probe", last_waits)
     found = probed(entries, tmp_path)
-    assert len(kept) > 2  # of two folders, so at the end alone there would be two
+    assert len(list((tmp_path / "project" / PROBES).iterdir())) == 2  # of two folders
     decoded.clear()
     assert probed(entries, tmp_path) == found and decoded == []
 

@@ -68,3 +68,14 @@ def test_without_a_variant_from_scratch_a_varied_network_is_the_question(resolve
     assert resolve({"8": {}, "16": {"pretraining.width": 16}}) == {"8": None, "16": None}
     with pytest.raises(UserError, match=r"'wide' .* would be compared with 'small'"):
         resolve({"small": {}, "wide": {"init": "wide"}})
+
+
+def test_transformers_of_other_patches_are_other_networks(resolve):
+    vit = {"pretraining.backbone": "vit_tiny", "finetuning.size": 32, "finetuning.frames": 4}
+    eight = {"pretraining.patch": 8}
+    published = {"pretraining.patch": 16, "pretraining.tubelet": 2}
+    trained = {"pretraining.size": 32, "pretraining.frames": 4}
+    with pytest.raises(UserError, match=r"patches of 8 px and 2 frames, .*, which differs in patch; add"):
+        resolve({"scratch": {"init": "scratch", **vit}, "other": {**vit, **trained, **eight}})
+    found = resolve({"scratch": {"init": "scratch", **vit}, "other": {**vit, **trained, **published}})
+    assert found == {"scratch": None, "other": None}  # those that it has if none are given

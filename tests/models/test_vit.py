@@ -1,5 +1,7 @@
 """Vision transformers: the published configuration, published weights, stochastic depth."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -10,6 +12,7 @@ from transformers.models.videomae.modeling_videomae import (
 )
 
 from kinefract import models
+from kinefract.common.errors import UserError
 from kinefract.common.share import Share
 from kinefract.models import weights
 from kinefract.models.published import load_published
@@ -122,6 +125,12 @@ def test_depths_rise_from_the_patches_to_the_head():
     assert depths["videomae.encoder.layer.0.layernorm_before.weight"] == 1
     assert depths["videomae.encoder.layer.11.output.dense.bias"] == model.depth == 12
     assert depths["head.weight"] == depths["fc_norm.weight"] == 13
+
+
+def test_without_transformers_the_extra_that_has_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers.models.videomae.modeling_videomae", None)
+    with pytest.raises(UserError, match=r"is not installed; pip install 'kinefract\[vit\]' installs it"):
+        small()
 
 
 def test_clips_of_another_length_are_refused():

@@ -134,6 +134,26 @@ def test_auto_is_one_process_where_there_is_no_gpu(monkeypatch):
     assert launch.devices_of("auto") == 4
 
 
+def test_srun_looks_at_the_whole_job_and_gives_each_node_its_cores(project, tmp_path, monkeypatch):
+    """What a step of the job says of itself would hide the other nodes from it."""
+    program, told = tmp_path / "bin/srun", tmp_path / "told"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {told}\nenv >> {told}\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    step = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_NTASKS": "1", "SLURM_CPUS_PER_TASK": "4"}
+    for name, value in step.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(launch.RENDEZVOUS, "")  # so that what the launch sets is taken back at the end
+    monkeypatch.delenv(launch.RENDEZVOUS)
+    with pytest.raises(UserError, match=r"srun .*--nodes=2 --ntasks=2 --cpus-per-task=4 ended with 3"):
+        launch.launch(project(2), 2, 2, ["pretrain", "spec.yaml"])
+    lines = told.read_text().splitlines()
+    assert {"--overlap", "--ntasks-per-node=1", "--cpu-bind=none", "pretrain"} <= set(lines)
+    assert [line for line in lines if line.startswith("SLURM_")] == ["SLURM_JOB_ID=7"]
+    assert any(line.startswith(f"{launch.RENDEZVOUS}=") for line in lines)
+
+
 def test_several_nodes_want_a_job_of_slurm(project, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     with pytest.raises(UserError, match="2 nodes are started by srun, in a job of SLURM"):

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.models import BACKBONES
 
 START = ("init", "pretraining.objective")  # the settings that decide from what a variant starts
 # The setting of a study that decides each part of a setup.
 DECIDED_BY = {
     "backbone": "pretraining.backbone",
     "width": "pretraining.width",
+    "patch": "pretraining.patch",
+    "tubelet": "pretraining.tubelet",
     "frames": "finetuning.frames",
     "size": "finetuning.size",
 }
@@ -41,6 +45,8 @@ class Setup:
 
     backbone: str
     width: int
+    patch: int | None  # of a transformer, as the next
+    tubelet: int | None
     frames: int
     size: int
     resize: int = field(compare=False)
@@ -48,10 +54,13 @@ class Setup:
     @classmethod
     def of(cls, network: NetworkRecipe, recipe: FinetuneRecipe) -> "Setup":
         """Return the setup of a fine-tuning."""
-        return cls(network.backbone, network.width, recipe.frames, recipe.size, recipe.resize)
+        entry = BACKBONES[network.backbone]
+        patches = entry.patches(network.patch, network.tubelet) if entry.PATCHES else (None, None)
+        return cls(network.backbone, network.width, *patches, recipe.frames, recipe.size, recipe.resize)
 
     def __str__(self) -> str:
-        return f"{self.backbone} of width {self.width}, {self.frames} frames of {self.size} px"
+        patches = f", patches of {self.patch} px and {counted(self.tubelet, 'frame')}" if self.tubelet else ""
+        return f"{self.backbone} of width {self.width}{patches}, {self.frames} frames of {self.size} px"
 
 
 def baseline_of(variant: C, variants: Sequence[C]) -> C | None:
@@ -137,7 +146,7 @@ def _unequal(variant: Compared, base: Compared, setups: Mapping[str, Sequence[Se
     pairs = zip(setups[variant.label], setups[base.label], strict=True)
     own, other = next(pair for pair in pairs if pair[0] != pair[1])
     parts = _differing(own, other)
-    settings = [f"{DECIDED_BY[name]}: {getattr(own, name)}" for name in parts]
+    settings = [f"{DECIDED_BY[name]}: {value}" for name in parts if (value := getattr(own, name)) is not None]
     settings += [f"finetuning.resize: {own.resize}"] * (own.resize != other.resize and "size" in parts)
     return (
         f"{variant.label!r} ({own}) would be compared with {base.label!r} ({other}), which differs in "

@@ -65,6 +65,8 @@ class Setting(NamedTuple):
     method: str
     backbone: str
     width: int
+    patch: int | None
+    tubelet: int | None
     size: int
     frames: int
     precision: str
@@ -81,7 +83,8 @@ class Setting(NamedTuple):
         else:
             method, clips = spec.recipe.method, spec.benchmark.name
         view = (recipe.size, recipe.frames, recipe.precision, recipe.compile, recipe.threads)
-        return cls(method, network.backbone, network.width, *view, f"{clips} ({recipe.source})")
+        shape = network.backbone, network.width, network.patch, network.tubelet
+        return cls(method, *shape, *view, f"{clips} ({recipe.source})")
 
     @property
     def keys(self) -> tuple[Hashable, ...]:

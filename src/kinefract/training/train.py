@@ -52,14 +52,15 @@ def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> fl
     return scale * (floor + (recipe.lr - floor) * (1 + math.cos(math.pi * done)) / 2)
 
 
-def optimizer_for(objective: Objective, recipe: TrainRecipe) -> torch.optim.AdamW:
+def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
     """Return AdamW without weight decay on biases and norms, which are the parameters of one dimension.
 
-    Each group of parameters has a ``scale``, by which its learning rate is multiplied.
+    ``model`` is an objective, or a network alone if all its layers have one rate. Each group of parameters
+    has a ``scale``, by which its learning rate is multiplied.
     """
     groups: dict[tuple[bool, float], dict[str, Any]] = {}
-    scales = _scales(objective, getattr(recipe, "layer_decay", 1.0))
-    for weight in objective.parameters():
+    scales = _scales(model, getattr(recipe, "layer_decay", 1.0))
+    for weight in model.parameters():
         if weight.requires_grad:
             spared, scale = weight.ndim <= 1, scales.get(weight, 1.0)
             group = {"params": [], "weight_decay": 0.0 if spared else recipe.weight_decay, "scale": scale}
@@ -69,11 +70,12 @@ def optimizer_for(objective: Objective, recipe: TrainRecipe) -> torch.optim.Adam
     return torch.optim.AdamW(every, lr=recipe.lr, betas=recipe.betas, foreach=True)
 
 
-def _scales(objective: Objective, layer_decay: float) -> dict[nn.Parameter, float]:
+def _scales(model: nn.Module, layer_decay: float) -> dict[nn.Parameter, float]:
     """Return the factor of each parameter's rate: less by ``layer_decay`` for each block before the head."""
     if layer_decay == 1:
         return {}
-    network = objective.network
+    assert isinstance(model, Objective)
+    network = model.network
     head = network.depth + 1
     return {
         weight: layer_decay ** (head - network.depth_of(name)) for name, weight in network.named_parameters()
@@ -102,7 +104,8 @@ class Training:
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
     ``on_first_batch`` is called with the first batch that the network sees, or the first part of it:
-    normalised float (views, B, T, 3, H, W). ``on_last_batch`` is called with the last one of each epoch.
+    normalised float (views, B, T, 3, H, W). ``on_last_batch`` is called with the last one of each
+    epoch, before its step.
     """
 
     spec_id: str

@@ -19,5 +19,5 @@ class TsmResNet18(BackboneEntry):
         from kinefract.models.resnet import BasicBlock, ResNet
         from kinefract.models.tsm import TSM
 
-        frames = ResNet(BasicBlock, (2, 2, 2, 2), wanted.width, wanted.frames)
-        return TSM(frames, wanted.frames, wanted.classes, wanted.dropout)
+        network = ResNet(BasicBlock, (2, 2, 2, 2), wanted.width, wanted.frames)
+        return TSM(network, wanted.frames, wanted.classes, wanted.dropout)

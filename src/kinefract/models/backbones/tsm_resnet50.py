@@ -19,5 +19,5 @@ class TsmResNet50(BackboneEntry):
         from kinefract.models.resnet import Bottleneck, ResNet
         from kinefract.models.tsm import TSM
 
-        frames = ResNet(Bottleneck, (3, 4, 6, 3), wanted.width, wanted.frames)
-        return TSM(frames, wanted.frames, wanted.classes, wanted.dropout)
+        network = ResNet(Bottleneck, (3, 4, 6, 3), wanted.width, wanted.frames)
+        return TSM(network, wanted.frames, wanted.classes, wanted.dropout)
