@@ -74,7 +74,7 @@ def table(
     print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
     name = folder.resolve().name.rpartition("-")[0]
     if address := address_of(project_root(folder / SPEC_FILE), name):
-        print(f"\nIn MLflow: {address}")
+        print(f"In MLflow: {address}")
 
 
 @app.command()

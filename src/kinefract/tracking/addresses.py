@@ -34,7 +34,7 @@ LINK = """<p><a href="{address}">{address}</a></p>
 <p>If nothing answers there, start MLflow: <code>make ui</code> in the project's folder.</p>
 <script>
 const address = document.querySelector("a").href;
-fetch(address, { mode: "no-cors" }).then(() => location.replace(address), () => {});
+fetch(address, {{ mode: "no-cors" }}).then(() => location.replace(address), () => {{}});
 </script>"""
 NOT_HELD = "<p>MLflow could not be used. <code>kinefract sync</code> logs the study to it later.</p>"
 

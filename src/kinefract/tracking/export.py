@@ -6,6 +6,7 @@ continues.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,8 @@ def prepare(root: Path | str, studies: Iterable[str] = ()) -> None:
             view.show(client, experiment)
         return found
 
-    made = attempt(root, make) or [None] * len(names)
-    for name, experiment in zip(names, made, strict=True):
+    made = attempt(root, make) or []
+    for name, experiment in zip_longest(names, made):
         addresses.write_page(root, name, experiment)
 
 
@@ -272,7 +273,7 @@ def log_study(
     def write(client: "MlflowClient") -> list[str]:
         (experiment,) = experiments(client, root, [f"study/{spec.study}"])
         varied = dict.fromkeys(key for variant in spec.variants for key in variant.values)
-        view.show(client, experiment, list(varied), [f"{name}/top1" for name in _benchmarks(spec)])
+        view.show(client, experiment, list(varied), [f"{name}/top1" for name in spec.benchmarks])
         addresses.write_page(root, spec.study, experiment)
         logged = []
         for variant in spec.variants:
@@ -292,11 +293,6 @@ def log_study(
 
     addresses.write_page(root, spec.study, None)
     return attempt(root, write) or []
-
-
-def _benchmarks(spec: StudySpec) -> list[str]:
-    """Return the names of a study's benchmarks."""
-    return list(dict.fromkeys(name for variant in spec.variants for name in variant.runs))
 
 
 def _holds(run: "Run", content: str | None) -> bool:

@@ -80,8 +80,9 @@ def log_model(root: Path | str, run: Path | str, study: str | None = None) -> Lo
         studies = [key.removeprefix(labels.STUDY) for key in held.data.tags if key.startswith(labels.STUDY)]
         if study is not None and study not in studies:
             return f"--register: {not_one_of(study, studies)} (finished studies of {spec.id})"
-        model = _held(client, held) or _log(client, root, spec, held.info.run_id)
-        version = _register(client, model, held, study) if study else None
+        with _used(store_uri(root)):
+            model = _held(client, held) or _log(client, root, spec, held)
+            version = _register(client, model, held, study) if study else None
         return Logged(f"runs:/{held.info.run_id}/{NAME}", study, version, shown_uri(root))
 
     logged = store.attempt(root, write)
@@ -97,7 +98,7 @@ def _held(client: "MlflowClient", run: "Run") -> str | None:
     return next((str(model.model_id) for model in found if str(model.status) == "READY"), None)
 
 
-def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run_id: str) -> str:
+def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run: "Run") -> str:
     """Log the model and return its id."""
     import mlflow.pyfunc
     import pandas as pd
@@ -116,24 +117,27 @@ def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run_id: str) ->
             ]
         ),
     )
-    with tempfile.TemporaryDirectory() as temporary, _used(store_uri(root)):
+    with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, spec.id)
         folder.mkdir()
         for name in FILES:
             if (root / spec.folder / name).exists():
                 shutil.copyfile(root / spec.folder / name, folder / name)
-        logged = Model.log(
+        # Made here, or MLflow would put it into its experiment Default.
+        made = client.create_logged_model(run.info.experiment_id, NAME, run.info.run_id)
+        Model.log(
             None,
             mlflow.pyfunc,
             name=NAME,
-            run_id=run_id,
+            run_id=run.info.run_id,
+            model_id=made.model_id,
             python_model=str(CODE),
             artifacts={"run": str(folder)},
             signature=signature,
             input_example=pd.DataFrame({"video": [_example(root, spec)]}),
             pip_requirements=[f"kinefract=={__version__}"],
         )
-    return str(logged.model_id)
+    return str(client.finalize_logged_model(made.model_id, "READY").model_id)
 
 
 def _example(root: Path, spec: FinetuneSpec) -> str:
@@ -164,7 +168,7 @@ def _register(client: "MlflowClient", model: str, run: "Run", study: str) -> str
 
 @contextmanager
 def _used(uri: str) -> Iterator[None]:
-    """Have MLflow's functions that take no client use this store while the block runs."""
+    """Have what MLflow does without a client use this store while the block runs."""
     import mlflow
 
     before = os.environ.get("MLFLOW_TRACKING_URI")

@@ -23,7 +23,9 @@ class Network(PythonModel):
         """Read the network from the model's files."""
         self._network = predict.load(context.artifacts[RUN])
 
-    def predict(self, context: PythonModelContext, model_input, params: Any = None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: Any = None
+    ) -> pd.DataFrame:
         """Name the action of each video.
 
         Args:

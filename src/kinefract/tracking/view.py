@@ -49,6 +49,7 @@ def _state(settings: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
         "uuid": SECTION,
         "name": "What the study varies",
         "display": True,
+        "columns": 1,
         "isReordered": False,
         "deleted": False,
         "isGenerated": False,
@@ -65,7 +66,7 @@ def _state(settings: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
         "runsHiddenMode": "SHOW_ALL",
         "viewMaximized": False,
         "runListHidden": False,
-        "isAccordionReordered": False,
+        "isAccordionReordered": True,  # the section stays before those that MLflow adds
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
         "groupBy": None,
