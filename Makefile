@@ -28,7 +28,7 @@ test: setup ffmpeg
 	ruff check .
 	ruff format --check .
 	mypy
-	snakefmt --check Snakefile workflow
+	snakefmt --check Snakefile workflow src/kinefract/project/files/Snakefile
 	snakemake --lint
 	pytest -n 2
 

@@ -16,6 +16,8 @@ from kinefract.common.progress import log_line
 from kinefract.config import params, plan
 
 JOBS = {
+    "init": ["folder"],
+    "doctor": ["--json", "--config-dir"],
     "check": ["params", "--verbose", "--json", "--config-dir"],
     "tracking": ["studies"],
     "shard": ["spec", "number"],

@@ -8,12 +8,12 @@ from torch.nn.functional import cross_entropy
 from kinefract import models
 from kinefract.models import weights
 from kinefract.models.base import round_channels
-from kinefract.models.dropout import reseed
+from kinefract.models.seeded import reseed
 
-FRAMES, CLASSES = 4, 5
+FRAMES, SIZE, CLASSES = 4, 32, 5
 
 
-def clips(size=32):
+def clips(size=SIZE):
     return torch.randn(2, FRAMES, 3, size, size, generator=torch.Generator().manual_seed(3))
 
 
@@ -23,7 +23,7 @@ def norms(model):
 
 def network(name, dropout=0.0):
     """Return a small backbone in which every part has a say, with norms that have seen ``clips()``."""
-    model = weights.seeded(1, models.build, name, 8, FRAMES, CLASSES, dropout)
+    model = weights.seeded(1, models.build, name, 8, FRAMES, CLASSES, dropout, size=SIZE)
     generator = torch.Generator().manual_seed(2)
     nn.init.normal_(model.get_parameter(f"{model.classifier}.weight"), generator=generator)
     for norm in norms(model):
@@ -48,9 +48,13 @@ def test_clips_become_logits_and_features_of_which_the_classifier_makes_the_same
 
 
 @every_backbone
-def test_another_size_is_accepted(name):
-    with torch.no_grad():
-        assert network(name).eval()(clips(64)).shape == (2, CLASSES)
+def test_another_size_is_accepted_by_all_but_transformers(name):
+    if models.BACKBONES[name].PATCHES:
+        with pytest.raises(ValueError, match=r"Input image size \(64\*64\)"):
+            network(name)(clips(64))
+    else:
+        with torch.no_grad():
+            assert network(name).eval()(clips(64)).shape == (2, CLASSES)
 
 
 @every_backbone
@@ -79,18 +83,19 @@ def test_every_parameter_gets_a_gradient(name):
 @every_backbone
 def test_the_same_seed_builds_the_same_network(name):
     def states(seed):
-        return weights.seeded(seed, models.build, name, 8, FRAMES, CLASSES, 0.5).state_dict().values()
+        built = weights.seeded(seed, models.build, name, 8, FRAMES, CLASSES, 0.5, size=SIZE)
+        return built.state_dict().values()
 
     pairs = list(zip(states(1), states(1), strict=True))
     assert all(torch.equal(first, second) for first, second in pairs)
-    convolutions = [pair for pair in zip(states(1), states(2), strict=True) if pair[0].ndim > 2]
-    assert len(convolutions) > 15
-    assert not any(torch.equal(first, second) for first, second in convolutions)
+    drawn = [pair for pair in zip(states(1), states(2), strict=True) if pair[0].ndim > 1]
+    assert len(drawn) > 15
+    assert not any(torch.equal(first, second) for first, second in drawn)
 
 
 @every_backbone
 def test_the_classifier_alone_depends_on_the_classes(name):
-    few, many = (models.build(name, 8, FRAMES, classes, 0.5).state_dict() for classes in (3, 7))
+    few, many = (models.build(name, 8, FRAMES, classes, 0.5, size=SIZE).state_dict() for classes in (3, 7))
     differing = {key for key in few if few[key].shape != many[key].shape}
     classifier = network(name).classifier
     assert few.keys() == many.keys()

@@ -7,7 +7,7 @@ import torch
 
 from kinefract import models
 from kinefract.models import weights
-from kinefract.models.dropout import SeededDropout, reseed
+from kinefract.models.seeded import SeededDropout, reseed
 from kinefract.models.tsm import shift
 
 

@@ -1,5 +1,6 @@
 """What all tests of reports share: studies made up once, and no MLflow."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ from kinefract import report, tracking
 def without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep MLflow, which takes seconds and has its own tests, out of building a report."""
     monkeypatch.setattr(tracking, "log_study", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def unlogged() -> Iterator[None]:
+    """The same for fixtures of a module, which are set up before it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "log_study", lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -187,3 +187,17 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Return the lines of a CSV file by column."""
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def write_index(folder: Path) -> None:
+    """Write the index of the videos that ``write_predictions`` predicts, all copies of one small video."""
+    t, y, x = np.meshgrid(np.arange(8), np.arange(32), np.arange(48), indexing="ij")
+    frames = np.repeat(((x * 4 + y + 16 * t) % 256).astype(np.uint8)[..., None], 3, axis=3)
+    encoded = video.encode(frames, 12, 23)
+    lines = ["path,label,class_name,frames,fps,width,height,start,end,split"]
+    (folder / "clips").mkdir(parents=True, exist_ok=True)
+    for place in range(VIDEOS):
+        (folder / f"clips/{place}.mp4").write_bytes(encoded)
+        lines.append(f"clips/{place}.mp4,{place % 4},{CLASSES[place % 4]},8,12,48,32,0,8,test")
+    write_json(folder / "classes.json", list(CLASSES))
+    write_text(folder / "index.csv", "".join(line + "\r\n" for line in lines))

@@ -4,6 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from madeup import make_up
 
@@ -11,7 +12,9 @@ from kinefract.benchmarks.base import Video
 from kinefract.benchmarks.index import fingerprint
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.report import results
+from kinefract.evaluation import predictions
+from kinefract.evaluation.evaluate import write_rows
+from kinefract.report import classes, compare, confusions, results
 
 
 def test_scores_are_read_by_variant_benchmark_and_seed(tmp_path: Path) -> None:
@@ -73,6 +76,12 @@ def test_every_missing_run_is_named_with_the_command(tmp_path: Path) -> None:
         ("predictions.csv", lambda text: text.replace(",1,", ",yes,"), "line 2: .*'yes'"),
         ("predictions.csv", lambda text: "path,label\na,1\n", "its first line is not path,label,class"),
         ("predictions.csv", lambda text: "\0\n1,2,3\n", "predictions.csv: "),
+        ("predictions.csv", lambda text: text.replace("top5\n", "top5,\n"), "its first line is not"),
+        ("predictions.csv", lambda text: text.replace(":0.9000\n", ":0.9000,more\n", 1), "line 2, saw 7"),
+        ("predictions.csv", lambda text: text.replace("\n", "\n\n", 1), "line 2: "),
+        ("predictions.csv", lambda text: text.replace(",0,fall,0,", ",x,fall,x,"), "label or prediction: "),
+        ("predictions.csv", lambda text: text.partition("\n")[0] + "\n", "it has no predictions"),
+        ("predictions.csv", lambda text: "", "cannot be read as CSV"),
         ("predictions.csv", lambda text: "".join(text.splitlines(True)[:-1]), "of 199 predictions are right"),
     ],
 )
@@ -82,6 +91,34 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, change, said: str) -
     path.write_text(change(path.read_text()))
     with pytest.raises(UserError, match=rf"{path.parent.name}: .*{said}.*; delete .* to make it again"):
         results.read(tmp_path, made.study)
+
+
+def test_predictions_are_parsed_once_until_they_change(tmp_path: Path, monkeypatch) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
+    parsed = []
+    read = pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", lambda *given, **options: parsed.append(1) or read(*given, **options))
+    rows = compare.compared(results.read(tmp_path, made.study).rows)
+    classes.changes(rows)
+    confusions.chosen(rows, 1_000_000)
+    assert len(parsed) == 2
+    first, second = (predictions.read(made.finetune_folder(place, "motions", 1)) for place in (0, 1))
+    assert first.paths is second.paths  # of all runs together one list is kept
+    path = made.finetune_folder(1, "motions", 1) / "predictions.csv"
+    path.write_text(path.read_text().replace("0.9000", "0.8000"))
+    predictions.read(path.parent)
+    assert len(parsed) == 3
+
+
+def test_a_path_that_is_no_utf8_and_one_with_a_line_break_are_read(tmp_path: Path) -> None:
+    name = 'a\udcff,\n"b".mp4'
+    rows = [[name, 0, "fall", 1, 0, "1:0.9"], ["c.mp4", 2, "spin", 2, 1, "2:0.9"]]
+    write_rows(tmp_path / "predictions.csv", predictions.COLUMNS, rows)
+    found = predictions.read(tmp_path)
+    assert found.paths == (name, "c.mp4")
+    assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 2], [1, 2])
+    assert found.right.tolist() == [False, True]
+    assert predictions.read_rows(tmp_path) == [[str(value) for value in row] for row in rows]
 
 
 def test_a_file_that_differs_from_its_checksum_is_named(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def test_the_page_says_what_the_paper_did_as_params_yaml_has_it(
     tiny["studies"]["little"] = tiny["studies"]["tiny"] | {"paper": "It trained at 112 & 224 px."}
     params_file = write_params(tmp_path, tiny)
     report.build(made.spec_path)
-    assert "(arXiv 2411.17584): It trained at 112 &amp; 224 px." in page.read_text(encoding="utf-8")
+    cited = '(<a href="https://arxiv.org/abs/2411.17584">arXiv 2411.17584</a>)'
+    assert f"{cited}: It trained at 112 &amp; 224 px." in page.read_text(encoding="utf-8")
     params_file.write_text("studies: [", encoding="utf-8")
     report.build(made.spec_path)
     assert "What the paper did" not in page.read_text(encoding="utf-8")

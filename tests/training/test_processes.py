@@ -24,7 +24,6 @@ import json, os, sys
 from pathlib import Path
 import numpy as np, torch
 import kinefract.training.train
-from kinefract import models
 from kinefract.config.phases import PretrainRecipe
 from kinefract.models import weights
 from kinefract.training.checkpoint import Pauses, Stopped
@@ -43,8 +42,7 @@ def train(folder, settings):
         "epochs": 2, "warmup_epochs": 0, "batch_size": 8, "lr": 0.08, "frames": 2, "stride": 1, "size": 32,
         "filmed": {"curriculum_epochs": 0, "background": {"p": 0.7}}, "threads": 1, **settings,
     }, strict=False)
-    network = recipe.backbone, recipe.width, recipe.frames, 3, recipe.dropout
-    model = weights.seeded(1, models.build, *network)
+    model = recipe.built(1, recipe, 3, recipe.dropout)
     objective = weights.seeded(1, recipe.objective_recipe.build, model).double()
     if recipe.objective == "moco":
         objective.queue = objective.queue.float()  # as its keys always are
@@ -73,7 +71,10 @@ for number, settings in enumerate(json.loads(sys.argv[2])):
 """
 
 
-OBJECTIVES = [{"objective": name} for name in ("supervised", "moco", "simclr", "byol")]
+OBJECTIVES = [
+    *({"objective": name} for name in ("supervised", "moco", "simclr", "byol")),
+    {"objective": "videomae", "backbone": "vit_tiny", "patch": 8},
+]
 IN_PARTS = [{**settings, "accumulate": 4} for settings in OBJECTIVES]
 TRAINED = [*OBJECTIVES, {"objective": "simclr", "accumulate": 2}]
 
@@ -143,7 +144,7 @@ def test_two_nodes_of_two_processes_train_what_four_and_one_train(tmp_path, ones
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch(tmp_path):
     """Without batch norm, which normalises by a part, all is equal."""
     found = trained(tmp_path, 1, [*OBJECTIVES, *IN_PARTS], "frozen")
-    for whole, parts in zip(found[:4], found[4:], strict=True):
+    for whole, parts in zip(found[: len(OBJECTIVES)], found[len(OBJECTIVES) :], strict=True):
         assert_same(whole, parts)
 
 

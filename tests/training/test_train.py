@@ -16,8 +16,9 @@ from lightning_fabric.plugins import MixedPrecision
 
 from kinefract import models
 from kinefract.common.errors import UserError
-from kinefract.config.phases import PretrainRecipe
+from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe
 from kinefract.models import weights
+from kinefract.objectives.supervised import Supervised
 from kinefract.training import processes
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training, optimizer_for, rate_at, stream_seed
@@ -57,7 +58,7 @@ class Killed(Exception):
 
 
 def training(folder, epochs_before_kill=None, recipe=RECIPE, source=None):
-    model = weights.seeded(1, models.build, "tsm_resnet18", 8, 4, 2, recipe.dropout)
+    model = recipe.built(1, recipe, 2, recipe.dropout)
     objective = weights.seeded(1, recipe.objective_recipe.build, model)
     run = Training("the-id", recipe, 1, objective, source or Noise(), folder / "checkpoint.pt", "test")
 
@@ -95,6 +96,22 @@ def test_biases_and_norms_do_not_decay():
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
 
 
+def test_rates_fall_from_the_head_of_a_transformer_to_its_patches():
+    recipe = FinetuneRecipe(frames=4, size=32, layer_decay=0.5, epochs=20)
+    network = NetworkRecipe(backbone="vit_tiny", width=8, patch=8).built(1, recipe, 2, 0.0)
+    groups = optimizer_for(Supervised(network), recipe).param_groups
+    scales = {weight: group["scale"] for group in groups for weight in group["params"]}
+    found = {name: scales[weight] for name, weight in network.named_parameters()}
+    assert found["head.bias"] == found["fc_norm.weight"] == 1
+    assert found["videomae.encoder.layer.11.output.dense.weight"] == 0.5
+    assert found["videomae.encoder.layer.0.output.dense.weight"] == 0.5**12
+    assert found["videomae.embeddings.patch_embeddings.projection.bias"] == 0.5**13
+    assert {group["weight_decay"] for group in groups} == {0.0, recipe.weight_decay}
+    assert all(
+        (weight.ndim > 1) == (group["weight_decay"] > 0) for group in groups for weight in group["params"]
+    )
+
+
 def test_streams_of_different_purposes_differ():
     seeds = {stream_seed(seed, purpose, step) for seed in (1, 2) for purpose in "ab" for step in range(100)}
     assert len(seeds) == 400
@@ -115,6 +132,7 @@ SETTINGS = {
     "moco": {"moco": {"dim": 8, "queue": 16}},
     "simclr": {"simclr": {"dim": 8}},
     "byol": {"byol": {"dim": 8, "hidden": 16}},
+    "videomae": {"backbone": "vit_tiny", "patch": 8, "videomae": {"mask_ratio": 0.5, "decoder_depth": 1}},
 }
 
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from kinefract.cli import main
+from kinefract.common.errors import UserError
 from kinefract.config.specs import DatasetSpec
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families.fractal import FractalRecipe
@@ -41,6 +42,15 @@ def test_a_made_dataset_is_shown_from_its_shards_and_another_is_rendered(project
     bent = preview(project.folder, variation="14")
     expected = RECIPE.model_copy(update={"nonlinear_shapes": 1.0, "variations": ("bent",)})
     np.testing.assert_array_equal(bent.picture, sheet(RecipeClips(expected)))
+
+
+def test_outside_a_project_a_family_is_shown_by_its_name(tmp_path, tiny, write_params, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = preview("perlin")
+    assert shown.caption == "perlin" and shown.picture.std() > 10
+    write_params(tmp_path, tiny)
+    with pytest.raises(UserError, match="perlin: no such folder, and as a name in the configuration"):
+        preview("perlin")
 
 
 def test_one_class_alone(project):

@@ -193,11 +193,8 @@ def test_the_case_for_the_workflow_catalogue_can_run(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--configfile", "config/mine.yaml"], "--configfile: name a folder in place of files"),
-        (
-            ["--config", "datasets={}"],
-            "--config datasets: run, config_dir and container are set here",
-        ),
+        (["--configfile", "config/mine.yaml"], "studies: Snakemake's config sets run, config_dir and"),
+        (["--config", "datasets={}"], "datasets: Snakemake's config sets run, config_dir and container"),
         (["--config", "config_dir=nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -3,6 +3,7 @@ import itertools
 import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 from kinefract.common import layout
@@ -22,11 +23,10 @@ try:
             "--sdm apptainer: name the image, --config container=kinefract.sif; workflow/envs/Containerfile"
         )
     # Snakemake's own reading of files would lose a name that stands twice; kinefract reads them all.
-    if workflow.configfiles:
-        raise UserError("--configfile: name a folder in place of files, --config config_dir=<folder>")
     if unknown := [key for key in config if key not in ("run", "config_dir", "container")]:
         raise UserError(
-            f"--config {unknown[0]}: run, config_dir and container are set here, all else in files"
+            f"{unknown[0]}: Snakemake's config sets run, config_dir and container; all else stands in params.yaml and "
+            "config/, or in a folder of yours, --config config_dir=<folder>"
         )
     if "config_dir" in config:
         os.environ[layout.CONFIG_DIR] = str(config["config_dir"])  # for jobs, too
@@ -41,7 +41,9 @@ LINKED = next(path for n in itertools.count() if not Path(path := f"{layout.LOGS
 # Jobs run on other machines: `--jobs` counts them, and they start as remote ones there.
 ELSEWHERE = workflow.remote_exec or workflow.nodes is not None
 GPU_HERE = 1 if shutil.which("nvidia-smi") else 0
-ATTEMPT = shlex.quote(str(Path(workflow.current_basedir.get_path_or_uri(False)).parent / "scripts/attempt"))
+# Jobs call `kinefract`. It lies beside this Snakemake, also where the environment of both is not activated.
+os.environ["PATH"] += os.pathsep + os.path.dirname(sys.executable)
+ATTEMPT = f"sh {shlex.quote(workflow.source_path('../scripts/attempt'))}"
 
 
 wildcard_constraints:

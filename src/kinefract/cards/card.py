@@ -20,7 +20,7 @@ from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import Shards
 
-SAMPLE, LEAST_SAMPLE = 24, 12  # measured clips of a large dataset and of a small one
+SAMPLE, LEAST_SAMPLE = 48, 24  # measured clips of a large dataset and of a small one
 DIGITS = 6
 
 
@@ -69,7 +69,8 @@ def write(recipe: DatasetRecipe, clips: Shards, folder: Path) -> None:
     """
     card = describe(recipe, clips, folder)
     write_json(folder / CARD, card)
-    write_text(folder / CARD_PAGE, card_page.html([card_page.Column(recipe.family, folder, card)]))
+    page = folder / CARD_PAGE
+    write_text(page, card_page.html([card_page.Column(recipe.family, folder, card)], page))
 
 
 def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | None = None) -> dict[str, Any]:

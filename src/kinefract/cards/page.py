@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import yaml
 from tabulate import tabulate
 
+from kinefract.cards import filmed
 from kinefract.cards.measure import FIGURES
-from kinefract.common.layout import MOVING, STILL
-from kinefract.common.pages import data_uri, rendered
+from kinefract.common.layout import CARD, INDEX, MANIFEST, MOVING, SPEC_FILE, STILL, SUMMARY_PAGE
+from kinefract.common.pages import data_uri, link, rendered
 from kinefract.common.words import counted
 
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
@@ -48,16 +49,30 @@ class Row(NamedTuple):
     cells: list[Cell]
 
 
-def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = "Data card") -> str:
-    """Return a page that contains everything it shows and refers to nothing outside itself.
+class Group(NamedTuple):
+    """A part of the table: the names of its columns, and its lines."""
+
+    heads: list[str]
+    rows: list[Row]
+
+
+FILES = (CARD, SPEC_FILE, MANIFEST, INDEX, SUMMARY_PAGE, MOVING)  # of a column's folder that the page offers
+
+
+def html(
+    columns: list[Column], page: Path, title: str = "", lead: str = "", eyebrow: str = "Data card"
+) -> str:
+    """Return a page that contains everything it shows, with links to the files of its folders.
 
     Args:
-        columns: The datasets to show, then the benchmarks; differences are to the first benchmark.
+        columns: The datasets to show, then the benchmarks; differences are to the first benchmark or, without
+            one, to the filmed video whose figures come with kinefract.
+        page: The path of the page, to which links are relative.
         title: The heading; if empty, one that describes the first column.
         lead: A sentence below the heading; if empty, one that describes the first column.
         eyebrow: The line above the heading.
     """
-    first, reference = columns[0], _reference(columns)
+    first = columns[0]
     return rendered(
         "card.html.jinja",
         eyebrow=eyebrow,
@@ -75,10 +90,12 @@ def html(columns: list[Column], title: str = "", lead: str = "", eyebrow: str = 
                 "recipe": yaml.safe_dump(column.card["recipe"], sort_keys=False) if column.made else "",
                 "made_with": column.card.get("made_with", {}),
                 "measured": column.card["measured"],
+                "links": [(name, link(column.folder / name, page)) for name in _there(column.folder)],
             }
             for column in columns
         ],
-        reference=reference.name if reference else "",
+        reference=_reference(columns).name,
+        filmed=filmed.reference(first.card["measured"]["side"]),
         groups=groups(columns),
     )
 
@@ -87,20 +104,26 @@ def text(columns: list[Column]) -> str:
     """Return the same figures as a table for the terminal; for a single dataset with differences."""
     reference = _reference(columns)
     differing = reference if sum(column.made for column in columns) == 1 else None
-    lines = [["", *(column.name for column in columns), *([f"to {differing.name}"] if differing else [])]]
-    for title, rows in groups(columns).items():
+    heads = [column.name for column in _with_filmed(columns)]
+    lines = [["", *heads, *([f"to {differing.name}"] if differing else [])]]
+    for title, (_, rows) in groups(columns).items():
         lines.append([title])
         for row in rows:
             shown = [" ".join(part for part in cell[:2] if part) for cell in row.cells]
+            shown += [""] * (len(heads) - len(shown))
             lines.append([f"  {row.title}", *shown, *([row.cells[0].difference] if differing else [])])
     align = ["left", *["right"] * (len(lines[0]) - 1)]
     table = tabulate(lines, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 
-def groups(columns: list[Column]) -> dict[str, list[Row]]:
-    """Return the rows of the table by heading; rows that are empty in every column are left out."""
+def groups(columns: list[Column]) -> dict[str, Group]:
+    """Return the parts of the table by heading; rows that are empty in every column are left out.
+
+    The part of figures has one more column than the other: that of filmed video.
+    """
     cards, reference = [column.card for column in columns], _reference(columns)
+    measured = _with_filmed(columns)
     found = {
         "Contents and cost": [
             Row("Clips", "", [Cell(f"{card['clips']:,}") for card in cards]),
@@ -121,23 +144,38 @@ def groups(columns: list[Column]) -> dict[str, list[Row]]:
         ],
         "How close to filmed video": [
             *(
-                Row(figure.title, figure.says, [_figure(column, name, reference) for column in columns])
+                Row(figure.title, figure.says, [_figure(column, name, reference) for column in measured])
                 for name, figure in FIGURES.items()
             ),
             Row(
                 "Colour distance",
                 "between the mean colours, CIELAB",
-                [_colour_distance(column, reference) for column in columns],
+                [_colour_distance(column, reference) for column in measured],
             ),
         ],
     }
     return {
-        title: [row for row in rows if any(cell.value for cell in row.cells)] for title, rows in found.items()
+        title: Group(
+            [column.name for column in measured][: len(rows[0].cells)],
+            [row for row in rows if any(cell.value for cell in row.cells)],
+        )
+        for title, rows in found.items()
     }
 
 
-def _reference(columns: list[Column]) -> Column | None:
-    return next((column for column in columns if not column.made), None)
+def _reference(columns: list[Column]) -> Column:
+    """Return the column to which differences are: the first benchmark or, without one, filmed video."""
+    return next(column for column in _with_filmed(columns) if not column.made)
+
+
+def _with_filmed(columns: list[Column]) -> list[Column]:
+    """Return the columns, and one of the figures of filmed video at the scale of the first."""
+    known = filmed.reference(columns[0].card["measured"]["side"])
+    return [*columns, Column(f"filmed ({known['name']})", filmed.FILE.parent, known)]
+
+
+def _there(folder: Path) -> list[str]:
+    return [name for name in FILES if (folder / name).exists()]
 
 
 def _lead(card: dict[str, Any]) -> str:
@@ -146,7 +184,7 @@ def _lead(card: dict[str, Any]) -> str:
     return sentence + (f" in {_duration(seconds)} of one processor core's time." if seconds else ".")
 
 
-def _figure(column: Column, name: str, reference: Column | None) -> Cell:
+def _figure(column: Column, name: str, reference: Column) -> Cell:
     figure, digits = column.card["figures"][name], FIGURES[name].digits
     if figure["mean"] is None:
         return Cell("none", f"({figure['why']})")
@@ -158,8 +196,8 @@ def _figure(column: Column, name: str, reference: Column | None) -> Cell:
     return Cell(f"{figure['mean']:.{digits}f}", spread, difference)
 
 
-def _colour_distance(column: Column, reference: Column | None) -> Cell:
-    if reference is None or not column.made:
+def _colour_distance(column: Column, reference: Column) -> Cell:
+    if not column.made:
         return Cell()
     own, there = (
         [card["figures"][name]["mean"] for name in MEAN_COLOUR] for card in (column.card, reference.card)

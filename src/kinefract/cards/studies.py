@@ -40,7 +40,7 @@ class Cards(NamedTuple):
     def write(self, path: Path | None = None) -> Path:
         """Write the page and return its path."""
         path = path or self.place
-        write_text(path, card_page.html(self.columns, self.title, self.lead, self.eyebrow))
+        write_text(path, card_page.html(self.columns, path, self.title, self.lead, self.eyebrow))
         return path
 
 
@@ -137,7 +137,7 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
     Args:
         text: Its index folder, or its name under ``benchmarks:``.
         like: The dataset.
-        sample: Number of videos; 24 if ``None``.
+        sample: Number of videos; 48 if ``None``.
         root: The project's folder.
 
     Raises:

@@ -6,7 +6,14 @@ Commands import what they need when they run: torch, numba and MLflow take secon
 import sys
 from collections.abc import Sequence
 
-from kinefract.cli import configuration, data, exchange, reports, training  # noqa: F401 (importing one adds its commands)
+from kinefract.cli import (  # noqa: F401 (importing one adds its commands)
+    configuration,
+    data,
+    exchange,
+    project,
+    reports,
+    training,
+)
 from kinefract.cli.app import app
 from kinefract.cli.failure import report
 from kinefract.common.terminal import safe_output

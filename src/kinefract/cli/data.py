@@ -71,7 +71,10 @@ def download(
 @app.command()
 def preview(
     dataset: Annotated[
-        str | None, typer.Argument(help="Its folder, its spec.yaml or its name in the configuration.")
+        str | None,
+        typer.Argument(
+            help="Its folder, its spec.yaml or its name in the configuration; outside a project a family."
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option(help="Show a family as it is by default, without a dataset.")
@@ -168,7 +171,7 @@ def card(
         typer.Option(metavar="BENCHMARK", help="Measure a benchmark too: its index folder or name."),
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Clips to measure.  [default: 12 to 24]")
+        int | None, typer.Option(min=1, metavar="N", help="Clips to measure.  [default: 24 to 48]")
     ] = None,
     out: Annotated[
         Path | None,

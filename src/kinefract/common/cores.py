@@ -5,4 +5,6 @@ import os
 
 def usable() -> int:
     """Return the number of cores on which this process may run."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS cannot tell

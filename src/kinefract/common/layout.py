@@ -42,7 +42,8 @@ PROBLEMS = "problems.txt"
 CACHED_FRAMES, FRAME_CHECKSUMS, CACHE_INDEX = "frames.bin", "frames.crc32", "index.json"
 
 # In the folder of a run. The model is the last to be written.
-MODEL, CHECKPOINT, FIRST_BATCH = "model.safetensors", "checkpoint.pt", "first_batch.png"
+MODEL, CHECKPOINT = "model.safetensors", "checkpoint.pt"
+FIRST_BATCH, RECONSTRUCTION = "first_batch.png", "reconstruction.png"
 EPOCHS, RESULT = "metrics.jsonl", "result.json"
 PROGRESS = "progress.jsonl"  # the epochs so far, of a run that is not finished
 PREDICTIONS, PER_CLASS = "predictions.csv", "per_class.csv"

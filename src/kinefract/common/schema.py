@@ -31,8 +31,13 @@ def is_none(value: Any) -> bool:
     return value is None
 
 
+def is_zero(value: Any) -> bool:
+    """Return whether a number is 0; as ``exclude_if`` of a later setting it keeps digests as they were."""
+    return value == 0
+
+
 def is_one(value: Any) -> bool:
-    """Return whether a count is 1; as ``exclude_if`` of a later setting it keeps digests as they were."""
+    """Return whether a number is 1; as ``exclude_if`` of a later setting it keeps digests as they were."""
     return value == 1
 
 

@@ -1,6 +1,6 @@
 """Recipes of the two training phases, as they stand in the configuration and in every run's spec."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 from pydantic import (
     Field,
@@ -14,9 +14,12 @@ from pydantic import (
 from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
 from kinefract.common.ranges import Count, Epochs, Probability, Rate, Seed, Small
-from kinefract.common.schema import Section, is_none, is_one, not_one_of
+from kinefract.common.schema import Section, is_none, is_one, is_zero, not_one_of
 from kinefract.models import BACKBONES
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
+
+if TYPE_CHECKING:
+    from kinefract.models.base import Backbone
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
 HUB = "hf:"  # of the `file` of weights that lie on the Hugging Face Hub
@@ -87,6 +90,16 @@ class TrainRecipe(Section):
         return self
 
 
+class Clips(Protocol):
+    """What says how many frames of what size a network sees."""
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+
 class NetworkRecipe(Section):
     """The network that is trained."""
 
@@ -98,12 +111,55 @@ class NetworkRecipe(Section):
         multiple_of=8,
         description="channels of a ResNet's first stage; 64 is the published form of every network",
     )
+    patch: Small | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="side of a transformer's patches in pixels, 16 as published",
+    )
+    tubelet: Small | None = Field(
+        default=None, exclude_if=is_none, description="frames of a transformer's patches, 2 as published"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone: {not_one_of(self.backbone, BACKBONES)}")
         return self
+
+    @property
+    def network(self) -> "NetworkRecipe":
+        """The settings of the network alone."""
+        return NetworkRecipe(**{key: getattr(self, key) for key in NetworkRecipe.model_fields})
+
+    def built(
+        self, seed: int, clips: "Clips", classes: int, dropout: float, drop_path: float = 0.0
+    ) -> "Backbone":
+        """Build the network for clips of a number of frames and a size; its first weights depend on the seed.
+
+        Args:
+            seed: Of the weights.
+            clips: What the network sees: any recipe of training.
+            classes: Outputs of the classifier.
+            dropout, drop_path: As in ``kinefract.models.Wanted``.
+
+        Raises:
+            UserError: a package that the network needs is not installed.
+        """
+        from kinefract import models
+        from kinefract.models import weights
+
+        shape = {"size": clips.size, "patch": self.patch, "tubelet": self.tubelet, "drop_path": drop_path}
+        return weights.seeded(
+            seed, models.build, self.backbone, self.width, clips.frames, classes, dropout, **shape
+        )
+
+    def check_clips(self, clips: TrainRecipe) -> None:
+        """Check that the network takes clips as a recipe has them.
+
+        Raises:
+            ValueError: it does not; the message begins with the setting's name.
+        """
+        BACKBONES[self.backbone].check(clips.frames, clips.size, self.patch, self.tubelet)
 
 
 class WeightsRecipe(NetworkRecipe):
@@ -168,8 +224,9 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
             raise ValueError(
                 f"batch_size: {self.objective} compares clips of a batch, and wants at least {least}"
             )
+        self.check_clips(self)
         try:
-            self.objective_recipe.check(self.batch_size)
+            self.objective_recipe.check(self)
         except ValueError as error:
             raise ValueError(f"{self.objective}.{error}") from error
         if late := [epoch for epoch in self.snapshots or () if epoch >= self.epochs]:
@@ -236,6 +293,27 @@ class FinetuneRecipe(TrainRecipe):
     crop_area: Pair = (0.2, 1.0)
     epochs: Count = 100
     warmup_epochs: Epochs = 10
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        exclude_if=is_one,
+        description="rate of each block of a transformer over that of the next one",
+    )
+    drop_path: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        exclude_if=is_zero,
+        description="probability that the last block of a transformer is skipped; less for those before",
+    )
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        exclude_if=is_zero,
+        description="alpha of the Beta distribution by which two clips of a batch are mixed; 0 for none",
+    )
     method: Literal["full", "linear_probe"] = Field(
         default="full", description="train all of the network, or its classifier alone on features that stay"
     )

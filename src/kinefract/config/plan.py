@@ -29,7 +29,7 @@ SCRATCH, INIT, OBJECTIVE = "scratch", "init", "pretraining.objective"
 INIT_EPOCH = "init_epoch"
 MOST_RUNS = 50_000  # of all studies that do not set `max_runs`
 SEED = "pretraining.seed"
-NETWORK = ("pretraining.backbone", "pretraining.width")
+NETWORK = tuple(f"pretraining.{key}" for key in NetworkRecipe.model_fields)
 VARIED = ("pretraining", "finetuning", "dataset")
 
 
@@ -266,7 +266,7 @@ def _resolve_variant(
     if start in params.weights:
         _refuse_idle(values, (), f"beside {INIT}: {start}")
         weights = params.weights[start]
-        network = NetworkRecipe(backbone=weights.backbone, width=weights.width)
+        network = weights.network
         return weights.recipe, network, partial(finetuning, name=weights.finetuning or study.finetuning)
     scratch = SCRATCH in (start, changes["pretraining"].get("objective"))
     if scratch:
@@ -275,7 +275,7 @@ def _resolve_variant(
         changes["pretraining"].pop("objective", None)
         start = study.pretraining if start == SCRATCH else start
     pretraining = _changed(params.pretraining[start], changes["pretraining"], "pretraining")
-    network = NetworkRecipe(backbone=pretraining.backbone, width=pretraining.width)
+    network = pretraining.network
     if scratch:
         return None, network, finetuning
     if pretraining.dataset not in params.datasets:

@@ -22,6 +22,7 @@ from kinefract.common.problems import problem_lines
 from kinefract.common.ranges import Count, Seed
 from kinefract.common.schema import Section, digest_of, is_none, listed, short
 from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.models import BACKBONES
 from kinefract.synth.dataset_recipe import AnyDataset
 
 
@@ -192,6 +193,26 @@ class FinetuneSpec(Spec):
         default=None, exclude_if=is_none, description="start from the snapshot of this epoch"
     )
     seed: Seed
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Check what network and recipe say of each other."""
+        recipe, entry = self.recipe, BACKBONES[self.network.backbone]
+        self.network.check_clips(recipe)
+        for key in ("layer_decay", "drop_path"):
+            if getattr(recipe, key) != type(recipe).model_fields[key].default and not entry.PATCHES:
+                raise ValueError(f"{key}: {self.network.backbone} is no transformer")
+        if recipe.mixup and recipe.method == "linear_probe":
+            raise ValueError("mixup: clips are not mixed for a linear probe")
+        if entry.PATCHES and isinstance(self.init, PretrainSpec):
+            for key in ("frames", "size"):
+                before, now = getattr(self.init.recipe, key), getattr(recipe, key)
+                if before != now:
+                    raise ValueError(
+                        f"{key}: {now}, but the pre-training has {before}, and a transformer knows its "
+                        "patches by their places"
+                    )
+        return self
 
     @property
     def start(self) -> str | None:

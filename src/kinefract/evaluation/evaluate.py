@@ -51,10 +51,8 @@ def scores(
     """
     gpu = own_gpu(accelerator)
     torch.set_num_threads(recipe.threads)
-    devices = 1 if gpu is None else [gpu]
-    fabric = Fabric(
-        accelerator=accelerator, devices=devices, precision=recipe.precision, plugins=environment()
-    )
+    device, devices = ("cpu", 1) if gpu is None else ("cuda", [gpu])
+    fabric = Fabric(accelerator=device, devices=devices, precision=recipe.precision, plugins=environment())
     model = fabric.setup_module(model).eval()
     loader = evaluation_loader(EvaluationWindows(source or Videos(videos), recipe), workers)
     results = []

@@ -47,7 +47,7 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
     rows: list[list[str]] = []
     for fold in spec.folds:
         evaluated = [item for item in index.read(root / fold.benchmark.folder) if item.split != TRAIN]
-        predicted_rows = predictions.read(root / fold.folder).rows
+        predicted_rows = predictions.read_rows(root / fold.folder)
         if len(predicted_rows) != len(evaluated):
             raise UserError(
                 f"{fold.folder}: {counted(len(predicted_rows), 'prediction')} for "

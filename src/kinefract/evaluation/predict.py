@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinefract import models, released, video
+from kinefract import released, video
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TEST, Video
 from kinefract.benchmarks.kinds.own import in_class_folders
@@ -72,11 +72,9 @@ def load(run: Path | str, root: Path | str = "") -> Finished:
     inside = folder.absolute().match(f"{FinetuneSpec.PARENT}/*")
     root = project_root(folder / SPEC_FILE) if inside else folder.resolve()
     classes = _classes(folder, root / spec.benchmark.folder)
-    recipe, network = spec.recipe, spec.network
+    recipe = spec.recipe
     # The initial weights do not matter, and the caller's random generator must not change.
-    model = weights.seeded(
-        0, models.build, network.backbone, network.width, recipe.frames, len(classes), recipe.dropout
-    )
+    model = spec.network.built(0, recipe, len(classes), recipe.dropout)
     weights.copy_into(model, weights.read(path), path, classifier=True)
     return Finished(spec.id, root, recipe, model, classes)
 

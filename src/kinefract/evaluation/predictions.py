@@ -1,13 +1,14 @@
 """The predictions of a run on its test videos, as its ``predictions.csv`` holds them."""
 
-import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kinefract.common import checksums
 from kinefract.common.layout import PREDICTIONS, RESULT
@@ -21,38 +22,78 @@ class Predictions:
     """One run's predictions, in the order of the videos in its index.
 
     Attributes:
-        rows: The rows of the file as texts, in the order of ``COLUMNS``.
         paths: The videos.
         classes: Their classes.
+        labels: int32 (N,), the labels of their classes.
+        predicted: int32 (N,), the labels that were predicted.
         right: bool (N,), whether the first prediction was right.
     """
 
-    rows: list[list[str]]
     paths: tuple[str, ...]
     classes: tuple[str, ...]
+    labels: np.ndarray
+    predicted: np.ndarray
     right: np.ndarray
 
 
 def read(folder: Path) -> Predictions:
-    """Read the predictions in a run's folder.
+    """Read the predictions in a run's folder. A file is parsed once as long as it does not change.
 
     Raises:
         UserError: the file is damaged; the message names the line.
         FileNotFoundError: there is no such file.
     """
     path = folder / PREDICTIONS
-    text = checksums.read_bytes(path).decode("utf-8", "surrogateescape")
+    facts = path.stat()
+    return _read(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+def read_rows(folder: Path) -> list[list[str]]:
+    """Return the rows of the same file as texts, in the order of ``COLUMNS``.
+
+    Raises:
+        UserError: the file is damaged; the message names the line.
+        FileNotFoundError: there is no such file.
+    """
+    return _frame(folder / PREDICTIONS).to_numpy().tolist()
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, inode: int, size: int, time: int) -> Predictions:
+    frame = _frame(path)
     try:
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    except (ValueError, csv.Error) as error:
+        labels, predicted = (frame[key].to_numpy().astype(np.int32) for key in ("label", "predicted"))
+    except (ValueError, OverflowError) as error:
+        raise damaged(path, f"label or prediction: {error}") from error
+    paths, classes = _once(tuple(frame["path"])), _once(tuple(frame["class"]))
+    return Predictions(paths, classes, labels, predicted, labels == predicted)
+
+
+@lru_cache(maxsize=32)
+def _once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return equal texts as one object, since all runs on a benchmark predict the same videos."""
+    return texts
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """Return the file as texts, checked against its checksum, its header and each row's ``correct``."""
+    content = io.BytesIO(checksums.read_bytes(path))
+    options: dict[str, Any] = {"header": None, "dtype": object, "na_filter": False, "skip_blank_lines": False}
+    try:
+        frame = pd.read_csv(content, encoding_errors="surrogateescape", **options)
+    except ValueError as error:
         raise damaged(path, f"cannot be read as CSV ({error})") from error
-    if header != COLUMNS or not rows:
-        raise damaged(path, f"its first line is not {','.join(COLUMNS)}" if rows else "it has no predictions")
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(COLUMNS) or row[4] != str(int(row[1] == row[3])):
-            raise damaged(path, f"line {number}: {row[1:5]} is no label, class, prediction and correctness")
-    paths, _, classes, _, correct, _ = zip(*rows, strict=True)
-    return Predictions(rows, paths, classes, np.array(correct) == "1")
+    if frame.iloc[0].tolist() != COLUMNS:
+        raise damaged(path, f"its first line is not {','.join(COLUMNS)}")
+    if len(frame) == 1:
+        raise damaged(path, "it has no predictions")
+    frame = frame.iloc[1:].set_axis(COLUMNS, axis=1)
+    right = (frame["label"] == frame["predicted"]).to_numpy()
+    wrong = np.flatnonzero((frame["correct"] != np.where(right, "1", "0")).to_numpy() | (frame["top5"] == ""))
+    if len(wrong):
+        row = frame.iloc[wrong[0]].tolist()
+        raise damaged(path, f"line {wrong[0] + 2}: {row[1:5]} is no label, class, prediction and correctness")
+    return frame
 
 
 def contradiction(folder: Path, result: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from kinefract import models, released
+from kinefract import released
 from kinefract.common import strict_yaml
 from kinefract.common.errors import UserError
 from kinefract.common.layout import SPEC_FILE
@@ -142,7 +142,7 @@ def _finetuned(run: Path | str, spec: FinetuneSpec) -> Network:
 
 def _pretrained(run: Path) -> Network:
     spec, state = released.pretrained(run)
-    built = spec.recipe.backbone, spec.recipe.width, spec.recipe.frames
-    model = weights.seeded(0, models.build, *built, 1, 0.0)
+    model = spec.recipe.built(0, spec.recipe, 1, 0.0)
     weights.copy_into(model, state, run, classifier=False)
-    return Network(spec.id, *built, spec.recipe.size, model.eval(), [])
+    recipe = spec.recipe
+    return Network(spec.id, recipe.backbone, recipe.width, recipe.frames, recipe.size, model.eval(), [])

@@ -11,11 +11,17 @@ class Backbone(nn.Module):
 
     Attributes:
         feature_size: F, the length of a clip's features.
+        depth: Number of a transformer's blocks.
         classifier: Name of the last layer, a linear one; its parameters alone depend on the classes.
     """
 
     feature_size: int
     classifier: str
+    depth: int = 0
+
+    def depth_of(self, parameter: str) -> int:
+        """Return a parameter's place in a transformer: 0 before the blocks, 1 to ``depth``, then the head."""
+        raise NotImplementedError
 
     def features(self, clips: torch.Tensor) -> torch.Tensor:
         """Map clips to the classifier's input before dropout, which contrastive objectives use.

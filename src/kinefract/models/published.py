@@ -1,7 +1,8 @@
 """Loading of published checkpoints, in their published formats, into a backbone.
 
-These are TSM's and pytorchvideo's Kinetics weights, and ImageNet weights of the 2-D network inside a TSM:
-torchvision's for the ResNets, those of TSM's public code for MobileNetV2. The user provides the file.
+These are TSM's and pytorchvideo's Kinetics weights, ImageNet weights of the 2-D network inside a TSM
+(torchvision's for the ResNets, those of TSM's public code for MobileNetV2), and VideoMAE's weights with the
+names of ``transformers``, pre-trained or fine-tuned. The user provides the file.
 """
 
 import pickle
@@ -15,10 +16,13 @@ from kinefract.common.errors import UserError
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.tsm import TSM
+from kinefract.models.vit import VideoViT
 
 WRAPPERS = ("state_dict", "model_state")  # TSM's, pytorchvideo's
 PARALLEL = "module."  # the prefix that torch's DataParallel puts before every name
 INSIDE_TSM = "base_model."
+# Of VideoMAE's pre-training, beside the encoder: its norm comes before the decoder.
+DECODING = ("decoder.", "encoder_to_decoder.", "mask_token", "position_embeddings", "videomae.layernorm.")
 IMAGE_CLASSIFIERS = ("fc.", "classifier.")
 
 
@@ -42,6 +46,8 @@ def load_published(model: Backbone, path: Path) -> bool:
     state = _state_dict(path)
     if isinstance(model, TSM) and not any(name.startswith(INSIDE_TSM) for name in state):
         state = _inside_tsm(model, state)
+    if isinstance(model, VideoViT):
+        state = _of_videomae(model, state)
     name = f"{model.classifier}.weight"
     same_classes = name in state and state[name].shape[:1] == model.get_parameter(name).shape[:1]
     weights.copy_into(model, state, path, classifier=same_classes)
@@ -96,3 +102,16 @@ def _inside_tsm(model: TSM, state: dict[str, torch.Tensor]) -> dict[str, torch.T
     return {
         own.get(name, name): value for name, value in state.items() if not name.startswith(IMAGE_CLASSIFIERS)
     }
+
+
+def _of_videomae(model: VideoViT, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename VideoMAE's tensors as the backbone has them; pre-training lacks the norm of fine-tuning."""
+    renamed = {
+        re.sub(r"^classifier\.", "head.", name)
+        .replace(".q_bias", ".query.bias")  # as transformers before its version 5 had it
+        .replace(".v_bias", ".value.bias"): value
+        for name, value in state.items()
+        if not name.startswith(DECODING)
+    }
+    norm = {name: value for name, value in model.state_dict().items() if name.startswith("fc_norm.")}
+    return norm | renamed

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from kinefract.models.base import Backbone
-from kinefract.models.dropout import SeededDropout
+from kinefract.models.seeded import SeededDropout
 
 SHIFT_DIV = 8  # 1/8 of the channels come from the next frame, 1/8 from the one before
 

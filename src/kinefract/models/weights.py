@@ -116,8 +116,8 @@ def parameters(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
-def seeded(seed: int, build: Callable[..., T], *arguments: Any) -> T:
-    """Call ``build(*arguments)`` with torch's generator at ``seed``, and leave the generator as it was."""
+def seeded(seed: int, build: Callable[..., T], *arguments: Any, **more: Any) -> T:
+    """Call ``build`` with torch's generator at ``seed``, and leave the generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build(*arguments)
+        return build(*arguments, **more)

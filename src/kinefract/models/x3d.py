@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kinefract.models.base import PUBLISHED_WIDTH, Backbone, round_channels
-from kinefract.models.dropout import SeededDropout
+from kinefract.models.seeded import SeededDropout
 
 STEM = 24  # channels of the stem and the first stage; they double at every further stage
 DEPTHS = (1, 2, 5, 3)  # blocks of the stages, before the depth factor

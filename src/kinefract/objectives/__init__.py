@@ -1,7 +1,7 @@
 """The registry of pre-training objectives. Importing it loads no torch, which building an objective does."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kinefract.common.registry import Registry
 from kinefract.common.schema import Section
@@ -25,11 +25,11 @@ class ObjectiveRecipe(Section):
     def build(self, network: "Backbone") -> "Objective":
         """Build the objective around a network; what it adds is drawn from torch's current generator."""
 
-    def check(self, batch_size: int) -> None:
+    def check(self, pretraining: Any) -> None:
         """Check the settings against those of the pre-training.
 
         Args:
-            batch_size: Clips in a step, of all processes together.
+            pretraining: The whole recipe, a ``kinefract.config.phases.PretrainRecipe``.
 
         Raises:
             ValueError: They are incompatible; the message begins with the setting's name.

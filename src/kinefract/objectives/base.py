@@ -58,6 +58,10 @@ class Objective(nn.Module):
         """
         raise NotImplementedError
 
+    def pictures(self, views: list[Tensor]) -> list[Tensor]:
+        """Return what people look at after an epoch, as normalised clips (B, T, 3, H, W); mostly nothing."""
+        return []
+
     def after_step(self, done: float) -> None:
         """Update after an optimiser step. ``done`` is the share of all steps that are done, in (0, 1]."""
 

@@ -80,7 +80,7 @@ def recipe(name: str) -> WeightsRecipe:
     """Return the recipe of a network's weights, from which fine-tuning starts."""
     known = facts(name)
     file = name if hub.is_name(name) else f"{PREFIX}{name}"
-    return WeightsRecipe(backbone=known.backbone, width=known.width, file=file, sha256=known.sha256)
+    return WeightsRecipe(**known.network.model_dump(), file=file, sha256=known.sha256)
 
 
 def path(name: str) -> Path:
@@ -142,11 +142,10 @@ def load(name: str, classes: int = 1, dropout: float = 0.0) -> "Backbone":
     Raises:
         UserError: there is no such network, or its file is missing, damaged or does not match its facts.
     """
-    from kinefract import models
     from kinefract.models import weights
 
     known, file = checked(name)
-    network = weights.seeded(0, models.build, known.backbone, known.width, known.frames, classes, dropout)
+    network = known.built(0, known, classes, dropout)
     weights.copy_into(network, weights.read(file), file, classifier=False)
     return network.eval()
 
@@ -184,7 +183,6 @@ def pretrained(run: Path) -> tuple["PretrainSpec", dict[str, "Tensor"]]:
     Raises:
         UserError: the run is not finished, or its weights are damaged or do not fit its network.
     """
-    from kinefract import models
     from kinefract.config.specs import PretrainSpec
     from kinefract.models import weights
 
@@ -192,7 +190,7 @@ def pretrained(run: Path) -> tuple["PretrainSpec", dict[str, "Tensor"]]:
     if not (run / MODEL).exists():
         raise UserError(f"{run}: the run is not finished, its {MODEL} is missing")
     settings = spec.recipe
-    network = weights.seeded(0, models.build, settings.backbone, settings.width, settings.frames, 1, 0.0)
+    network = settings.built(0, settings, 1, 0.0)
     kept = {
         key: value
         for key, value in weights.read(run / MODEL).items()
@@ -208,8 +206,7 @@ def facts_of(spec: "PretrainSpec | FinetuneSpec", file: Path) -> Facts:
 
     network = spec.recipe if isinstance(spec, PretrainSpec) else spec.network
     return Facts(
-        backbone=network.backbone,
-        width=network.width,
+        **network.network.model_dump(),
         frames=spec.recipe.frames,
         size=spec.recipe.size,
         run=spec.id,

@@ -7,6 +7,7 @@ from kinefract.report.compare import Comparison
 from kinefract.report.results import Cell, Row, baseline_name, baselines, benchmarks
 from kinefract.report.statistics import BETTER, WORSE
 from kinefract.report.words import (
+    meaning_in_words,
     p_in_words,
     percent,
     range_in_words,
@@ -144,9 +145,10 @@ def _judged(comparison: Comparison | None, name: str) -> str:
         return f". That was {comparison.verdict if comparison else 'not tested'}."
     words = verdict_in_words(comparison, name)
     ends = range_in_words(comparison.difference.interval)
+    meaning = meaning_in_words(comparison)
     return (
         f": {words} (95 % interval of the difference {ends} points, {p_in_words(comparison.adjusted)} after "
-        "Holm's correction)."
+        f"Holm's correction).{f' {meaning}' if meaning else ''}"
     )
 
 

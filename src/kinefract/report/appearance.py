@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
-
 from kinefract.cards import card
 from kinefract.cards.measure import FIGURES
 from kinefract.config.specs import DatasetSpec
@@ -59,6 +57,8 @@ def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
 
     The value is None if fewer than four variants have both, or if either is the same everywhere.
     """
+    from scipy import stats  # imported here since it is slow to load
+
     there = [look for look in found if benchmark in look.top1]
     values: dict[str, float | None] = {}
     for name in there[0].figures if there else ():

@@ -1,6 +1,7 @@
 """A study's figures as SVG: a dot for every seed with mean and interval, and the training curves."""
 
 import itertools
+import json
 import math
 import textwrap
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from matplotlib.lines import Line2D
 
 from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.report import cost
+from kinefract.report.html import Numbers
 from kinefract.report.results import Row, Run, Score, baseline_name, benchmarks
-from kinefract.report.words import seeds_in_words, verdict_in_words
+from kinefract.report.words import percent, range_in_words, seeds_in_words, verdict_in_words
 
 WIDTH = 4.8  # inches; about the width that a phone shows without shrinking the text much
+PANEL_HEIGHT = 2.7  # inches
+LISTED = 24  # most epochs in the table of a chart of curves
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class Panel:
     title: str
     key: str  # "loss" or "top1"
     groups: list[tuple[str, str, list[Run]]]  # label, colour, runs
+    held_out: bool = False  # whether the top-1 of the finished networks on held-out videos is drawn, too
+
+    @property
+    def scale(self) -> int:
+        """The factor from the metrics of runs to the numbers shown."""
+        return 100 if self.key == "top1" else 1
 
 
 def colours(rows: list[Row]) -> list[str]:
@@ -62,7 +72,7 @@ def top1_svg(rows: list[Row]) -> str:
             for place, (row, colour) in enumerate(zip(rows, colours(rows), strict=True)):
                 cell = row.cells[name]
                 if cell.runs:
-                    _draw_score(axis, place, cell.top1, colour)
+                    _draw_score(axis, place, cell.top1, colour, _mark(names, name, place))
                 _write(axis, place + 0.19, statuses[id(row), name])
             axis.set_title(name)
             axis.set_yticks(range(len(rows)), labels, color=INK, fontsize=size)
@@ -75,15 +85,51 @@ def top1_svg(rows: list[Row]) -> str:
     return svg(draw, (WIDTH, height * max(1, len(names)) + 0.5), "top1")
 
 
-def _draw_score(axis: Axes, place: int, score: Score, colour: str) -> None:
+def top1_titles(rows: list[Row]) -> dict[str, str]:
+    """Return the groups of ``top1_svg`` -> what each shows: the mean of a variant, and each seed."""
+    names, found = benchmarks(rows), {}
+    for name in names:
+        for place, row in enumerate(rows):
+            if not row.cells[name].runs:
+                continue
+            score, mark = row.cells[name].top1, _mark(names, name, place)
+            ends = f"; 95 % interval {range_in_words(score.interval)}" if score.interval else ""
+            found[mark] = f"{row.label} on {name}: mean {percent(score.mean)} %{ends}"
+            for seed, value in score.by_seed.items():
+                found[f"{mark}-{seed}"] = f"{row.label} on {name}, seed {seed}: {percent(value)} %"
+    return found
+
+
+def top1_numbers(rows: list[Row]) -> Numbers:
+    """Return the numbers behind ``top1_svg``: top-1 in percent by seed, a row per variant and benchmark."""
+    names = benchmarks(rows)
+    shown = [(row, name, row.cells[name].top1) for name in names for row in rows if row.cells[name].runs]
+    seeds = list(dict.fromkeys(seed for _, _, score in shown for seed in score.by_seed))
+    lines = [
+        [
+            f"{row.label} on {name}" if len(names) > 1 else row.label,
+            *(percent(score.by_seed[seed]) if seed in score.by_seed else "" for seed in seeds),
+            percent(score.mean, score.std),
+        ]
+        for row, name, score in shown
+    ]
+    return Numbers(["Variant", *(f"seed {seed}" for seed in seeds), "mean"], lines)
+
+
+def _mark(names: list[str], name: str, place: int) -> str:
+    """Return the id of the group that holds the bar of a variant; those of its seeds begin with it."""
+    return f"score{names.index(name)}-{place}"
+
+
+def _draw_score(axis: Axes, place: int, score: Score, colour: str, mark: str) -> None:
     mean, ends = 100 * score.mean, score.interval
-    values = [100 * value for value in score.by_seed.values()]
-    axis.barh(place - 0.1, mean, height=0.46, color=colour, alpha=0.28)
+    axis.barh(place - 0.1, mean, height=0.46, color=colour, alpha=0.28)[0].set_gid(mark)
     axis.plot([mean, mean], [place - 0.33, place + 0.13], color=colour, linewidth=2.4)
     if ends:
         axis.plot([100 * ends.low, 100 * ends.high], [place - 0.1, place - 0.1], color=INK, linewidth=1.3)
     dots: dict[str, Any] = {"markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.6}
-    axis.plot(values, [place - 0.1] * len(values), "o", color=colour, **dots)
+    for seed, value in score.by_seed.items():
+        axis.plot([100 * value], [place - 0.1], "o", color=colour, gid=f"{mark}-{seed}", **dots)
     text: dict[str, Any] = {"textcoords": "offset points", "va": "center", "color": INK}
     axis.annotate(f"{mean:.1f}", (_right_end(score), place - 0.1), (7, 0), **text)
 
@@ -129,16 +175,81 @@ def panels(rows: list[Row]) -> list[Panel]:
         ]
         charts.append((f"Fine-tuning on {benchmark}", groups))
     return [
-        Panel(f"{title}: {what}", key, shown)
+        Panel(f"{title}: {what}", key, shown, held_out=key == "top1" and title != "Pre-training")
         for title, groups in charts
         for key, what in (("loss", "loss"), ("top1", "top-1, %"))
-        if (shown := [group for group in groups if _curve(group[2], key)[0]])
+        if (shown := [group for group in groups if curve(group[2], key)[0]])
     ]
 
 
-def panel_svg(panel: Panel, number: int) -> str:
-    """Draw one chart of training curves without title and legend, which the page adds."""
-    return svg(lambda figure: _draw_curves(figure.subplots(), panel), (WIDTH, 2.7), f"curve{number}")
+def panel_svg(panel: Panel, number: int) -> tuple[str, str]:
+    """Draw one chart of training curves without title and legend, which the page adds.
+
+    Returns:
+        The text of the SVG file, and its numbers as JSON for the page's script: ``frame`` (left, top, width
+        and height of the axes in the drawing), the limits ``x`` and ``y``, the ``unit``, and the ``series``,
+        each with the ``id`` of its line on the page, ``label``, ``epochs``, ``mean`` and ``std``.
+    """
+    drawn: list[Axes] = []
+
+    def draw(figure: Figure) -> None:
+        drawn.append(figure.subplots())
+        _draw_curves(drawn[0], panel)
+
+    text = svg(draw, (WIDTH, PANEL_HEIGHT), f"curve{number}")
+    left, bottom, width, height = drawn[0].get_position().bounds  # shares of the drawing, as it was laid out
+    wide, high = 72 * WIDTH, 72 * PANEL_HEIGHT
+    series = []
+    for place, (label, _, runs) in enumerate(panel.groups):
+        epochs, mean, std = curve(runs, panel.key)
+        values = {"mean": _shortened(mean, panel.scale), "std": _shortened(std, panel.scale)}
+        series.append({"id": f"curve{number}-line{place}", "label": label, "epochs": epochs, **values})
+    facts = {
+        "frame": [
+            round(value, 2)
+            for value in (left * wide, (1 - bottom - height) * high, width * wide, height * high)
+        ],
+        "x": [round(end, 4) for end in drawn[0].get_xlim()],
+        "y": [round(end, 6) for end in drawn[0].get_ylim()],
+        "unit": " %" if panel.key == "top1" else "",
+        "series": series,
+    }
+    return text, json.dumps(facts, ensure_ascii=False)
+
+
+def panel_titles(panel: Panel) -> dict[str, str]:
+    """Return the groups of ``panel_svg`` -> what each shows: top-1 on the held-out videos."""
+    if not panel.held_out:
+        return {}
+    return {
+        f"end{place}": f"{label}: {_held_out(runs):.1f} % on the held-out videos"
+        for place, (label, _, runs) in enumerate(panel.groups)
+    }
+
+
+def panel_numbers(panel: Panel) -> Numbers:
+    """Return the numbers behind a chart of curves: up to 24 epochs with the last, a column per curve."""
+    found = [curve(runs, panel.key) for _, _, runs in panel.groups]
+    epochs = sorted({epoch for line, _, _ in found for epoch in line})
+    step = -(-len(epochs) // LISTED)
+    columns = [dict(zip(line, _shortened(mean, panel.scale), strict=True)) for line, mean, _ in found]
+    rows = [
+        [str(epoch), *(f"{column[epoch]:g}" if epoch in column else "" for column in columns)]
+        for epoch in epochs[::-1][::step][::-1]
+    ]
+    if panel.held_out:
+        rows.append(["held-out videos", *(f"{_held_out(runs):.1f}" for _, _, runs in panel.groups)])
+    return Numbers(["Epoch", *(label for label, _, _ in panel.groups)], rows)
+
+
+def _shortened(values: list[float], scale: int) -> list[float]:
+    """Return the numbers as they are shown: percent with one decimal, losses with four digits."""
+    return [round(100 * value, 1) if scale == 100 else float(f"{value:.4g}") for value in values]
+
+
+def _held_out(runs: list[Run]) -> float:
+    """Return the mean top-1 of finished networks on the held-out videos, in percent."""
+    return 100 * math.fsum(run.result["top1"] for run in runs) / len(runs)
 
 
 def curves_svg(rows: list[Row]) -> str:
@@ -161,12 +272,14 @@ def curves_svg(rows: list[Row]) -> str:
 
 
 def _draw_curves(axis: Axes, panel: Panel) -> None:
-    scale = 100 if panel.key == "top1" else 1
-    for _, colour, runs in panel.groups:
-        epochs, mean, std = _curve(runs, panel.key)
-        mean, std = [scale * value for value in mean], [scale * value for value in std]
+    for place, (_, colour, runs) in enumerate(panel.groups):
+        epochs, mean, std = curve(runs, panel.key)
+        mean, std = [panel.scale * value for value in mean], [panel.scale * value for value in std]
         marker = "o" if len(epochs) == 1 else None
-        axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker)
+        axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker, gid=f"line{place}")
+        if panel.held_out:
+            diamond: dict[str, Any] = {"markersize": 6, "markeredgecolor": INK, "markeredgewidth": 0.7}
+            axis.plot(epochs[-1], _held_out(runs), "D", color=colour, gid=f"end{place}", **diamond)
         if len(runs) > 1:
             low = [m - s for m, s in zip(mean, std, strict=True)]
             high = [m + s for m, s in zip(mean, std, strict=True)]
@@ -176,7 +289,7 @@ def _draw_curves(axis: Axes, panel: Panel) -> None:
     axis.set_ylim(bottom=0)
 
 
-def _curve(runs: list[Run], key: str) -> tuple[list[int], list[float], list[float]]:
+def curve(runs: list[Run], key: str) -> tuple[list[int], list[float], list[float]]:
     """Return epochs, and mean and standard deviation over the runs at each (0 for a single run)."""
     at: dict[int, list[float]] = {}
     for run in runs:

@@ -1,9 +1,11 @@
 """The making of a study: the time of each phase, the runs, and their versions and specs."""
 
 from pathlib import Path
+from typing import Any
 
 from kinefract.common import checksums
-from kinefract.common.layout import SPEC_FILE, TIMES
+from kinefract.common.layout import LOGS, PREDICTIONS, SPEC_FILE, TIMES
+from kinefract.common.pages import link
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, StudySpec
 from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
@@ -81,13 +83,23 @@ def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
     return noted
 
 
-def runs(rows: list[Row]) -> list[dict[str, str]]:
-    """Return a line per run, for the collapsed list of runs."""
+def runs(rows: list[Row], page: Path) -> list[dict[str, Any]]:
+    """Return a line per run, for the collapsed list of runs.
+
+    ``links`` of a line are names and addresses, relative to the page: the run's folder, its log and its
+    predictions, where they are there.
+    """
     lines = []
     for name, runs in _all_runs(rows).items():
         for what, run in runs:
             top1 = run.result.get("top1")
-            folder = run.folder.relative_to(run.folder.parents[2])
+            root = run.folder.parents[2]
+            folder = run.folder.relative_to(root)
+            places = {
+                "folder": run.folder,
+                "log": root / LOGS / run.phase / f"{run.id}.log",
+                "predictions": run.folder / PREDICTIONS,
+            }
             lines.append(
                 {
                     "phase": name,
@@ -96,6 +108,7 @@ def runs(rows: list[Row]) -> list[dict[str, str]]:
                     "epochs": str(run.result.get("epochs", "")),
                     "top1": percent(top1) if isinstance(top1, int | float) else "",
                     "time": duration(run.seconds),
+                    "links": [(text, link(place, page)) for text, place in places.items()],
                     "command": f"kinefract {run.phase} {folder}/{SPEC_FILE}",
                 }
             )

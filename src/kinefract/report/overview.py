@@ -1,26 +1,25 @@
 """The page of all studies: the question, answer, progress and page of each."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from typing_extensions import TypedDict
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_text
 from kinefract.common.layout import ANSWER, PAGE, PARTIAL
-from kinefract.common.pages import rendered
+from kinefract.common.pages import link, rendered
 from kinefract.common.records import read_json
 from kinefract.common.words import counted
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
-from kinefract.report.results import Found, Row
-from kinefract.report.words import seeds_in_words
+from kinefract.report.results import Found, Row, Seen, baseline_of
+from kinefract.report.words import percent, range_in_words, seeds_in_words
 
 DONE, UNDER_WAY, NOT_BEGUN = "done", "under way", "not begun"
+FEW = 6  # studies of which the page shows the charts at once
 
 
 class Answer(TypedDict):
@@ -40,16 +39,23 @@ class Bar:
     low: float | None
     high: float | None
     seeds: str
+    words: str
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One study: ``progress`` in words, its answer and the basis of it, the address of its page if any."""
+    """One study: ``progress`` in words, its answer and the basis of it, the address of its page if any.
+
+    ``made`` is the number of its runs that are finished, and ``gain`` the greatest of a variant over its
+    baseline, in points.
+    """
 
     name: str
     question: str
     state: str
     runs: int
+    made: int
+    gain: float
     progress: str
     answer: list[str]
     rests_on: str
@@ -61,7 +67,8 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     """Write the page of all studies.
 
     The content is read from the studies' folders, and nothing is computed again. The answer is that of the
-    study's last report, on the whole study or on its finished part. Studies that have not begun come last.
+    study's last report, on the whole study or on its finished part. Studies that have not begun come last,
+    also those of which other studies have made some runs.
 
     Args:
         root: The project's folder.
@@ -71,13 +78,20 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     Raises:
         UserError: the file cannot be written.
     """
-    entries = [_entry(root, name, spec, out.parent) for name, spec in plan_studies.items()]
+    seen: Seen = {}
+    found = {name: results.read_available(root, spec, seen) for name, spec in plan_studies.items()}
+    begun = _begun(found)
+    entries = [
+        _entry(root, name, spec, found[name], name in begun, out) for name, spec in plan_studies.items()
+    ]
     states = Counter(entry.state for entry in entries)
     html = rendered(
         "overview.html.jinja",
         entries=[entry for entry in entries if entry.state != NOT_BEGUN],
         waiting=[entry for entry in entries if entry.state == NOT_BEGUN],
         states=[(state, states[state]) for state in (DONE, UNDER_WAY, NOT_BEGUN) if states[state]],
+        shown_states=[state for state in (DONE, UNDER_WAY) if states[state]],
+        few=FEW,
         related=related.RELATED,
         related_benchmarks=related.BENCHMARKS,
         related_note=related.NOTE,
@@ -85,25 +99,42 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     write_text(out, html)
 
 
-def _entry(root: Path, name: str, spec: StudySpec, start: Path) -> Entry:
-    found = results.read_available(root, spec)
+def _begun(found: dict[str, Found]) -> set[str]:
+    """Return the studies for which a run was made.
+
+    A run that several studies share counts for the one of which most is finished, of equals for the first.
+    """
+
+    def share(name: str) -> float:
+        return found[name].finished / found[name].runs if found[name].runs else 0.0
+
+    made_for: dict[str, str] = {}
+    for name in sorted(found, key=share, reverse=True):  # the order of equals stays
+        for run in found[name].done:
+            made_for.setdefault(run, name)
+    return set(made_for.values())
+
+
+def _entry(root: Path, name: str, spec: StudySpec, found: Found, begun: bool, out: Path) -> Entry:
     folder = root / spec.folder
     if found.missing:
         folder /= PARTIAL
     page = folder / PAGE
-    state, progress = _state(found, page.exists())
+    state, progress = _state(found, page.exists(), begun)
     answer, answered = _answer(folder) if page.exists() else ([], None)
     return Entry(
         name=name,
         question=spec.question,
         state=state,
         runs=found.runs,
+        made=found.finished,
+        gain=_gain(found.rows),
         progress=progress,
         answer=answer,
         rests_on=f"From {answered} of {counted(found.runs, 'run')}."
         if found.missing and answered is not None
         else "",
-        link=quote(Path(os.path.relpath(page, start)).as_posix()) if page.exists() else None,
+        link=link(page, out),
         charts=_charts(found.rows),
     )
 
@@ -119,15 +150,27 @@ def _answer(folder: Path) -> tuple[list[str], int | None]:
     return answer["answer"], answer["finished"]
 
 
-def _state(found: Found, reported: bool) -> tuple[str, str]:
+def _state(found: Found, reported: bool, begun: bool) -> tuple[str, str]:
     """Return the state and the progress of a study in words."""
-    if found.finished == 0:
+    if found.missing and not (begun or reported):
         return NOT_BEGUN, NOT_BEGUN
     if found.missing:
         return UNDER_WAY, f"{found.finished} of {counted(found.runs, 'run')}"
     if not reported:
         return UNDER_WAY, f"all {counted(found.runs, 'run')}, but no report yet"
     return DONE, f"done, {counted(found.runs, 'run')}"
+
+
+def _gain(rows: list[Row]) -> float:
+    """Return the greatest gain of a variant over its baseline on a benchmark, in points; -100 without one."""
+    pairs = ((row.cells, base.cells) for row in rows if (base := baseline_of(row, rows)))
+    gains = (
+        cells[name].top1.mean - bases[name].top1.mean
+        for cells, bases in pairs
+        for name in cells
+        if cells[name].runs and bases[name].runs
+    )
+    return round(100 * max(gains, default=-1.0), 1)
 
 
 def _charts(rows: list[Row]) -> list[tuple[str, list[Bar]]]:
@@ -146,4 +189,6 @@ def _bar(row: Row, benchmark: str, colour: str) -> Bar:
     score = row.cells[benchmark].top1
     ends = score.interval
     low, high = (round(100 * ends.low, 1), round(100 * ends.high, 1)) if ends else (None, None)
-    return Bar(name_of(row), colour, round(100 * score.mean, 1), low, high, seeds_in_words(score.n))
+    words = f"{name_of(row)} on {benchmark}: {percent(score.mean, score.std)} %, {seeds_in_words(score.n)}"
+    words += f", 95 % interval {range_in_words(ends)}" if ends else ""
+    return Bar(name_of(row), colour, round(100 * score.mean, 1), low, high, seeds_in_words(score.n), words)

@@ -1,18 +1,32 @@
-"""A study's page: one HTML file that contains everything it shows and refers to nothing outside itself."""
+"""A study's page: one HTML file that contains everything it shows, with links to what it rests on."""
 
 from pathlib import Path
 from typing import Any
 
-from kinefract.common.pages import rendered
+from markupsafe import Markup
+
+from kinefract.common.layout import (
+    CLASS_CHANGES,
+    COSTS,
+    CURVES,
+    OVERVIEW,
+    PARAMS_FILE,
+    SPEC_FILE,
+    TABLE,
+    TABLE_MD,
+    TABLE_TEX,
+)
+from kinefract.common.pages import link, rendered
 from kinefract.config.specs import StudySpec
-from kinefract.report import appearance, confusions, cost, cost_table, figures, making, scaling
+from kinefract.report import appearance, confusions, cost, cost_table, figures, making, mistakes, scaling
 from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
 from kinefract.report.compare import Comparison
-from kinefract.report.html import inlined
+from kinefract.report.html import Numbers, inlined
 from kinefract.report.results import Cell, Found, Row, baseline_heading, baseline_name, baselines, benchmarks
 from kinefract.report.samples import dataset_of, samples
 from kinefract.report.words import (
+    meaning_in_words,
     p_in_words,
     percent,
     range_in_words,
@@ -23,24 +37,37 @@ from kinefract.report.words import (
 TEMPLATE = "study.html.jinja"
 PUBLISHED = "; of published weights, of fine-tuning alone"
 LARGEST = 3_000_000  # approximate bytes of a page; confusion matrices beyond it are left out
+FILES = (TABLE, TABLE_TEX, TABLE_MD, COSTS, CLASS_CHANGES, CURVES)  # that the page offers
 
 
-def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], paper: str = "") -> str:
+def render(
+    root: Path,
+    spec: StudySpec,
+    found: Found,
+    changes: list[Changes],
+    page: Path,
+    top1: str,
+    paper: str = "",
+) -> str:
     """Return the page's HTML.
 
     The same study, runs and previews give the same bytes. The page of a half-finished study names the
-    missing runs and shows the others.
+    missing runs and shows the others. Links are relative, and one to a file that is not there is not drawn.
+    Other ways to the study, such as to its runs in MLflow, belong among ``files``.
 
     Args:
         root: The project's folder.
         spec: The study.
         found: Its runs, compared (``compare.compared``) and counted (``cost.counted``).
         changes: Changes by class.
+        page: The path of the page, beside the other files of the report, which are there.
+        top1: The text of ``top1.svg``.
         paper: A sentence about the corresponding experiment of the paper; empty if none is known.
     """
     rows = found.rows
     names = benchmarks(rows)
     pretrains = [run.id for row in rows for run in row.pretrainings]
+    scaled = scaling.scaling(rows)
     values = {
         "spec": spec,
         "paper": paper,
@@ -53,32 +80,67 @@ def render(root: Path, spec: StudySpec, found: Found, changes: list[Changes], pa
         "benchmarks": names,
         "varied": list(dict.fromkeys(key for row in rows for key in row.values)),
         "table": _table(rows, names),
+        "by_seed": figures.top1_numbers(rows),
+        "overview": _overview(root, page),
+        "files": [
+            (name, link(place, page))
+            for name, place in [
+                *((name, page.with_name(name)) for name in FILES),
+                (SPEC_FILE, root / spec.folder / SPEC_FILE),
+            ]
+            if place.exists()
+        ],
+        "curves_file": link(page.with_name(CURVES), page),
+        "classes_file": link(page.with_name(CLASS_CHANGES), page),
         "one_seed": [
             f"{name_of(row)} on {name}" for row in rows for name in names if len(row.cells[name].runs) == 1
         ],
-        "top1": inlined(figures.top1_svg(rows), "top1", _chart_in_words(rows, names)) if names else None,
-        "curves": [
-            (
-                panel.title,
-                inlined(figures.panel_svg(panel, number), f"curve{number}", _curves_in_words(panel)),
-            )
-            for number, panel in enumerate(figures.panels(rows))
-        ],
-        "scaling": _scaling(rows),
+        "top1": inlined(top1, "top1", _chart_in_words(rows, names), figures.top1_titles(rows)),
+        "curves": [_curves(panel, number) for number, panel in enumerate(figures.panels(rows))],
+        "scaled_by": scaled.key if scaled else "",
+        "scaling": _scaling(rows, scaled),
         "looks": appearance.table(appearance.appearances(root, rows), rows),
         "shared": len(set(pretrains)) < len(pretrains),
         "seeds_of": _seeds_of(rows),
         "changes": _best_first(changes, rows),
-        "samples": samples(root, spec, rows),
+        "samples": samples(root, spec, rows, page),
+        "mistakes": mistakes.sheets(root, spec, rows, page),
         "costs": cost_table.in_words(rows).to_dict("records"),
         "phases": making.phases(root, spec, rows),
-        "runs": making.runs(rows),
+        "runs": making.runs(rows, page),
         "versions": making.versions(rows),
         "specs": making.specs(root, spec, rows),
     }
-    without = rendered(TEMPLATE, **values, confusions=[], left_out=0)
+    without = _rendered(values, [], 0)
     matrices, left_out = confusions.chosen(rows, LARGEST - len(without.encode()))
-    return rendered(TEMPLATE, **values, confusions=matrices, left_out=left_out)
+    return _rendered(values, matrices, left_out)
+
+
+def _rendered(values: dict[str, Any], matrices: list[confusions.Matrix], left_out: int) -> str:
+    """Return the page with the headings of the sections that it has; those are its contents."""
+    headings = {
+        "result": ("Result", values["benchmarks"]),
+        "scaling": (f"By {values['scaled_by']}", values["scaling"]),
+        "curves": ("Training", values["curves"]),
+        "classes": ("Class by class", values["changes"]),
+        "confusions": ("What was taken for what", matrices or left_out),
+        "mistakes": ("Worst mistakes", values["mistakes"]),
+        "samples": ("What the networks saw", True),
+        "looks": ("What the clips look like, and what they taught", values["looks"]["lines"]),
+        "cost": ("Cost", True),
+        "made": ("How it was made", True),
+    }
+    sections = {name: title for name, (title, there) in headings.items() if there}
+    shown = {name: sections.get(name, "") for name in headings}
+    more = {"confusions": matrices, "left_out": left_out}
+    return rendered(TEMPLATE, **values, **more, sections=shown, contents=list(sections.items()))
+
+
+def _overview(root: Path, page: Path) -> str | None:
+    """Return the address of the page of all studies, which a project with a configuration gets after this."""
+    if (root / PARAMS_FILE).exists():
+        return f"{link(root, page)}/{OVERVIEW}"
+    return link(root / OVERVIEW, page)
 
 
 def _seeds_of(rows: list[Row]) -> str:
@@ -90,12 +152,20 @@ def _seeds_of(rows: list[Row]) -> str:
     return "Seeds are of fine-tuning; each pre-trained variant has one pre-training." if most else ""
 
 
-def _scaling(rows: list[Row]) -> tuple[str, str] | None:
-    found = scaling.scaling(rows)
+def _scaling(rows: list[Row], found: scaling.Scaling | None) -> tuple[Markup, Numbers] | None:
     if found is None:
         return None
-    words = scaling.in_words(found, rows)
-    return found.key, inlined(scaling.scaling_svg(found, rows), "scaling", words)
+    drawing, words = scaling.scaling_svg(found, rows), scaling.in_words(found, rows)
+    svg = inlined(drawing, "scaling", words, scaling.titles(found, rows))
+    return svg, scaling.numbers(found, rows)
+
+
+def _curves(panel: figures.Panel, number: int) -> dict[str, Any]:
+    """Return a chart of training curves for the template: title, drawing, data for the script, numbers."""
+    svg, data = figures.panel_svg(panel, number)
+    words = f"{panel.title}, by epoch, of {'; '.join(label for label, _, _ in panel.groups)}"
+    drawing = inlined(svg, f"curve{number}", words, figures.panel_titles(panel))
+    return {"title": panel.title, "svg": drawing, "data": data, "numbers": figures.panel_numbers(panel)}
 
 
 def answers(rows: list[Row]) -> list[str]:
@@ -130,6 +200,7 @@ def _cell(row: Row, cell: Cell, best: float | None, rows: list[Row]) -> dict[str
         "seeds": f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}",
         "best": cell.top1.mean == best,
         "verdict": _verdict(cell.comparison, baseline_name(row, rows)) if cell.comparison else [],
+        "meaning": meaning_in_words(cell.comparison) if cell.comparison else "",
     }
 
 
@@ -150,10 +221,6 @@ def _chart_in_words(rows: list[Row], names: list[str]) -> str:
         if row.cells[name].runs
     ]
     return "Top-1: " + "; ".join(parts)
-
-
-def _curves_in_words(panel: figures.Panel) -> str:
-    return f"{panel.title}, by epoch, of {'; '.join(label for label, _, _ in panel.groups)}"
 
 
 def _best_first(changes: list[Changes], rows: list[Row]) -> list[Changes]:

@@ -40,6 +40,9 @@ class Run:
         return float(self.result.get("seconds", 0) + self.result.get("evaluation_seconds", 0))
 
 
+Seen = dict[str, tuple[Run | None, str]]  # id -> the run if it is finished, and what is missing
+
+
 @dataclass(frozen=True)
 class Score:
     """A number measured once per seed, as a share from 0 to 1."""
@@ -158,16 +161,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Found:
-    """The available results of a study: a row per variant, and a line for each missing run."""
+    """The available results of a study: a row per variant, a line per missing run, ids of the others."""
 
     rows: list[Row]
     missing: list[str]
-    runs: int
+    done: list[str]
+
+    @property
+    def runs(self) -> int:
+        """Number of its runs."""
+        return len(self.done) + len(self.missing)
 
     @property
     def finished(self) -> int:
         """Number of finished runs among ``runs``."""
-        return self.runs - len(self.missing)
+        return len(self.done)
 
 
 def read(root: Path | str, spec: StudySpec) -> Found:
@@ -194,16 +202,24 @@ def read(root: Path | str, spec: StudySpec) -> Found:
     return found
 
 
-def read_available(root: Path | str, spec: StudySpec) -> Found:
-    """Read the available runs of a study; arguments and order are as for ``read``."""
+def read_available(root: Path | str, spec: StudySpec, seen: Seen | None = None) -> Found:
+    """Read the available runs of a study; other arguments and the order are as for ``read``.
+
+    Args:
+        root: The project's folder.
+        spec: The study.
+        seen: Runs that have been read, by id; those read here are added. Studies that share runs share this.
+    """
     root = Path(root)
-    seen: dict[str, tuple[Run | None, str]] = {}
+    known: Seen = {} if seen is None else seen
+    used: Seen = {}
 
     def run_of(parent: str, run_id: str) -> Run | None:
-        if run_id not in seen:
+        if run_id not in known:
             run, problem = _read_run(root / parent / run_id)
-            seen[run_id] = run, f"{parent}/{run_id}: {problem}"
-        return seen[run_id][0]
+            known[run_id] = run, f"{parent}/{run_id}: {problem}"
+        used[run_id] = known[run_id]
+        return used[run_id][0]
 
     rows = []
     for variant in spec.variants:
@@ -219,7 +235,8 @@ def read_available(root: Path | str, spec: StudySpec) -> Found:
             cells[benchmark] = Cell({seed: run for seed, run in runs.items() if run})
         row = Row(variant.label, dict(variant.values), pretrains, cells, weights=variant.weights)
         rows.append(replace(row, baseline=variant.baseline))
-    return Found(rows, [problem for run, problem in seen.values() if run is None], len(seen))
+    missing = [problem for run, problem in used.values() if run is None]
+    return Found(rows, missing, [run_id for run_id, (run, _) in used.items() if run])
 
 
 def baselines(rows: list[Row]) -> list[Row]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from kinefract.benchmarks import summary
 from kinefract.cards import card
 from kinefract.common.errors import UserError
-from kinefract.common.layout import MOVING, SPEC_FILE, STILL
-from kinefract.common.pages import data_uri
+from kinefract.common.layout import CARD_PAGE, MOVING, SPEC_FILE, STILL, SUMMARY_PAGE
+from kinefract.common.pages import data_uri, link
 from kinefract.common.words import counted
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
 from kinefract.report.html import duration
@@ -20,13 +20,17 @@ from kinefract.viewing.sheets import write_sheets
 
 @dataclass(frozen=True)
 class Sample:
-    """A moving sheet of clips: its description, its folder, and its files as data URIs (None if missing)."""
+    """A moving sheet of clips: its description, its folder, and its files as data URIs (None if missing).
+
+    ``links`` are names and addresses of what its folder has to show; an address is None where there is none.
+    """
 
     title: str
     caption: str
     id: str
     video: str | None
     still: str | None
+    links: list[tuple[str, str | None]]
 
 
 def pretraining_of(row: Row) -> PretrainSpec | None:
@@ -45,7 +49,7 @@ def dataset_of(row: Row) -> str | None:
     return spec.dataset.id if spec else None
 
 
-def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
+def samples(root: Path, spec: StudySpec, rows: list[Row], page: Path) -> list[Sample]:
     """Return a sample per dataset, with the names of the variants trained on it, and one per benchmark.
 
     Clips that were rendered during training and not stored are rendered again for the sample.
@@ -54,6 +58,7 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
         root: The project's folder.
         spec: The study.
         rows: Its variants.
+        page: The page that shows them.
     """
     trained = [(row.label, used) for row in rows if (used := pretraining_of(row))]
     online = {used.dataset.id: used.dataset.recipe for _, used in trained if not used.recipe.stored}
@@ -75,7 +80,8 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
         if dataset in online and not (folder / MOVING).exists():
             found.append(_rendered(online[dataset], dataset, title, facts))
         else:
-            found.append(_sample(folder, dataset, title, facts))
+            links = [("data card", link(folder / CARD_PAGE, page))]
+            found.append(_sample(folder, dataset, title, facts, links))
     for name, index in spec.benchmarks.items():
         folder = root / BenchmarkSpec.PARENT / index
         facts = []
@@ -83,7 +89,8 @@ def samples(root: Path, spec: StudySpec, rows: list[Row]) -> list[Sample]:
             facts = [counted(listed["classes"], "class")]
             facts += [counted(count, f"{split} video") for split, count in listed["videos"].items()]
             facts += filter(None, [summary.told(listed.get("straddling", []))])
-        found.append(_sample(folder, index, f"Benchmark: {name}", facts))
+        links = [("preview", link(folder / MOVING, page)), ("summary", link(folder / SUMMARY_PAGE, page))]
+        found.append(_sample(folder, index, f"Benchmark: {name}", facts, links))
     return found
 
 
@@ -97,9 +104,11 @@ def _rendered(recipe: DatasetRecipe, dataset: str, title: str, facts: list[str])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_sheets(folder, RecipeClips(recipe), recipe.fps)
-        return _sample(folder, dataset, title, told)
+        return _sample(folder, dataset, title, told, [])
 
 
-def _sample(folder: Path, spec_id: str, title: str, facts: list[str]) -> Sample:
+def _sample(
+    folder: Path, spec_id: str, title: str, facts: list[str], links: list[tuple[str, str | None]]
+) -> Sample:
     moving, still = data_uri(folder / MOVING, "video/mp4"), data_uri(folder / STILL, "image/png")
-    return Sample(title, ", ".join(facts), spec_id, moving, still)
+    return Sample(title, ", ".join(facts), spec_id, moving, still, [entry for entry in links if entry[1]])

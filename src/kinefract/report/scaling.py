@@ -11,7 +11,9 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.config.baselines import START
 from kinefract.report.figures import WIDTH
+from kinefract.report.html import Numbers
 from kinefract.report.results import Row, benchmarks
+from kinefract.report.words import percent
 
 LEAST = 3  # least number of values of a curve
 WIDE = 4  # ratio of largest to least value from which the axis is logarithmic
@@ -63,8 +65,8 @@ def scaling_svg(found: Scaling, rows: list[Row]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(names), 1, squeeze=False)[:, 0]
-        for axis, name in zip(axes, names, strict=True):
-            _draw_panel(axis, found, name)
+        for panel, (axis, name) in enumerate(zip(axes, names, strict=True)):
+            _draw_panel(axis, found, name, panel)
             axis.set_title(name)
         axes[-1].set_xlabel(found.key)
         if len(found.lines) > 1:
@@ -74,7 +76,37 @@ def scaling_svg(found: Scaling, rows: list[Row]) -> str:
     return svg(draw, (WIDTH, HEIGHT * len(names)), "scaling")
 
 
-def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
+def titles(found: Scaling, rows: list[Row]) -> dict[str, str]:
+    """Return the groups of ``scaling_svg`` -> what each shows: a seed of a variant."""
+    return {
+        f"at{panel}-{place}-{number}-{seed}": f"{row.label} on {name}, seed {seed}: {percent(share)} %"
+        for panel, name in enumerate(benchmarks(rows))
+        for place, line in enumerate(found.lines.values())
+        for number, (_, row) in enumerate(line)
+        if row.cells[name].runs
+        for seed, share in row.cells[name].top1.by_seed.items()
+    }
+
+
+def numbers(found: Scaling, rows: list[Row]) -> Numbers:
+    """Return the numbers behind ``scaling_svg``: a row per value of each curve, a column per benchmark."""
+    names = benchmarks(rows)
+    points = [(name, f"{value:g}", row) for name, line in found.lines.items() for value, row in line]
+    points += [("", row.label, row) for row in found.levels]
+    lines = [
+        [
+            f"{name}, {value}" if name else value,
+            *(
+                percent(row.cells[of].top1.mean, row.cells[of].top1.std) if row.cells[of].runs else ""
+                for of in names
+            ),
+        ]
+        for name, value, row in points
+    ]
+    return Numbers([found.key, *(f"{name}, top-1 in %" for name in names)], lines)
+
+
+def _draw_panel(axis: Axes, found: Scaling, benchmark: str, panel: int) -> None:
     for row in found.levels:
         if row.cells[benchmark].runs:
             level = 100 * row.cells[benchmark].top1.mean
@@ -89,16 +121,23 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str) -> None:
                 color=MUTED,
                 fontsize=8,
             )
-    for (name, line), colour in zip(found.lines.items(), itertools.cycle(SERIES), strict=False):
-        points = [(value, row.cells[benchmark].top1) for value, row in line if row.cells[benchmark].runs]
-        means = [100 * score.mean for _, score in points]
-        axis.plot([value for value, _ in points], means, color=colour, linewidth=1.8, label=name)
-        for value, score in points:
+    for place, ((name, line), colour) in enumerate(
+        zip(found.lines.items(), itertools.cycle(SERIES), strict=False)
+    ):
+        points = [
+            (number, value, row.cells[benchmark].top1)
+            for number, (value, row) in enumerate(line)
+            if row.cells[benchmark].runs
+        ]
+        means = [100 * score.mean for _, _, score in points]
+        axis.plot([value for _, value, _ in points], means, color=colour, linewidth=1.8, label=name)
+        for number, value, score in points:
             if ends := score.interval:
                 axis.plot([value, value], [100 * ends.low, 100 * ends.high], color=colour, linewidth=1.2)
-            seeds = [100 * share for share in score.by_seed.values()]
             dots: dict[str, Any] = {"markersize": 4.5, "markeredgecolor": INK, "markeredgewidth": 0.5}
-            axis.plot([value] * len(seeds), seeds, "o", color=colour, **dots)
+            for seed, share in score.by_seed.items():
+                mark = f"at{panel}-{place}-{number}-{seed}"
+                axis.plot([value], [100 * share], "o", color=colour, gid=mark, **dots)
     values = sorted({value for line in found.lines.values() for value, _ in line})
     if values[0] > 0 and values[-1] >= WIDE * values[0]:
         axis.set_xscale("log")

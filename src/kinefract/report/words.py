@@ -25,6 +25,25 @@ def p_in_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def meaning_in_words(comparison: Comparison) -> str:
+    """Return in a sentence what it means that two variants are not distinguishable; empty if they are.
+
+    The sentence names the differences with which the seeds and videos agree, from the interval.
+    """
+    if comparison.difference is None or comparison.verdict != SAME:
+        return ""
+    ends = comparison.difference.interval
+    low, high = (
+        f"a {'gain' if end > 0 else 'loss'} of {abs(100 * end):.1f}" for end in (ends.low, ends.high)
+    )
+    if ends.low <= 0 <= ends.high:
+        return (
+            f"The seeds and videos agree with anything from {low} to {high} points, also with no difference."
+        )
+    found = f"By itself it would be {low} to {high} points"
+    return f"{found}, but chance makes one such difference among so many comparisons."
+
+
 def verdict_in_words(comparison: Comparison, name: str) -> str:
     """Return ``better than scratch`` and the like, or the reason why nothing was tested.
 

@@ -77,6 +77,29 @@ def connect(root: Path | str) -> "MlflowClient | None":
     return MlflowClient(tracking_uri=uri)
 
 
+def answers(root: Path | str) -> bool | None:
+    """Return whether the store answers; None if it is a file that is not there yet. Nothing is made.
+
+    Raises:
+        ImportError, UserError, Exception: as for ``connect``.
+    """
+    import sqlalchemy  # which MLflow brings
+
+    uri = store_uri(root)
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        _refuse_without_locks(_database(root))
+        if not _database(root).exists():
+            return None
+    if scheme in DATABASES:
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+        file = engine.url.database or ""
+        if scheme == "sqlite" and not file.startswith("file:") and not Path(file).exists():
+            return None
+        return _in_time(partial(_ask_database, engine))
+    return scheme not in ("http", "https") or _in_time(partial(_ask_server, uri))
+
+
 def missing_package(error: ImportError, uri: str) -> str:
     """Return what is not installed, from the error of ``connect``, and how to install it."""
     module = (error.name or "mlflow").partition(".")[0]

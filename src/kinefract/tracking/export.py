@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinefract.common.files import sha256
-from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL
+from kinefract.common.layout import CONFUSION, FIRST_BATCH, MISTAKES, MODEL, RECONSTRUCTION
 from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PHASES = ("pretrain", "finetune")
-PICTURES = (FIRST_BATCH, CONFUSION, MISTAKES)  # of a finished folder, where they are there
+PICTURES = (FIRST_BATCH, RECONSTRUCTION, CONFUSION, MISTAKES)  # of a finished folder, where they are there
 MARK = "seconds"  # an epoch's metric that no other job repeats, and that every epoch has
 NOT_CURVES = {"epoch"}  # of an epoch: the step of its other metrics
 EPOCHS_AT_ONCE = 40  # of one request, which holds all metrics of an epoch or none

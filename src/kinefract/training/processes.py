@@ -63,7 +63,7 @@ class Processes:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(self.size)))
         self.nodes = self.size // local
         self.fabric = Fabric(
-            accelerator=accelerator,
+            accelerator="cpu" if gpu is None else "cuda",
             devices=local if self.size > 1 or gpu is None else [gpu],
             num_nodes=self.nodes,
             strategy=DDPStrategy(**_NOT_SENT) if self.size > 1 else "auto",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kinefract import models, released
+from kinefract import released
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import TRAIN, Video
 from kinefract.common import checksums
@@ -30,6 +30,7 @@ from kinefract.common.layout import (
     MODEL,
     PREDICTIONS,
     PROGRESS,
+    RECONSTRUCTION,
     RESULT,
     snapshot,
 )
@@ -45,6 +46,7 @@ from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.published import load_published
 from kinefract.objectives.base import Objective
+from kinefract.objectives.mixup import Mixup
 from kinefract.objectives.probe import LinearProbe
 from kinefract.objectives.supervised import Supervised
 from kinefract.tracking import RunExport
@@ -76,15 +78,7 @@ def pretrain(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     root = project_root(spec_path)
     clips = open_source(spec, root, execution.accelerator)
     recipe = spec.recipe
-    model = weights.seeded(
-        recipe.seed,
-        models.build,
-        recipe.backbone,
-        recipe.width,
-        recipe.frames,
-        spec.dataset.recipe.classes,
-        recipe.dropout,
-    )
+    model = recipe.built(recipe.seed, recipe, spec.dataset.recipe.classes, recipe.dropout)
     objective = weights.seeded(recipe.seed, recipe.objective_recipe.build, model)
     folder = Path(spec_path).parent
     return alone(folder, partial(_run, spec, folder, root, recipe.seed, objective, clips, execution))
@@ -104,11 +98,9 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     checksums.check_all(root / spec.benchmark.folder)
     videos = index.read(root / spec.benchmark.folder)
     read_from = index.fingerprint(root / spec.benchmark.folder, root)
-    recipe, network = spec.recipe, spec.network
+    recipe = spec.recipe
     names = index.read_classes(root / spec.benchmark.folder)
-    model = weights.seeded(
-        spec.seed, models.build, network.backbone, network.width, recipe.frames, len(names), recipe.dropout
-    )
+    model = spec.network.built(spec.seed, recipe, len(names), recipe.dropout, recipe.drop_path)
     _start(spec, model, root)
     train, tested = _sources(spec, videos, root)
     test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part that replaces them
@@ -121,7 +113,10 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         figures = evaluate(model, test, recipe, out, root, workers, names, accelerator, tested)
         return {**figures, "index": read_from}
 
-    objective = LinearProbe(model) if recipe.method == "linear_probe" else Supervised(model)
+    if recipe.method == "linear_probe":
+        objective: Objective = LinearProbe(model)
+    else:
+        objective = Mixup(model, recipe.mixup) if recipe.mixup else Supervised(model)
     return alone(folder, partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish))
 
 
@@ -215,8 +210,13 @@ def _run(
     def on_first_batch(views: torch.Tensor) -> None:
         _show(views, folder / FIRST_BATCH)
 
+    def on_last_batch(views: torch.Tensor) -> None:
+        if pictures := objective.pictures([view[:SHOWN_CLIPS] for view in views]):
+            _show(torch.stack(pictures), folder / RECONSTRUCTION)
+
     training.on_epoch = on_epoch
     training.on_first_batch = on_first_batch
+    training.on_last_batch = on_last_batch
     training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot(epoch), spec.id)
     try:
         training.fit(state)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.progress import progress
 from kinefract.common.schema import digest_of
 from kinefract.config.phases import TrainRecipe
-from kinefract.models.dropout import reseed
+from kinefract.models.seeded import reseed
 from kinefract.objectives.base import Objective
 from kinefract.training import checkpoint
 from kinefract.training.accumulate import Step
@@ -51,17 +52,32 @@ def rate_at(step: int, steps: int, warmup_steps: int, recipe: TrainRecipe) -> fl
     return scale * (floor + (recipe.lr - floor) * (1 + math.cos(math.pi * done)) / 2)
 
 
-def optimizer_for(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
-    """Return AdamW without weight decay on biases and norms, which are the parameters of one dimension."""
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    decayed = [weight for weight in trained if weight.ndim > 1]
-    spared = [weight for weight in trained if weight.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+def optimizer_for(objective: Objective, recipe: TrainRecipe) -> torch.optim.AdamW:
+    """Return AdamW without weight decay on biases and norms, which are the parameters of one dimension.
+
+    Each group of parameters has a ``scale``, by which its learning rate is multiplied.
+    """
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    scales = _scales(objective, getattr(recipe, "layer_decay", 1.0))
+    for weight in objective.parameters():
+        if weight.requires_grad:
+            spared, scale = weight.ndim <= 1, scales.get(weight, 1.0)
+            group = {"params": [], "weight_decay": 0.0 if spared else recipe.weight_decay, "scale": scale}
+            groups.setdefault((spared, scale), group)["params"].append(weight)
     # All parameters are updated at once: the same to the bit as one after the other, in less time.
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, foreach=True)
+    every = [groups[key] for key in sorted(groups)]
+    return torch.optim.AdamW(every, lr=recipe.lr, betas=recipe.betas, foreach=True)
+
+
+def _scales(objective: Objective, layer_decay: float) -> dict[nn.Parameter, float]:
+    """Return the factor of each parameter's rate: less by ``layer_decay`` for each block before the head."""
+    if layer_decay == 1:
+        return {}
+    network = objective.network
+    head = network.depth + 1
+    return {
+        weight: layer_decay ** (head - network.depth_of(name)) for name, weight in network.named_parameters()
+    }
 
 
 def stream_seed(*key: int | str) -> int:
@@ -86,7 +102,7 @@ class Training:
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
     ``on_first_batch`` is called with the first batch that the network sees, or the first part of it:
-    normalised float (views, B, T, 3, H, W).
+    normalised float (views, B, T, 3, H, W). ``on_last_batch`` is called with the last one of each epoch.
     """
 
     spec_id: str
@@ -99,6 +115,7 @@ class Training:
     execution: Execution = field(default_factory=Execution)
     on_epoch: Callable[[dict], None] = lambda metrics: None
     on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
+    on_last_batch: Callable[[torch.Tensor], None] = lambda batch: None
     on_snapshot: Callable[[int], None] = lambda epoch: None
     history: list[dict] = field(default_factory=list)
     computed_on: dict[str, int | str] = field(default_factory=dict, init=False)
@@ -189,10 +206,13 @@ class Training:
             epochs = step / batches.per_epoch
             parts = augmented(windows, recipe, epochs, generator, division, processes.gather)
             for share, views in zip(division.shares, parts, strict=True):
+                if processes.rank == 0 and share.places[0] == 0:
+                    if step == 0:
+                        self.on_first_batch(torch.stack(views))
+                    if (step + 1) % batches.per_epoch == 0:
+                        self.on_last_batch(torch.stack(views))
                 # Each process draws for the whole batch, and uses what is of its share.
                 reseed(self.objective, stream_seed(self.seed, DROPOUT, step, 0), device, share)
-                if step == processes.rank == 0 and share.places[0] == 0:
-                    self.on_first_batch(torch.stack(views))
                 meter.mark("augment")
                 yield views
                 meter.mark("network")
@@ -205,7 +225,7 @@ class Training:
                 meter.mark("data")
                 lr = rate_at(step, steps, warmup_steps, recipe)
                 for group in optimizer.param_groups:
-                    group["lr"] = lr
+                    group["lr"] = lr * group.get("scale", 1.0)  # which old checkpoints lack
                 optimizer.zero_grad()
                 views = partial(views_of, windows.to(device))
                 loss, correct = one.backward(views, labels.to(device), numbers.to(device))

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
-from kinefract.common.layout import MANIFEST
+from kinefract.common.layout import MANIFEST, PARAMS_FILE
 from kinefract.common.problems import in_one_line
 from kinefract.common.schema import not_one_of
 from kinefract.config.locate import locate_dataset
@@ -71,7 +71,7 @@ def preview(
 
     Args:
         dataset: A dataset's folder, spec or name; its clips are read where it has been made and no variation
-            is asked for, else rendered.
+            is asked for, else rendered. Outside a project a family by name.
         family: Without a dataset, a family by name, its first example; fractals if there is neither.
         label: One class alone.
         variation: A flame variation, by name or number; fractals only.
@@ -86,6 +86,8 @@ def preview(
         frames = curves.curve_sheet(curve)
         return Preview(f"time curve {curve}", frames[curves.FRAMES // 2], frames, curves.FPS)
     folder = None
+    if dataset and dataset in FAMILIES and not (Path(dataset).exists() or Path(PARAMS_FILE).exists()):
+        dataset, family = None, dataset  # outside a project no dataset has a name
     if dataset is not None:
         spec, folder = locate_dataset(dataset)
         recipe, caption = spec.recipe, spec.id

@@ -37,7 +37,7 @@ def write_sheet(folder: Path, videos: "list[Video]") -> None:
     cells = []
     for item in shown:
         title = np.broadcast_to(_title(item.class_name, width), (SHEET_FRAMES, TITLE_HEIGHT, width, 3))
-        cells.append(np.concatenate([title, _tile(item, width, height)], axis=1))
+        cells.append(np.concatenate([title, tile(item, width, height)], axis=1))
     sheet = grid(cells, min(COLUMNS, len(cells)), WHITE)
     write(folder / MOVING, sheet, SHEET_FPS)
     write(folder / STILL, sheet[SHEET_FRAMES // 6], SHEET_FPS)
@@ -62,8 +62,20 @@ def _tile_size(videos: "list[Video]") -> tuple[int, int]:
     return int(width) // 4 * 4, int(height) // 4 * 4
 
 
-def _tile(item: "Video", width: int, height: int) -> np.ndarray:
-    """Return the video cropped and scaled to the tile, (SHEET_FRAMES, height, width, 3)."""
+def tile(item: "Video", width: int, height: int) -> np.ndarray:
+    """Return the beginning of a video, cropped and scaled; a short one starts again at its end.
+
+    Args:
+        item: The video.
+        width: Width in pixels.
+        height: Height in pixels.
+
+    Returns:
+        uint8 (36, height, width, 3): three seconds at 12 frames a second.
+
+    Raises:
+        UserError: the video cannot be read.
+    """
     stride = max(1, round(item.fps / SHEET_FPS))
     wanted = range(item.start, min(item.end, item.start + stride * SHEET_FRAMES), stride)
     frames = video.decode(item.path, wanted)

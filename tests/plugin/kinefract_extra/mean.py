@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kinefract.models import BACKBONES, BackboneEntry
+from kinefract.models import BACKBONES, BackboneEntry, Wanted
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
@@ -15,7 +15,7 @@ class Mean(BackboneEntry):
     NAME: ClassVar[str] = "mean"
 
     @staticmethod
-    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+    def build(wanted: Wanted) -> "Backbone":
         from torch import Tensor, nn
 
         from kinefract.models.base import Backbone
@@ -23,8 +23,8 @@ class Mean(BackboneEntry):
         class MeanColour(Backbone):
             def __init__(self) -> None:
                 super().__init__()
-                self.feature_size, self.classifier = width, "last"
-                self.first, self.last = nn.Linear(3, width), nn.Linear(width, classes)
+                self.feature_size, self.classifier = wanted.width, "last"
+                self.first, self.last = nn.Linear(3, wanted.width), nn.Linear(wanted.width, wanted.classes)
 
             def features(self, clips: Tensor) -> Tensor:
                 return self.first(clips.mean((1, 3, 4)))

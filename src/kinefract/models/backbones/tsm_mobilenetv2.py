@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kinefract.models import BACKBONES, BackboneEntry
+from kinefract.models import BACKBONES, BackboneEntry, Wanted
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
@@ -15,8 +15,8 @@ class TsmMobileNetV2(BackboneEntry):
     NAME: ClassVar[str] = "tsm_mobilenetv2"
 
     @staticmethod
-    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+    def build(wanted: Wanted) -> "Backbone":
         from kinefract.models.mobilenet import MobileNetV2
         from kinefract.models.tsm import TSM
 
-        return TSM(MobileNetV2(width, frames), frames, classes, dropout)
+        return TSM(MobileNetV2(wanted.width, wanted.frames), wanted.frames, wanted.classes, wanted.dropout)

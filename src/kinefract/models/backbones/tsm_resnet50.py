@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kinefract.models import BACKBONES, BackboneEntry
+from kinefract.models import BACKBONES, BackboneEntry, Wanted
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
@@ -15,8 +15,9 @@ class TsmResNet50(BackboneEntry):
     NAME: ClassVar[str] = "tsm_resnet50"
 
     @staticmethod
-    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+    def build(wanted: Wanted) -> "Backbone":
         from kinefract.models.resnet import Bottleneck, ResNet
         from kinefract.models.tsm import TSM
 
-        return TSM(ResNet(Bottleneck, (3, 4, 6, 3), width, frames), frames, classes, dropout)
+        frames = ResNet(Bottleneck, (3, 4, 6, 3), wanted.width, wanted.frames)
+        return TSM(frames, wanted.frames, wanted.classes, wanted.dropout)

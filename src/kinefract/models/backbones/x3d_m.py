@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kinefract.models import BACKBONES, BackboneEntry
+from kinefract.models import BACKBONES, BackboneEntry, Wanted
 
 if TYPE_CHECKING:
     from kinefract.models.base import Backbone
@@ -15,7 +15,7 @@ class X3dM(BackboneEntry):
     NAME: ClassVar[str] = "x3d_m"
 
     @staticmethod
-    def build(width: int, frames: int, classes: int, dropout: float) -> "Backbone":
+    def build(wanted: Wanted) -> "Backbone":
         from kinefract.models.x3d import X3D
 
-        return X3D(2.2, width, classes, dropout)
+        return X3D(2.2, wanted.width, wanted.classes, wanted.dropout)

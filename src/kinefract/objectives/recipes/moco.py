@@ -1,6 +1,6 @@
 """The recipe of MoCo."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -30,6 +30,6 @@ class MocoRecipe(ObjectiveRecipe):
 
         return Moco(network, self)
 
-    def check(self, batch_size: int) -> None:
-        if self.queue % batch_size:
-            raise ValueError(f"queue: {self.queue} is no multiple of batch_size {batch_size}")
+    def check(self, pretraining: Any) -> None:
+        if self.queue % pretraining.batch_size:
+            raise ValueError(f"queue: {self.queue} is no multiple of batch_size {pretraining.batch_size}")
