@@ -69,9 +69,9 @@ def frame_distance(
 
     Exponent of the spectrum, L*, a* and b* are taken for independent and normally distributed. A variance is
     that between clips plus that within them; of a* and b* each has half of their common one. The distance is
-    the sum over the four of ``(KL(p, q) + KL(q, p)) / 2``, which is ``(v/w + w/v - 2 + d**2 (1/v + 1/w)) / 4``
-    with the variances ``v`` and ``w`` and the difference ``d`` of the means. Baradad et al. (arXiv 2106.05963)
-    compare colours in L*a*b* by such a symmetric divergence, with covariances.
+    the sum over the four of ``(KL(p, q) + KL(q, p)) / 2``, which is ``(v/w + w/v - 2 + d**2 (1/v + 1/w)) /
+    4`` with the variances ``v`` and ``w`` and the difference ``d`` of the means. Baradad et al. (arXiv
+    2106.05963) compare colours in L*a*b* by such a symmetric divergence, with covariances.
 
     Args:
         figures: The ``figures`` of a card.

@@ -71,19 +71,31 @@ def _warp(frames, picture, places, colours, top, left, bottom, right):
     height, width = picture.shape[:2]
     for t in range(len(frames)):
         place, colour = places[t], colours[t]
+        tilted, recoloured = False, False
+        for i in range(3):
+            tilted |= place[2, i] != (i == 2)
+            for j in range(4):
+                recoloured |= colour[i, j] != (i == j)
         for row in range(top, bottom):
             y = row + 0.5
             for column in range(left, right):
                 x = column + 0.5
-                depth = max(place[2, 0] * x + place[2, 1] * y + place[2, 2], LEAST_DEPTH)
-                across = (place[0, 0] * x + place[0, 1] * y + place[0, 2]) / depth
-                down = (place[1, 0] * x + place[1, 1] * y + place[1, 2]) / depth
+                across = place[0, 0] * x + place[0, 1] * y + place[0, 2]
+                down = place[1, 0] * x + place[1, 1] * y + place[1, 2]
+                if tilted:
+                    depth = 1 / max(place[2, 0] * x + place[2, 1] * y + place[2, 2], LEAST_DEPTH)
+                    across, down = across * depth, down * depth
                 west, east, beside = neighbours(across, width)
                 north, south, under = neighbours(down, height)
                 a, b, c, d = weights(beside, under)
                 red = mixed(picture, 0, west, east, north, south, a, b, c, d)
                 green = mixed(picture, 1, west, east, north, south, a, b, c, d)
                 blue = mixed(picture, 2, west, east, north, south, a, b, c, d)
+                if not recoloured:
+                    frames[t, row, column, 0] = np.uint8(red + 0.5)
+                    frames[t, row, column, 1] = np.uint8(green + 0.5)
+                    frames[t, row, column, 2] = np.uint8(blue + 0.5)
+                    continue
                 for channel in range(3):
                     level = colour[channel, 0] * red + colour[channel, 1] * green + colour[channel, 2] * blue
                     level = min(max(level + colour[channel, 3], 0.0), 255.0)
