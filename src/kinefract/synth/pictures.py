@@ -93,7 +93,7 @@ def read(path: Path, side: int) -> np.ndarray:
                     f"cannot read picture {path}: it has {opened.width} x {opened.height} pixels, "
                     f"more than {MOST_PIXELS:,}"
                 )
-            opened.draft("RGB", (2 * side, 2 * side))  # a JPEG far larger than this is decoded smaller
+            opened.draft("RGB", (side, side))  # a JPEG far larger than this is decoded smaller
             levels = np.asarray(_shrunk(_in_rgb(ImageOps.exif_transpose(opened), path), side))
     except UserError:
         raise

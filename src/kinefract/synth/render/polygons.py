@@ -7,7 +7,7 @@ glide; and the arithmetic is that of IEEE 754 alone, so that every machine draws
 import numpy as np
 
 from kinefract.synth.render.compiled import inlined, kernel
-from kinefract.synth.render.sampling import mixed, neighbours, weights
+from kinefract.synth.render.sampling import HALF, mixed, neighbours, weights
 
 ELLIPSE_CORNERS = 48
 ROUNDING = 1024  # corners lie on multiples of 1/1024 px, beyond which libraries' sines and splines may differ
@@ -121,14 +121,17 @@ def _fill_textured(image, polygon, texture, texels, cover):
     top, bottom = _rows(polygon, height)
     for row in range(top, bottom):
         first, end = _cover(polygon, row, width, cover, crossings)
+        y = row + 0.5
+        from_left, from_top = texels[0, 1] * y + texels[0, 2], texels[1, 1] * y + texels[1, 2]
         for x in range(first, end):
-            share = cover[x] / LINES
-            across = texels[0, 0] * (x + 0.5) + texels[0, 1] * (row + 0.5) + texels[0, 2]
-            down = texels[1, 0] * (x + 0.5) + texels[1, 1] * (row + 0.5) + texels[1, 2]
-            left, right, beside = neighbours(across, texture.shape[1])
-            above, below, under = neighbours(down, texture.shape[0])
+            left, right, beside = neighbours(texels[0, 0] * (x + 0.5) + from_left, texture.shape[1])
+            above, below, under = neighbours(texels[1, 0] * (x + 0.5) + from_top, texture.shape[0])
             a, b, c, d = weights(beside, under)
+            share = cover[x] / LINES
             for channel in range(3):
                 level = mixed(texture, channel, left, right, above, below, a, b, c, d)
-                ground = np.float64(image[row, x, channel])
-                image[row, x, channel] = np.uint8(ground + share * (level - ground) + 0.5)
+                if share == 1:
+                    image[row, x, channel] = (level + HALF) >> 16
+                else:
+                    ground = np.float64(image[row, x, channel])
+                    image[row, x, channel] = np.uint8(ground + share * (level / 65_536 - ground) + 0.5)

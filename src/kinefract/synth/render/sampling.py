@@ -1,7 +1,8 @@
 """Pictures seen through maps: bilinear samples, and clips whose frames are one picture, moved and recoloured.
 
 Importing this module imports numba. Maps are rounded first, beyond which libraries' sines and products may
-differ; the rest is the arithmetic of IEEE 754 alone, so that every machine draws the same.
+differ; the rest is whole numbers and the arithmetic of IEEE 754 alone, so that every machine draws the same.
+Places between pixels are rounded to a 256th of a pixel.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from kinefract.synth.render.compiled import inlined, kernel
 
 GRID = 2.0**30
 FARTHEST = 1e6  # pixels from a picture, beyond which places are moved back
+HALF = 32_768  # of what a level is multiplied by in a mix
 LEAST_DEPTH = 0.05  # of a perspective, where a picture would reach its horizon
 
 
@@ -42,11 +44,11 @@ def warp(
 
 @inlined
 def neighbours(at, count):
-    """Return the two pixels around a place along an axis, mirrored at its ends, and the second's share."""
-    at = min(max(at - 0.5, -FARTHEST), FARTHEST)
-    low = int(np.floor(at))
-    share = at - low
-    first, second = low, low + 1
+    """Return the two pixels around a place, mirrored beyond both ends, and the share of the second, of 256."""
+    place = int(np.floor(min(max(at, -FARTHEST), FARTHEST) * 256 - 127.5))
+    share = place & 255
+    first = place >> 8
+    second = first + 1
     if first < 0 or second >= count:  # a division would cost more than all else
         first, second = first % (2 * count), second % (2 * count)
         first, second = min(first, 2 * count - 1 - first), min(second, 2 * count - 1 - second)
@@ -55,13 +57,14 @@ def neighbours(at, count):
 
 @inlined
 def weights(beside, under):
-    """Return the shares of four pixels: upper left, upper right, lower left, lower right."""
-    return (1 - beside) * (1 - under), beside * (1 - under), (1 - beside) * under, beside * under
+    """Return the shares of four pixels, of 65,536: upper left, upper right, lower left, lower right."""
+    both = beside * under
+    return 65_536 - 256 * (beside + under) + both, 256 * beside - both, 256 * under - both, both
 
 
 @inlined
 def mixed(picture, channel, left, right, above, below, a, b, c, d):
-    """Return the bilinear mix of four pixels by their shares."""
+    """Return the bilinear mix of four pixels by their shares: a level times 65,536."""
     upper = a * picture[above, left, channel] + b * picture[above, right, channel]
     return upper + c * picture[below, left, channel] + d * picture[below, right, channel]
 
@@ -92,11 +95,11 @@ def _warp(frames, picture, places, colours, top, left, bottom, right):
                 green = mixed(picture, 1, west, east, north, south, a, b, c, d)
                 blue = mixed(picture, 2, west, east, north, south, a, b, c, d)
                 if not recoloured:
-                    frames[t, row, column, 0] = np.uint8(red + 0.5)
-                    frames[t, row, column, 1] = np.uint8(green + 0.5)
-                    frames[t, row, column, 2] = np.uint8(blue + 0.5)
+                    frames[t, row, column, 0] = (red + HALF) >> 16
+                    frames[t, row, column, 1] = (green + HALF) >> 16
+                    frames[t, row, column, 2] = (blue + HALF) >> 16
                     continue
                 for channel in range(3):
                     level = colour[channel, 0] * red + colour[channel, 1] * green + colour[channel, 2] * blue
-                    level = min(max(level + colour[channel, 3], 0.0), 255.0)
+                    level = min(max(level / 65_536 + colour[channel, 3], 0.0), 255.0)
                     frames[t, row, column, channel] = np.uint8(level + 0.5)
