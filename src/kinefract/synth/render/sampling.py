@@ -44,7 +44,7 @@ def warp(
 
 @inlined
 def neighbours(at, count):
-    """Return the two pixels around a place, mirrored beyond both ends, and the share of the second, of 256."""
+    """Return the two pixels around a place, mirrored beyond the ends, and the share of the second, of 256."""
     place = int(np.floor(min(max(at, -FARTHEST), FARTHEST) * 256 - 127.5))
     share = place & 255
     first = place >> 8
