@@ -71,7 +71,7 @@ class ShapesRecipe(DatasetRecipe):
         "Moving shapes.": {"step": "moving_shapes"},
         "Moving and transforming shapes.": {"step": "transforming_shapes"},
         "Outlines.": {"outlined": 1.0},
-        "Textures in place of colours.": {"textures": TEXTURES},
+        "Textures in place of colours.": {"textures": list(TEXTURES)},
         "Instances of one class.": {"classes": 1},
     }
 
