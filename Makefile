@@ -12,6 +12,7 @@ PORT ?= 5000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY = true
 export DVC_NO_ANALYTICS = true
+export MLFLOW_PORT = $(PORT)
 
 .PHONY: demo test faults cluster ui pages docs lock setup ffmpeg
 
@@ -23,7 +24,7 @@ demo: setup
 	@kinefract table quickstart
 	@echo
 	@echo "The study's page:  results/studies/quickstart/index.html"
-	@echo "Every run:         make ui, then http://127.0.0.1:$(PORT)"
+	@echo "Its runs:          make ui, then the address above"
 
 test: setup ffmpeg
 	ruff check .
@@ -43,6 +44,7 @@ cluster: setup
 	pytest -s tests/cluster/slurm_study.py
 
 ui: setup
+	@kinefract tracking
 	@case "$$MLFLOW_TRACKING_URI" in \
 	http://* | https://*) printf '%s\n' "$$MLFLOW_TRACKING_URI" | \
 		sed -E 's,^(https?://)[^/]*@,\1,; s,^,Every run is logged to a server; open it there: ,' ;; \

@@ -6,6 +6,7 @@ those of fresh processes. Where there is a GPU, its renderer is measured too.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,14 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from kinefract import video
+from kinefract.common.files import sha256
 from kinefract.common.provenance import made_with
 from kinefract.synth import ifs
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe, instance
+from kinefract.synth.stills import TEXTURES, Stills
 from kinefract.synth.store.dataset import write_shard
+
+PICTURES: dict[str, str] = {}  # root and digest of the folder, filled in before anything is measured
+DRAWN, PICTURE_SIDE = 300, 512  # pictures in it, and their pixels a side: more than a process keeps
 
 # What is measured: name, settings. Sizes are the method's (256 px, 18-20 frames, 128 x 7500 points a frame).
 SETTINGS = {
@@ -34,7 +41,15 @@ SETTINGS = {
     "fractal, quickstart": {
         "family": "fractal", "size": 72, "nonlinear_shapes": 0.0, "points": {"steps": 800, "discard": 50},
     },
-    **{family: {"family": family} for family in sorted(FAMILIES) if family != "fractal"},
+    **{
+        family: {"family": family, **next(iter(FAMILIES[family].EXAMPLES.values()))}
+        for family in sorted(FAMILIES) if family != "fractal"
+    },
+    # At the size that vision transformers take; PICTURES is a folder of pictures, drawn for the purpose.
+    "224 px, textured shapes": {"family": "shapes", "size": 224, "textures": list(TEXTURES)},
+    "224 px, shapes of pictures": {"family": "shapes", "size": 224, "pictures": PICTURES},
+    "224 px, pseudo_motion": {"family": "pseudo_motion", "size": 224},
+    "224 px, pseudo_motion of pictures": {"family": "pseudo_motion", "size": 224, "pictures": PICTURES},
 }  # fmt: skip
 SMALL = {"family": "fractal", "size": 32, "frames": [6, 6], "points": {"steps": 250, "discard": 50}}
 FIRST_CLIP = (
@@ -48,6 +63,16 @@ SHARD = (
     # Not getrusage, whose peak is that of the process before it became this program.
     "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])"
 )
+
+
+def draw_pictures(folder: Path) -> None:
+    """Draw a folder of JPEG pictures."""
+    stills = Stills(TEXTURES, None, 1, PICTURE_SIDE)
+    for number in range(DRAWN):
+        Image.fromarray(stills.read(number)).save(folder / f"{number}.jpg", quality=90)
+    names = sorted(path.name for path in folder.iterdir())
+    lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in names)
+    PICTURES.update(root=str(folder), sha256=hashlib.sha256(lines.encode()).hexdigest())
 
 
 def recipe_of(settings: dict, clips: int) -> DatasetRecipe:
@@ -148,9 +173,12 @@ def main() -> None:
 
     figures: dict[str, dict] = {"settings": {}, "shards": {}}
     print(
-        f"{'one core':28} {'M points/s':>10} {'rendered/s':>10} {'encode, ms':>10} {'written/s':>10}", end=""
+        f"{'one core':33} {'M points/s':>10} {'rendered/s':>10} {'encode, ms':>10} {'written/s':>10}", end=""
     )
     print(f" {'kB a clip':>10} {'redrawn':>8} {'first, s':>8} {'MB':>5}")
+    pictures = tempfile.TemporaryDirectory()
+    if any("picture" in name and (options.only or "") in name for name in SETTINGS):
+        draw_pictures(Path(pictures.name))
     for name, settings in SETTINGS.items():
         if options.only and options.only not in name:
             continue
@@ -160,7 +188,7 @@ def main() -> None:
         figures["settings"][name] = row
         points = f"{row['points_per_second'] / 1e6:.0f}" if row["points_per_second"] else ""
         print(
-            f"{name:28} {points:>10} {row['rendered_per_second']:>10.1f} {row['encode_ms']:>10.1f} "
+            f"{name:33} {points:>10} {row['rendered_per_second']:>10.1f} {row['encode_ms']:>10.1f} "
             f"{row['written_per_second']:>10.1f} {row['kilobytes']:>10.1f} {row['redrawn_share']:>8.1%} "
             f"{row['first_clip_s']:>8.2f} {row['megabytes']:>5.0f}",
             flush=True,

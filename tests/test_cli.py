@@ -42,6 +42,7 @@ JOBS = {
     "release": ["run", "name", "--folder"],
     "table": ["study", "--against", "--json", "--config-dir"],
     "export-model": ["network", "--to", "--output", "--config-dir"],
+    "log-model": ["run", "--register"],
     "push": ["result", "--repo", "--private", "--dry-run", "--license", "--config-dir"],
 }
 

@@ -4,7 +4,7 @@ import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 import yaml
 
@@ -188,8 +188,9 @@ def _span(metadata: list) -> dict[str, Any]:
 
 
 def _part(annotation: Any) -> type[Section] | None:
-    """Return the section that a key holds, if it holds one."""
-    for kind in (annotation, *get_args(annotation)):
+    """Return the section that a key holds, if it holds one rather than a list of them."""
+    of_union = () if get_origin(annotation) in (tuple, list, dict) else get_args(annotation)
+    for kind in (annotation, *of_union):
         if isinstance(kind, type) and issubclass(kind, Section):
             return kind
     return None

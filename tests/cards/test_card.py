@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kinefract.benchmarks import index
-from kinefract.cards import card, filmed, measure
+from kinefract.cards import card, diversity, filmed, measure
 from kinefract.cards import page as card_page
 from kinefract.cards import studies as cards
 from kinefract.cli import main
@@ -97,7 +97,7 @@ def test_figures_are_those_of_the_clips(folder):
     written = json.loads((folder / "card.json").read_text())
     clips = Shards(folder)
     assert written["measured"] == {"clips": 12, "frames": 20, "side": 48}
-    assert written["figures"].keys() == measure.FIGURES.keys()
+    assert written["figures"].keys() == card.FIGURES.keys()
     for name in ("frame_diversity", "ssim", "block_motion", "scene_cuts", "viideo", "spectral_exponent"):
         values = [float(getattr(measure, name)(clips.read(number))) for number in range(12)]
         found = written["figures"][name]
@@ -130,7 +130,7 @@ def test_a_sample_is_the_same_each_time_without_repeats_and_of_many_classes(coun
 def test_every_card_has_a_column_of_filmed_video_at_its_scale(project, folder):
     known = filmed.reference(48)
     assert known["measured"] == {"clips": 96, "frames": 20, "side": 48}
-    assert known["figures"].keys() == measure.FIGURES.keys()
+    assert known["figures"].keys() == card.FIGURES.keys()
     assert all(figure["clips"] >= 90 for figure in known["figures"].values())
     (column,) = cards.of_dataset("fractal", root=project).columns
     heads, rows = card_page.groups([column])["How close to filmed video"]
@@ -175,7 +175,7 @@ def test_the_page_holds_all_it_shows(folder):
     assert all(attributes.get("scope") for tag, attributes in page.tags if tag == "th")
     for words in (folder.name, "12 clips of 3 classes", "clips_per_class: 4", "1.8 s", "146 ms", "at 48 px"):
         assert words in page.text
-    for figure in measure.FIGURES.values():
+    for figure in (*card.FIGURES.values(), diversity.DISTANCE):
         assert figure.title in page.text
 
 

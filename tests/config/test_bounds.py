@@ -19,6 +19,7 @@ FAR = (10**30, -(10**30), 1e30, -1e30, math.inf, -math.inf, math.nan)
 
 # Without what is required, checks of a recipe as a whole do not run.
 REQUIRED = {"classes": 1, "clips_per_class": 1, "dataset": "fractal"}
+REQUIRED |= {"parts": [{"share": 1, "recipe": {"family": "perlin"}}]}
 
 
 @pytest.mark.parametrize(("section", "key"), KEYS, ids=[f"{section.__name__}-{key}" for section, key in KEYS])

@@ -313,3 +313,26 @@ def test_of_many_problems_the_first_are_shown_and_the_others_counted(tiny):
 def test_a_key_that_cannot_be_printed_is_shown_escaped(tiny):
     tiny["finetuning"]["small"]["\x1b[31mkey"] = 1
     assert problems(tiny) == [r"finetuning.small.\x1b[31mkey: unknown key, got 1"]
+
+
+def test_the_parts_of_a_mixture_are_named_by_their_datasets(tiny):
+    tiny["datasets"]["noise"] = {"like": "fractal", "seed": 9}
+    fractal = tiny["datasets"]["fractal"]
+    common = {key: fractal[key] for key in ("classes", "clips_per_class", "size", "frames") if key in fractal}
+    tiny["datasets"]["mixed"] = {"family": "mixture", **common, "parts": {"fractal": 0.5, "noise": 1.5}}
+    read = params.parse(tiny).datasets
+    assert [part.share for part in read["mixed"].parts] == [0.5, 1.5]
+    assert [part.recipe for part in read["mixed"].parts] == [read["fractal"], read["noise"]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        ({"fractl": 1.0}, "datasets.mixed: parts: 'fractl' is not one of: fractal, mixed"),
+        ({"mixed": 1.0}, "datasets.mixed: parts: mixed is a mixture itself; name the parts of that one"),
+    ],
+)
+def test_parts_of_a_mixture_that_are_no_dataset_are_one_problem(tiny, parts, line):
+    tiny["datasets"]["mixed"] = {"family": "mixture", "classes": 4, "clips_per_class": 2, "parts": parts}
+    (found,) = problems(tiny)
+    assert line in found

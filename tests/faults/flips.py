@@ -22,9 +22,15 @@ from kinefract.report.verify import verify
 from kinefract.synth.store.shards import Shards
 from kinefract.training.feed import CachedClips
 
-# Nothing is read from these: logs and times of jobs, MLflow's copies of figures, a note for people, and the
-# page of all studies, which each report writes anew.
-LOGS = ("results/logs", "results/benchmarks", "results/mlflow/artifacts", "results/mlflow/experiments.txt")
+# Nothing is read from these: logs and times of jobs, MLflow's copies of figures, notes for people, links to
+# MLflow, and the page of all studies, which each report writes anew.
+LOGS = (
+    "results/logs",
+    "results/benchmarks",
+    "results/mlflow/artifacts",
+    "results/mlflow/experiments.txt",
+    "results/mlflow/studies",
+)
 NOT_READ = (*LOGS, "results/README.md", "results/index.html")
 
 

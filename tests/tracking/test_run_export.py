@@ -463,14 +463,14 @@ def test_a_server_that_takes_connections_and_says_nothing_costs_no_more(
     assert len(capfd.readouterr().err.splitlines()) == 1
 
 
-def test_the_list_of_experiments_names_a_server_without_the_password(
+def test_the_list_of_addresses_names_a_server_without_the_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9/mlflow")
     assert cli.main(["tracking", "quickstart"]) == 0
     listed = capfd.readouterr().out.splitlines()
-    assert listed == ["http://127.0.0.1:9/mlflow", "pretrain", "finetune", "study/quickstart"]
+    assert listed == ["http://127.0.0.1:9/mlflow", "quickstart: not in MLflow yet"]
 
 
 @pytest.mark.parametrize(
@@ -488,12 +488,15 @@ def test_the_list_of_experiments_names_a_server_without_the_password(
         ("http://example.org", "Every run is logged to a server; open it there: http://example.org"),
     ],
 )
-def test_make_ui_starts_a_viewer_of_files_and_names_a_server(tmp_path: Path, uri: str, told: str) -> None:
+def test_make_ui_prints_addresses_and_starts_a_viewer_or_names_a_server(
+    tmp_path: Path, uri: str, told: str
+) -> None:
     shutil.copy(Path(__file__).parents[2] / "Makefile", tmp_path)
     programs = tmp_path / ".venv/bin"  # which the Makefile puts first
     programs.mkdir(parents=True)
-    (programs / "mlflow").write_text('#!/bin/sh\necho mlflow "$@"\n')
-    (programs / "mlflow").chmod(0o755)
+    for name in ("mlflow", "kinefract"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        (programs / name).chmod(0o755)
     done = subprocess.run(
         ["make", "--silent", "--old-file=setup", "ui"],
         cwd=tmp_path,
@@ -502,7 +505,7 @@ def test_make_ui_starts_a_viewer_of_files_and_names_a_server(tmp_path: Path, uri
         text=True,
         check=True,
     )
-    assert (done.stdout.strip(), done.stderr) == (told, "")
+    assert (done.stdout.splitlines(), done.stderr) == (["kinefract tracking", told], "")
 
 
 def test_a_server_that_refuses_says_why_without_the_password(

@@ -84,3 +84,8 @@ def test_a_curve_is_drawn_with_a_clip_that_follows_it(project, capsys):
     steps = np.abs(np.diff(clip, axis=0)).mean((1, 2, 3))
     # It rests, jumps in 4 to 8 frames and rests: still frames differ by the grain of their points alone.
     assert steps[0] < steps.max() / 3 and steps[-1] < steps.max() / 3
+
+
+@pytest.mark.parametrize("family", ["mixture", "pseudo_motion"])
+def test_a_family_with_settings_that_are_required_is_shown_by_its_first_example(family):
+    assert preview(family=family).picture.any()

@@ -83,7 +83,7 @@ def test_an_edit_taken_back_leads_the_link_back(project):
             "report",
             {
                 "shard": 2, "dataset": 1, "index": 1, "tracking": 1, "pretrain_run": 1, "finetune_run": 2,
-                "study": 1, "spec": 6,
+                "experiment": 1, "study": 1, "spec": 6,
             },
         ),
     ],

@@ -111,6 +111,12 @@ def store_before(run):
     return [] if Path(run, layout.MODEL).exists() else ancient(rules.tracking.output)
 
 
+def experiment_before(study):
+    """Only a study still to be made needs its experiment, for the same reason."""
+    begun = layout.mlflow_page(study.study)
+    return [] if Path(study.folder, layout.PAGE).exists() else ancient(begun)
+
+
 def study_inputs(wildcards, phase):
     return ancient(finished(spec_of(wildcards), phase))
 

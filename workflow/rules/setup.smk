@@ -23,7 +23,21 @@ rule tracking:
     localrule: True
     conda:
         "../envs/kinefract.yaml"
-    params:
-        studies=sorted(PARAMS.studies),
     shell:
-        "kinefract tracking {params.studies:q} > {output:q}.partial 2> >(tee {log:q} >&2) && mv {output:q}.partial {output:q}"
+        "kinefract tracking > {output:q}.partial 2> >(tee {log:q} >&2) && mv {output:q}.partial {output:q}"
+
+
+# A study that begins has an experiment, and a page that leads to its runs in MLflow.
+rule experiment:
+    input:
+        ancient(rules.tracking.output),
+    output:
+        layout.mlflow_page("{study}"),
+    log:
+        "results/logs/tracking/{study}.log",
+    priority: 2
+    localrule: True
+    conda:
+        "../envs/kinefract.yaml"
+    shell:
+        "kinefract tracking {wildcards.study:q} 2> >(tee {log:q} >&2)"

@@ -1,6 +1,7 @@
 rule study:
     input:
         spec=ancient("results/studies/{id}/spec.yaml"),
+        experiment=lambda wildcards: experiment_before(spec_of(wildcards)),
         pretrained=lambda wildcards: study_inputs(wildcards, "pretrain"),
         finetuned=lambda wildcards: study_inputs(wildcards, "finetune"),
     output:

@@ -51,6 +51,16 @@ def schema() -> dict[str, Any]:
         "only": {**effects, "description": "no effects but these"},
         "without": {**effects, "description": "all effects but these"},
     }
+    # A part of a mixture takes over what it lacks, so that its family alone is certain.
+    family = {"properties": {"family": {"enum": sorted(FAMILIES)}}, "required": ["family"]}
+    parts["DatasetRecipe"] = {"type": "object", **family}
+    mixture = parts["MixtureRecipe"]["properties"]
+    shares = {"type": "object", "additionalProperties": parts["Part"]["properties"]["share"]}
+    names = {"propertyNames": {"pattern": NAME_PATTERN}, "minProperties": 1}
+    mixture["parts"] = {
+        "description": mixture["parts"].pop("description"),
+        "anyOf": [{**shares, **names}, mixture["parts"]],
+    }
     sections = {
         section: _section([places[m, "validation"] for m in group]) for section, group in SECTIONS.items()
     }

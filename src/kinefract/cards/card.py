@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from kinefract.cards import measure
+from kinefract.cards import diversity, measure
 from kinefract.cards import page as card_page
 from kinefract.common import provenance
 from kinefract.common.files import write_json, write_text
@@ -22,6 +22,7 @@ from kinefract.synth.store.shards import Shards
 
 SAMPLE, LEAST_SAMPLE = 48, 24  # measured clips of a large dataset and of a small one
 DIGITS = 6
+FIGURES = measure.FIGURES | diversity.FIGURES
 
 
 @with_config(AS_WRITTEN)
@@ -123,7 +124,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         card = read_json(folder / CARD, Card)
     except FileNotFoundError:
         return None
-    return dict(card) if card["figures"].keys() == measure.FIGURES.keys() else None
+    return dict(card) if card["figures"].keys() == FIGURES.keys() else None
 
 
 def choose(count: int, wanted: int) -> list[int]:
@@ -157,14 +158,18 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
     Returns:
         Figure -> ``mean``, ``std`` (of the sample; None for fewer than 2) and ``clips`` (the number of clips
         with this figure). If the figure could not be measured for some clips, ``why`` holds the reason of
-        the last of them. ``mean`` is None if no clip has the figure.
+        the last of them. ``mean`` is None if no clip has the figure. A figure of all clips together is its
+        ``mean``, without ``std``.
     """
     values: dict[str, list[float]] = {name: [] for name in measure.FIGURES}
     reasons: dict[str, str] = {}
+    thumbnails = []
     for frames in clips:
-        found, absent = measure.measure(measure.at_scale(frames, side))
+        scaled = measure.at_scale(frames, side)
+        thumbnails.append(diversity.thumbnail(scaled))
+        measured_here, absent = measure.measure(scaled)
         reasons |= absent
-        for name, value in found.items():
+        for name, value in measured_here.items():
             values[name].append(value)
     figures: dict[str, dict[str, Any]] = {}
     for name, of_clips in values.items():
@@ -176,6 +181,11 @@ def summary(clips: Iterable[np.ndarray], side: int = measure.SIDE) -> dict[str, 
         }
         if name in reasons:
             figures[name]["why"] = reasons[name]
+    try:
+        found = diversity.clip_diversity(thumbnails)
+        figures["clip_diversity"] = {"mean": round(found, DIGITS), "std": None, "clips": len(thumbnails)}
+    except measure.Unmeasurable as error:
+        figures["clip_diversity"] = {"mean": None, "std": None, "clips": 0, "why": str(error)}
     return figures
 
 

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import yaml
 from tabulate import tabulate
 
-from kinefract.cards import filmed
-from kinefract.cards.measure import FIGURES
+from kinefract.cards import diversity, filmed
+from kinefract.cards.measure import FIGURES as OF_CLIPS
 from kinefract.common.layout import CARD, INDEX, MANIFEST, MOVING, SPEC_FILE, STILL, SUMMARY_PAGE
 from kinefract.common.pages import data_uri, link, rendered
 from kinefract.common.words import counted
 
+FIGURES = OF_CLIPS | diversity.FIGURES
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
 
 
@@ -152,6 +153,11 @@ def groups(columns: list[Column]) -> dict[str, Group]:
                 "between the mean colours, CIELAB",
                 [_colour_distance(column, reference) for column in measured],
             ),
+            Row(
+                diversity.DISTANCE.title,
+                diversity.DISTANCE.says,
+                [_frame_distance(column, reference) for column in measured],
+            ),
         ],
     }
     return {
@@ -203,6 +209,13 @@ def _colour_distance(column: Column, reference: Column) -> Cell:
         [card["figures"][name]["mean"] for name in MEAN_COLOUR] for card in (column.card, reference.card)
     )
     return Cell(f"{math.dist(own, there):.1f}")
+
+
+def _frame_distance(column: Column, reference: Column) -> Cell:
+    if not column.made:
+        return Cell()
+    distance = diversity.frame_distance(column.card["figures"], reference.card["figures"])
+    return Cell("none" if distance is None else f"{distance:.{diversity.DISTANCE.digits}f}")
 
 
 def _redrawn(card: dict[str, Any]) -> Cell:

@@ -8,7 +8,7 @@ import typer
 
 from kinefract.cli.app import ConfigDir, Json, ParamsFile, SpecFile, app
 from kinefract.common.errors import UserError
-from kinefract.common.layout import OVERVIEW, PAGE, PARAMS_FILE
+from kinefract.common.layout import OVERVIEW, PAGE, PARAMS_FILE, SPEC_FILE
 
 
 @app.command()
@@ -68,13 +68,18 @@ def table(
     config_dir: ConfigDir = None,
 ) -> None:
     """Print a finished study's table."""
+    from kinefract.config.specs import project_root
     from kinefract.report import terminal
+    from kinefract.tracking import address_of
 
     folder = terminal.folder_of(study)
     if as_json:
         print(json.dumps(terminal.as_json(folder, against), indent=2))
-    else:
-        print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
+        return
+    print(terminal.text_table(folder) if against is None else terminal.against_table(folder, against))
+    name = folder.resolve().name.rpartition("-")[0]
+    if address := address_of(project_root(folder / SPEC_FILE), name):
+        print(f"In MLflow: {address}")
 
 
 @app.command()
@@ -95,14 +100,35 @@ def metrics(params: ParamsFile = Path(PARAMS_FILE), config_dir: ConfigDir = None
 def tracking(
     studies: Annotated[list[str] | None, typer.Argument(help="Studies to make an experiment for.")] = None,
 ) -> None:
-    """Make the MLflow store and its experiments before runs."""
+    """Make the MLflow store and its experiments before runs.
+
+    Prints the addresses of the runs of all studies begun.
+    """
     from kinefract import tracking
 
-    names = studies or []
-    tracking.prepare(Path.cwd(), names)
-    print(tracking.shown_uri(Path.cwd()))
-    for name in (*tracking.PHASES, *(f"study/{study}" for study in names)):
-        print(name)
+    root = Path.cwd()
+    tracking.prepare(root, [*tracking.begun(root), *(studies or [])])
+    print(tracking.shown_uri(root))
+    for study in tracking.begun(root):
+        print(f"{study}: {tracking.address_of(root, study) or 'not in MLflow yet'}")
+
+
+@app.command()
+def log_model(
+    run: Annotated[str, typer.Argument(help="Its folder, or its name in results/finetune.")],
+    register: Annotated[
+        str | None,
+        typer.Option(metavar="STUDY", help="Register it under the name of a finished study that it is of."),
+    ] = None,
+) -> None:
+    """Log a fine-tuned network to MLflow as a model.
+
+    Then `mlflow models predict` names the action of a video. Takes the room of the weights once more, so it
+    is done for the networks you choose.
+    """
+    from kinefract.tracking.model import log_model
+
+    print(log_model(Path.cwd(), run, register).text)
 
 
 @app.command()

@@ -59,6 +59,11 @@ TOP1_FIGURE, CURVES_FIGURE, SCALING_FIGURE = "top1.svg", "curves.svg", "scaling.
 PARTIAL = "partial"  # the folder of the report while runs are missing
 
 
+def mlflow_page(study: str) -> str:
+    """Return the path of the page that leads to a study's runs in MLflow."""
+    return f"{MLFLOW}/studies/{study}.html"
+
+
 def snapshot(epoch: int) -> str:
     """Return the name of the weights that a pre-training keeps after an epoch, in its folder."""
     return f"model-epoch{epoch:04d}.safetensors"

@@ -55,8 +55,9 @@ class Setup:
     def of(cls, network: NetworkRecipe, recipe: FinetuneRecipe) -> "Setup":
         """Return the setup of a fine-tuning."""
         entry = BACKBONES[network.backbone]
-        patches = entry.patches(network.patch, network.tubelet) if entry.PATCHES else (None, None)
-        return cls(network.backbone, network.width, *patches, recipe.frames, recipe.size, recipe.resize)
+        patch, tubelet = entry.patches(network.patch, network.tubelet) if entry.PATCHES else (None, None)
+        view = recipe.frames, recipe.size, recipe.resize
+        return cls(network.backbone, network.width, patch, tubelet, *view)
 
     def __str__(self) -> str:
         patches = f", patches of {self.patch} px and {counted(self.tubelet, 'frame')}" if self.tubelet else ""

@@ -184,6 +184,8 @@ def _checked(whole: Configuration) -> Params:
                     "at most 100 of them"
                 )
             try:
+                if section == "datasets":
+                    recipe = _with_parts(recipe, whole, inherited)
                 sections[section][name] = read(recipe)
             except ValidationError as error:
                 wrong += problem_lines(error, at, vary=section in COMPARED)
@@ -280,6 +282,23 @@ def _completed(recipe: Any, base: Any) -> Any:
     if own.keys() & DIFFERENCES:  # the keys that describe variants are replaced as a whole
         base = {key: value for key, value in base.items() if key not in DIFFERENCES}
     return merged(base, own)
+
+
+def _with_parts(recipe: Any, whole: Configuration, inherited: dict[str, dict[str, Any]]) -> Any:
+    """Return a dataset; where its ``parts`` are names with shares, with the recipes of those names.
+
+    Raises:
+        ValueError: a name is that of no dataset, or of one that has parts itself.
+    """
+    parts, datasets = recipe.get("parts") if isinstance(recipe, dict) else None, inherited["datasets"]
+    if not isinstance(parts, dict):
+        return recipe
+    for name in parts:
+        if name not in datasets:
+            raise ValueError(f"parts: {whole.not_one_of(name, datasets)}")
+        if isinstance(datasets[name], dict) and "parts" in datasets[name]:
+            raise ValueError(f"parts: {name} is a mixture itself; name the parts of that one")
+    return recipe | {"parts": [{"share": share, "recipe": datasets[name]} for name, share in parts.items()]}
 
 
 def _size(value: Any) -> int:

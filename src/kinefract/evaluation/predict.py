@@ -126,7 +126,7 @@ def evaluate_run(
 
 
 def predict_videos(
-    run: Path | str,
+    run: Path | str | Finished,
     paths: Sequence[Path | str],
     top: int = 5,
     workers: int = 0,
@@ -135,7 +135,7 @@ def predict_videos(
     """Return the most probable classes of each video, averaged over windows as in the evaluation.
 
     Args:
-        run: As for ``load``.
+        run: As for ``load``, or what it returned.
         paths: Video files, in any container.
         top: Number of classes to return, at least 1; all of them if there are fewer.
         workers: Number of processes that read videos.
@@ -149,7 +149,7 @@ def predict_videos(
     """
     if top < 1:
         raise ValueError(f"top: wants at least 1, got {top}")
-    finished = load(run)
+    finished = run if isinstance(run, Finished) else load(run)
     if not paths:
         return []
     videos = _probed(paths)

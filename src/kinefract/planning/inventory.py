@@ -82,9 +82,9 @@ class Setting(NamedTuple):
             method, clips = spec.recipe.objective, spec.dataset.name
         else:
             method, clips = spec.recipe.method, spec.benchmark.name
+        shape = (network.backbone, network.width, network.patch, network.tubelet)
         view = (recipe.size, recipe.frames, recipe.precision, recipe.compile, recipe.threads)
-        shape = network.backbone, network.width, network.patch, network.tubelet
-        return cls(method, *shape, *view, f"{clips} ({recipe.source})")
+        return cls._make((method, *shape, *view, f"{clips} ({recipe.source})"))
 
     @property
     def keys(self) -> tuple[Hashable, ...]:

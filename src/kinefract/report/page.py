@@ -15,6 +15,7 @@ from kinefract.common.layout import (
     TABLE,
     TABLE_MD,
     TABLE_TEX,
+    mlflow_page,
 )
 from kinefract.common.pages import link, rendered
 from kinefract.config.specs import StudySpec
@@ -53,7 +54,6 @@ def render(
 
     The same study, runs and previews give the same bytes. The page of a half-finished study names the
     missing runs and shows the others. Links are relative, and one to a file that is not there is not drawn.
-    Other ways to the study, such as to its runs in MLflow, belong among ``files``.
 
     Args:
         root: The project's folder.
@@ -87,6 +87,7 @@ def render(
             for name, place in [
                 *((name, page.with_name(name)) for name in FILES),
                 (SPEC_FILE, root / spec.folder / SPEC_FILE),
+                ("runs in MLflow", root / mlflow_page(spec.study)),
             ]
             if place.exists()
         ],

@@ -74,11 +74,12 @@ def build(spec_path: Path | str, partial: bool = False) -> None:
     write_json(target / layout.ANSWER, {"answer": page.answers(rows), "finished": found.finished})
     paper = _paper(root / layout.PARAMS_FILE, spec.study)
     with checksums.last_file(target / layout.PAGE) as unfinished:
+        # Before the study is finished, so that no kill leaves it out; the page links to its runs there.
+        if target == folder:
+            tracking.log_study(root, spec, metrics, tracking.study_files(folder))
         found = replace(found, rows=rows)
         html = page.render(root, spec, found, changes, target / layout.PAGE, texts[layout.TOP1_FIGURE], paper)
         unfinished.write_text(html, encoding="utf-8")
-        if target == folder:  # before the study is finished, so that no kill leaves it out
-            tracking.log_study(root, spec, metrics, tracking.study_files(folder))
     if target == folder:
         shutil.rmtree(folder / layout.PARTIAL, ignore_errors=True)
 

@@ -6,6 +6,7 @@ continues.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from kinefract.common.schema import digest_of
 from kinefract.config.locate import title_of
 from kinefract.config.run_files import Result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
-from kinefract.tracking import labels
+from kinefract.tracking import addresses, labels, view
 from kinefract.tracking.labels import RunFiles
 from kinefract.tracking.store import (
     attempt,
@@ -30,6 +31,7 @@ from kinefract.tracking.store import (
     runs,
     texts,
 )
+from kinefract.tracking.system import SystemMetrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,9 +54,20 @@ def prepare(root: Path | str, studies: Iterable[str] = ()) -> None:
 
     Args:
         root: The project's folder.
-        studies: Names of studies, each of which gets an experiment ``study/<name>``.
+        studies: Names of studies, each of which gets an experiment ``study/<name>`` and a page that leads
+            there, ``results/mlflow/studies/<name>.html``. The page is written even if MLflow cannot be used.
     """
-    attempt(root, lambda client: experiments(client, root, [*PHASES, *(f"study/{name}" for name in studies)]))
+    names = list(studies)
+
+    def make(client: "MlflowClient") -> list[str]:
+        found = experiments(client, root, [*PHASES, *(f"study/{name}" for name in names)])[len(PHASES) :]
+        for experiment in found:
+            view.show(client, experiment)
+        return found
+
+    made = attempt(root, make) or []
+    for name, experiment in zip_longest(names, made):
+        addresses.write_page(root, name, experiment)
 
 
 class RunExport:
@@ -68,10 +81,13 @@ class RunExport:
     Args:
         root: The project's folder.
         spec: The run.
+        live: Whether this process trains it. The load of the machine is then logged with each epoch, as
+            ``system/<key>``.
     """
 
-    def __init__(self, root: Path | str, spec: PretrainSpec | FinetuneSpec) -> None:
-        self._root, self._spec = Path(root), spec
+    def __init__(self, root: Path | str, spec: PretrainSpec | FinetuneSpec, live: bool = False) -> None:
+        self._root, self._spec, self._live = Path(root), spec, live
+        self._system: SystemMetrics | None = None
         self._folder = self._root / spec.folder
         self._run_id: str | None = None
         self._replaced = False
@@ -110,6 +126,7 @@ class RunExport:
 
     def fail(self) -> None:
         """Mark the run as failed, if it was begun."""
+        self._end_measuring()
         run_id = self._run_id
         if run_id and not self._replaced:
             attempt(self._root, lambda client: client.set_terminated(run_id, status="FAILED"))
@@ -119,6 +136,8 @@ class RunExport:
         if run_id is None:
             return False
         new = [line for line in files.epochs if line["epoch"] not in self._held]
+        if new and self._system:
+            new[-1] = new[-1] | self._system.take()
         for first in range(0, len(new), EPOCHS_AT_ONCE):
             part = new[first : first + EPOCHS_AT_ONCE]
             log(client, run_id, metrics=[point for line in part for point in points(line, line["epoch"])])
@@ -126,8 +145,15 @@ class RunExport:
         if any(line["epoch"] == 1 for line in new):
             log_files(client, run_id, [self._folder / FIRST_BATCH])
         if files.result is not None:
+            self._end_measuring()
             self._finish(client, run_id, files.result, weights)
+        elif self._live and self._system is None:
+            self._system = SystemMetrics()
         return True
+
+    def _end_measuring(self) -> None:
+        if self._system:
+            self._system.end()
 
     def _open(self, client: "MlflowClient", files: RunFiles) -> str | None:
         """Return the id of the run to go on with, begun if there is none; None if MLflow holds all of it."""
@@ -145,6 +171,7 @@ class RunExport:
             commit = labels.commit_of(files.result["made_with"] if files.result else made_with(self._root))
             tags |= {"phase": phase, "digest": spec.digest, "name": spec.id, "commit": commit}
             tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
+            tags[labels.NOTE] = labels.note(spec.folder, ())
             kept = client.create_run(
                 experiment, tags=texts(tags), run_name=f"{title_of(spec, self._root)}-{spec.digest}"
             )
@@ -228,8 +255,9 @@ def log_study(
     """Log a study as one run per variant in ``study/<name>``, and tag its runs ``study.<name>``.
 
     A variant that MLflow holds as it is stays. One that changed replaces that of an earlier report. Only what
-    the study varies becomes parameters, so that the compare view shows nothing else. The tag of a run is the
-    labels of the variants that it is part of.
+    the study varies becomes parameters, and they are the columns and axes with which the experiment's page
+    opens. The page that leads there is written even if MLflow cannot be used. The tag of a run is the labels
+    of the variants that it is part of.
 
     Args:
         root: The project's folder.
@@ -247,6 +275,9 @@ def log_study(
 
     def write(client: "MlflowClient") -> list[str]:
         (experiment,) = experiments(client, root, [f"study/{spec.study}"])
+        varied = dict.fromkeys(key for variant in spec.variants for key in variant.values)
+        view.show(client, experiment, list(varied), [f"{name}/top1" for name in spec.benchmarks])
+        addresses.write_page(root, spec.study, experiment)
         logged = []
         for variant in spec.variants:
             tags = labels.variant_tags(root, spec, variant)
@@ -263,6 +294,7 @@ def log_study(
         _tag_runs(client, root, spec)
         return logged
 
+    addresses.write_page(root, spec.study, None)
     return attempt(root, write) or []
 
 
@@ -291,12 +323,16 @@ def _tag_runs(client: "MlflowClient", root: Path, spec: StudySpec) -> None:
             variants["pretrain"].setdefault(run_id, []).append(variant.label)
         for run_id in (run_id for by_seed in variant.runs.values() for run_id in by_seed.values()):
             variants["finetune"].setdefault(run_id, []).append(variant.label)
-    key = f"study.{spec.study}"
+    key = f"{labels.STUDY}{spec.study}"
     for phase, experiment in zip(PHASES, experiments(client, root, PHASES), strict=True):
         wanted = {run_id: ", ".join(found) for run_id, found in variants[phase].items()}
         tagged = runs(client, experiment, **{key: "%"}) if wanted else []
-        done = {(run.data.tags.get("name"), run.data.tags[key]) for run in tagged}
+        done = {
+            (run.data.tags.get("name"), run.data.tags[key]) for run in tagged if labels.NOTE in run.data.tags
+        }
         for run_id, tag in wanted.items():
             if (run_id, tag) not in done:
+                folder = f"results/{phase}/{run_id}"
                 for run in runs(client, experiment, name=run_id):
-                    log(client, run.info.run_id, tags={key: tag})
+                    new = labels.noted(run.data.tags, folder, spec.study)
+                    log(client, run.info.run_id, tags={key: tag, **new})

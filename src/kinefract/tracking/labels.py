@@ -3,20 +3,22 @@
 Nothing here depends on MLflow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kinefract.common.errors import UserError
-from kinefract.common.layout import EPOCHS, PROGRESS, SPEC_FILE
+from kinefract.common.layout import EPOCHS, PAGE, PROGRESS, SPEC_FILE
 from kinefract.common.schema import digest_of
 from kinefract.config.phases import WeightsRecipe
 from kinefract.config.run_files import Result, is_finished, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 
 SCRATCH = "scratch"
+NOTE = "mlflow.note.content"  # MLflow's tag for the description of a run, which its page shows as Markdown
+STUDY = "study."  # a run's tag for each study that it is part of begins so
 
 
 def described(spec: PretrainSpec | FinetuneSpec) -> tuple[dict[str, Any], dict[str, str], Spec]:
@@ -62,7 +64,26 @@ def variant_tags(root: Path, spec: StudySpec, variant: Variant) -> dict[str, str
         "pretrain_run": ", ".join(dict.fromkeys(variant.pretrains.values()))
         or (Path(variant.weights).name if variant.weights else SCRATCH),
         "mlflow.source.name": "kinefract study",
+        NOTE: note("", [spec.study]),
     }
+
+
+def note(folder: str, studies: Iterable[str]) -> str:
+    """Return the description of a run: its folder, and the pages of the studies that it is part of.
+
+    They are paths in the project, since a browser follows no link from a server to a file.
+    """
+    lines = [f"Folder: `{folder}`"] if folder else []
+    lines += [f"Page of the study {study}: `{StudySpec.PARENT}/{study}/{PAGE}`" for study in sorted(studies)]
+    return "\n\n".join(lines)
+
+
+def noted(tags: Mapping[str, str], folder: str, study: str) -> dict[str, str]:
+    """Return the new description of a run that becomes part of a study; none if a user has written one."""
+    studies = {key.removeprefix(STUDY) for key in tags if key.startswith(STUDY)}
+    if tags.get(NOTE) not in (None, note(folder, ()), note(folder, studies), note(folder, studies - {study})):
+        return {}
+    return {NOTE: note(folder, studies | {study})}
 
 
 @dataclass(frozen=True)

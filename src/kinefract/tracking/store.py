@@ -24,6 +24,7 @@ AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Of a server that answered a moment ago; by default MLflow tries for minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",

@@ -196,7 +196,7 @@ def _run(
         log_line(f"{title}: going on after step {state['step']}, in epoch {len(training.history) + 1}")
     checksums.remove(folder)
     _write_lines(folder / PROGRESS, training.history)
-    export = RunExport(root, spec)
+    export = RunExport(root, spec, live=True)
     export.update()
 
     def on_epoch(metrics: dict[str, Any]) -> None:

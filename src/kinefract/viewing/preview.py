@@ -72,7 +72,7 @@ def preview(
     Args:
         dataset: A dataset's folder, spec or name; its clips are read where it has been made and no variation
             is asked for, else rendered. Outside a project a family by name.
-        family: Without a dataset, a family by name, as it is by default; fractals if there is neither.
+        family: Without a dataset, a family by name, its first example; fractals if there is neither.
         label: One class alone.
         variation: A flame variation, by name or number; fractals only.
         curve: A kind of time curve, instead of all else.
@@ -118,7 +118,7 @@ def example(family: str, settings: dict[str, Any]) -> DatasetRecipe:
 def _of_family(family: str) -> DatasetRecipe:
     if family not in FAMILIES:
         raise UserError(f"--family: {not_one_of(family, FAMILIES)}")
-    return example(family, {})
+    return example(family, next(iter(FAMILIES[family].EXAMPLES.values())))
 
 
 def _with_variation(recipe: DatasetRecipe, variation: str) -> DatasetRecipe:

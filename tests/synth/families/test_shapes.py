@@ -1,17 +1,21 @@
 """Shapes move, transform and accelerate as they are told, and each step adds one thing to the step before."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
+from kinefract.common.errors import UserError
 from kinefract.common.streams import stream
 from kinefract.synth.families.shapes import (
     STEPS,
     Perturbation,
     Scene,
     ShapesRecipe,
+    Windows,
     class_scene,
     paint,
     transformations,
@@ -240,3 +244,45 @@ def test_size_changes_no_more_than_the_sharpness():
 def test_impossible_settings_are_rejected(settings):
     with pytest.raises(ValidationError):
         recipe(**settings)
+
+
+def test_a_texture_moves_and_transforms_with_its_shape():
+    picture = np.random.default_rng(0).integers(1, 256, size=(256, 256, 3), dtype=np.uint8)
+    windows = Windows((picture,), np.array([(0.5, 0.5)]), np.ones(1))
+    moving = scene(SQUARE, speeds=np.array([3.0]), rotations=np.array([np.pi / 2]))
+    frames = paint(moving, 256, windows)
+    for t, frame in enumerate(frames):
+        # A square that is turned by quarters, 3 pixels further in every frame.
+        shown = np.rot90(picture[96:160, 96:160], -t)
+        np.testing.assert_array_equal(frame[96:160, 96 + 3 * t : 160 + 3 * t], shown)
+        assert np.count_nonzero(frame.any(axis=2)) == 64 * 64
+
+
+def test_a_magnified_texture_shows_fewer_of_its_pixels():
+    picture = np.random.default_rng(0).integers(1, 256, size=(128, 128, 3), dtype=np.uint8)
+    windows = Windows((picture,), np.array([(0.5, 0.25)]), np.array([0.5]))
+    frame = paint(scene(SQUARE), 128, windows)[0]
+    np.testing.assert_array_equal(frame[48:80, 48:80], picture[16:48, 48:80])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_textures_change_what_fills_shapes_but_not_where_they_are(step):
+    plain, textured = recipe(step=step), recipe(step=step, textures=("perlin",))
+    for index in range(3):
+        covered, coloured = (made.render(index, 0).max(axis=3) > 40 for made in (textured, plain))
+        assert (covered == coloured).mean() > 0.93
+        assert (textured.render(index, 0) != plain.render(index, 0)).any(axis=3)[coloured].mean() > 0.9
+
+
+def test_shapes_of_colours_keep_their_settings_and_so_their_digests():
+    assert not {"textures", "pictures"} & recipe().model_dump(mode="json").keys()
+
+
+def test_shapes_are_filled_with_a_folders_pictures(tmp_path):
+    Image.new("RGB", (64, 64), (10, 200, 30)).save(tmp_path / "a.png")
+    with pytest.raises(UserError) as caught:
+        recipe(pictures={"root": str(tmp_path)}).clip(0)
+    digest = re.search("[0-9a-f]{64}", str(caught.value)).group()
+    frames = recipe(pictures={"root": str(tmp_path), "sha256": digest}).render(0, 0)
+    assert set(map(tuple, frames[0].reshape(-1, 3))) >= {(10, 200, 30), (0, 0, 0)}
+    assert (frames.max(axis=(0, 1, 2)) == (10, 200, 30)).all()

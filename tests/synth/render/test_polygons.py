@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kinefract.common.streams import stream
-from kinefract.synth.render.polygons import corners, fill
+from kinefract.synth.render.polygons import corners, fill, fill_textured
 
 WHITE = np.array([255], np.uint8)
 
@@ -75,3 +75,32 @@ def test_corners_lie_on_their_circle_or_ellipse():
 def test_a_quarter_turn_swaps_axes():
     x, y = corners(3, (2.0, 2.0), 0.0).T
     np.testing.assert_allclose(corners(3, (2.0, 2.0), 0.25), np.stack([-y, x], axis=1), atol=1e-12)
+
+
+def test_a_textured_polygon_shows_its_part_of_the_picture_and_nothing_outside():
+    picture = np.random.default_rng(0).integers(1, 256, size=(40, 50, 3), dtype=np.uint8)
+    image = np.zeros((32, 32, 3), np.uint8)
+    square = np.array([(4.0, 6.0), (20, 6), (20, 30), (4, 30)])
+    fill_textured(image, square, picture, np.array([(1.0, 0, 9), (0, 1.0, 3)]))
+    np.testing.assert_array_equal(image[6:30, 4:20], picture[9:33, 13:29])
+    image[6:30, 4:20] = 0
+    assert not image.any()
+
+
+def test_a_texture_is_mirrored_beyond_its_edges_and_mixed_between_pixels():
+    picture = np.arange(0, 120, 10, dtype=np.uint8).reshape(1, 12, 1).repeat(3, axis=2)
+    image = np.zeros((2, 16, 3), np.uint8)
+    everything = np.array([(0.0, 0.0), (16, 0), (16, 2), (0, 2)])
+    fill_textured(image, everything, picture, np.array([(1.0, 0, 8), (0, 1.0, 0)]))
+    assert image[0, :8, 0].tolist() == [80, 90, 100, 110, 110, 100, 90, 80]
+    fill_textured(image, everything, picture, np.array([(0.5, 0, 2.25), (0, 1.0, 0)]))
+    assert image[1, :4, 1].tolist() == [20, 25, 30, 35]
+
+
+def test_a_textured_polygon_has_the_edge_of_a_coloured_one():
+    white = np.full((4, 4, 3), 255, np.uint8)
+    outline = corners(5, (9.0, 9.0), 0.1) + 16.3
+    coloured, textured = np.zeros((2, 32, 32, 3), np.uint8)
+    fill(coloured, outline, white[0, 0])
+    fill_textured(textured, outline, white, np.array([(0.3, 0.1, 0), (0, 0.2, 1.0)]))
+    np.testing.assert_array_equal(textured, coloured)

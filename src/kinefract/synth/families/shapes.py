@@ -2,8 +2,9 @@
 
 The family follows Yu, Chen, Gandelsman, "Learning Video Representations without Natural Videos" (arXiv
 2410.24213), section 3.1; ranges are from section 9.2 and table 8. Each step adds one thing to the step
-before. The classes of a seed keep everything else, so a study of the steps compares like with like. The
-textures that the paper adds later are left out.
+before. The classes of a seed keep everything else, so a study of the steps compares like with like. The paper
+goes on with shapes that are filled with textures, then with crops of pictures: ``textures`` and ``pictures``
+do that for every step. Such a shape is a window on its part of a picture, which moves and transforms with it.
 
 A class is a set of shapes with their colours and kinematics. In an instance every shape starts at a slightly
 different place, is slightly larger or smaller, moves in a slightly different direction, and moves and
@@ -12,7 +13,8 @@ their order in depth do not change.
 
 The paper leaves some points open. Here the number of shapes, and mean and limits of their radii, are our
 choice; corners lie unevenly on a circle. Of the paper's two ranges for accelerations, that of table 8 fits
-the speeds. Shapes that leave the frame do not return, and the ground is black.
+the speeds. Shapes that leave the frame do not return, and the ground is black. Textures are 128 stills of our
+own families, which the shapes of a dataset share. The shapes of a class share four pictures of a folder.
 """
 
 from functools import lru_cache
@@ -22,9 +24,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinefract.common.ranges import FloatRange, IntRange, within
-from kinefract.common.schema import Section
+from kinefract.common.schema import Section, is_none
 from kinefract.common.streams import stream
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
+from kinefract.synth.pictures import Pictures
+from kinefract.synth.stills import TEXTURES, Stills, Texture
 
 SIZE = 256  # height and width of the frame to which lengths in pixels refer
 Step = Literal[
@@ -35,6 +39,9 @@ Kind = Literal["circle", "triangle", "quadrilateral", "pentagon", "hexagon"]
 CORNERS: dict[Kind, int] = {"circle": 0, "triangle": 3, "quadrilateral": 4, "pentagon": 5, "hexagon": 6}
 MOST_CHANGE = 4.0  # natural logarithm of a shape's greatest growth along x or y within a clip
 UNEVEN = 0.25  # greatest shift of a corner, as a share of the angle between two
+POOL = 128  # textures that the shapes of a dataset are filled with
+PER_CLASS = 4  # pictures of a folder that the shapes of a class are filled with, since reading one takes long
+MAGNIFIED = (1.0, 2.0)  # pixels of the frame per pixel of a texture
 
 
 class Perturbation(Section):
@@ -64,6 +71,7 @@ class ShapesRecipe(DatasetRecipe):
         "Moving shapes.": {"step": "moving_shapes"},
         "Moving and transforming shapes.": {"step": "transforming_shapes"},
         "Outlines.": {"outlined": 1.0},
+        "Textures in place of colours.": {"textures": list(TEXTURES)},
         "Instances of one class.": {"classes": 1},
     }
 
@@ -110,6 +118,16 @@ class ShapesRecipe(DatasetRecipe):
     shear: Annotated[FloatRange, within(-0.1, 0.1)] = Field(
         default=(-0.005, 0.005), description="along x and along y, per frame of the paper"
     )
+    textures: Annotated[tuple[Texture, ...], Field(strict=False, min_length=1)] | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="fill shapes with pictures of these families in place of colours",
+    )
+    pictures: Pictures | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="fill shapes with crops of a folder's pictures in place of colours and textures",
+    )
     perturbation: Perturbation = Perturbation()
 
     @model_validator(mode="after")
@@ -129,8 +147,18 @@ class ShapesRecipe(DatasetRecipe):
 
     def render(self, index: int, attempt: int) -> np.ndarray:
         """Render one draw of clip ``index``: uint8 (T, size, size, 3)."""
-        scene = class_scene(self, self.label(index))
-        return paint(vary(scene, self.perturbation, stream(self.seed, "instance", index, attempt)), self.size)
+        label = self.label(index)
+        scene = class_scene(self, label)
+        scene = vary(scene, self.perturbation, stream(self.seed, "instance", index, attempt))
+        windows = class_windows(self, label, len(scene.starts))
+        return paint(scene, self.size, windows)
+
+    @property
+    def stills(self) -> Stills | None:
+        """The pictures that shapes are filled with; ``None`` if they have colours."""
+        if self.pictures is None and self.textures is None:
+            return None
+        return Stills(self.textures or (), self.pictures, self.seed, min(self.size, SIZE))
 
 
 class Scene(NamedTuple):
@@ -147,6 +175,14 @@ class Scene(NamedTuple):
     scales: np.ndarray  # (N, 2)
     rotations: np.ndarray  # (N,) radians
     shears: np.ndarray  # (N, 2)
+
+
+class Windows(NamedTuple):
+    """What N shapes are filled with, in place of their colours."""
+
+    pictures: tuple[np.ndarray, ...]  # uint8 (h, w, 3) each, which several shapes may share
+    middles: np.ndarray  # float64 (N, 2): where the centre of a shape lies in its picture, as a share of it
+    texels: np.ndarray  # (N,): pixels of the picture for each pixel of a 256 px frame
 
 
 @lru_cache(maxsize=512)
@@ -182,6 +218,25 @@ def class_scene(recipe: ShapesRecipe, label: int) -> Scene:
         rotations=transforming * np.deg2rad(rng.uniform(*recipe.rotation, count)),
         shears=transforming * rng.uniform(*recipe.shear, (count, 2)),
     )
+
+
+def class_windows(recipe: ShapesRecipe, label: int, count: int) -> Windows | None:
+    """Return what the shapes of a class are filled with, if not with colours.
+
+    Raises:
+        UserError: as of ``Stills.read``.
+    """
+    stills = recipe.stills
+    if stills is None:
+        return None
+    rng = stream(recipe.seed, "windows", label)
+    if recipe.pictures is None:
+        numbers = rng.integers(POOL, size=count)
+    else:
+        numbers = rng.choice(rng.integers(2**31, size=PER_CLASS), count)
+    read = {number: stills.read(number) for number in dict.fromkeys(numbers.tolist())}
+    texels = stills.side / SIZE / rng.uniform(*MAGNIFIED, count)
+    return Windows(tuple(read[number] for number in numbers.tolist()), rng.random((count, 2)), texels)
 
 
 def _radii(rng: np.random.Generator, recipe: ShapesRecipe, count: int) -> np.ndarray:
@@ -247,17 +302,46 @@ def transformations(scene: Scene) -> np.ndarray:
     return np.stack([np.linalg.matrix_power(step, t) for t in range(scene.frames)])
 
 
-def paint(scene: Scene, size: int) -> np.ndarray:
+def paint(scene: Scene, size: int, windows: Windows | None = None) -> np.ndarray:
     """Paint shapes on black, the last on top.
+
+    Args:
+        scene: The shapes.
+        size: Height and width of a frame in pixels.
+        windows: What they are filled with; ``None``: their colours.
 
     Returns:
         uint8 (T, size, size, 3).
     """
-    from kinefract.synth.render.polygons import fill
+    from kinefract.synth.render.polygons import fill, fill_textured
 
     images = np.zeros((scene.frames, size, size, 3), np.uint8)
     places, matrices = centres(scene), transformations(scene)
+    maps = None if windows is None else texel_maps(windows, matrices, places, size)
     for t, image in enumerate(images):
         for n, (outline, colour) in enumerate(zip(scene.outlines, scene.colours, strict=True)):
-            fill(image, (outline @ matrices[t, n].T + places[t, n]) * (size / SIZE), colour)
+            polygon = (outline @ matrices[t, n].T + places[t, n]) * (size / SIZE)
+            if windows is None or maps is None:
+                fill(image, polygon, colour)
+            else:
+                fill_textured(image, polygon, windows.pictures[n], maps[t, n])
     return images
+
+
+def texel_maps(windows: Windows, matrices: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
+    """Return the maps from places in frames to those in the pictures of shapes: float64 (T, N, 2, 3).
+
+    Args:
+        windows: What N shapes are filled with.
+        matrices: (T, N, 2, 2), transformations of the shapes.
+        places: (T, N, 2), their centres.
+        size: Height and width of a frame in pixels.
+    """
+    from kinefract.synth.render.sampling import on_grid
+
+    a, b, c, d = (matrices[..., row, column] for row in range(2) for column in range(2))
+    adjugates = np.stack([d, -b, -c, a], axis=-1).reshape(matrices.shape)
+    back = adjugates * (windows.texels / (a * d - b * c))[..., None, None]
+    extents = np.array([picture.shape[1::-1] for picture in windows.pictures])
+    offsets = windows.middles * extents - (back * places[..., None, :]).sum(axis=3)
+    return on_grid(np.concatenate([back * (SIZE / size), offsets[..., None]], axis=3))
