@@ -30,7 +30,17 @@ COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings 
 # Names of the workflow's rules, which studies cannot have, since each study has a rule of its name.
 RULES = (
     *("all", "datasets", "pretrain", "finetune", "report", "small"),
-    *("spec", "tracking", "shard", "dataset", "index", "pretrain_run", "finetune_run", "pool_folds"),
+    *(
+        "spec",
+        "tracking",
+        "experiment",
+        "shard",
+        "dataset",
+        "index",
+        "pretrain_run",
+        "finetune_run",
+        "pool_folds",
+    ),
     *("study", "links"),
 )
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
