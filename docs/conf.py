@@ -42,10 +42,30 @@ CONTENTS = {
     "First steps": ["docs/installing", "docs/gallery", "docs/augmentations"],
     "Benchmarks": ["docs/benchmarks/own", "docs/benchmarks/*"],
     "Settings": ["config/README", "docs/parameters"],
-    "Results": ["docs/evidence", "src/kinefract/released/*", "docs/performance", "docs/reliability"],
-    "Other places": ["docs/clusters", "docs/stores", "docs/mlflow", "docs/weights", "docs/json", "results/README"],
+    "Results": [
+        "docs/evidence",
+        "src/kinefract/released/*",
+        "docs/performance",
+        "docs/reliability",
+        "results/README",
+    ],
+    "Other places": [
+        "docs/clusters",
+        "docs/stores",
+        "docs/mlflow",
+        "docs/weights",
+        "docs/json",
+        "results/README",
+    ],
     "From Python": ["docs/python-api", "docs/api"],
-    "The project": ["docs/related", "docs/architecture", "docs/decisions", "CONTRIBUTING", "SECURITY", "CHANGELOG"],
+    "The project": [
+        "docs/related",
+        "docs/architecture",
+        "docs/decisions",
+        "CONTRIBUTING",
+        "SECURITY",
+        "CHANGELOG",
+    ],
 }
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#:]+)\)")
 

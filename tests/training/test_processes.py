@@ -39,6 +39,7 @@ def train(folder, settings):
     recipe = PretrainRecipe.model_validate({
         "backbone": "tsm_resnet18", "width": 8, "dropout": 0.5,
         "moco": {"dim": 4, "queue": 16}, "simclr": {"dim": 4}, "byol": {"dim": 4, "hidden": 8},
+        "simsiam": {"dim": 4, "hidden": 4},
         "epochs": 2, "warmup_epochs": 0, "batch_size": 8, "lr": 0.08, "frames": 2, "stride": 1, "size": 32,
         "filmed": {"curriculum_epochs": 0, "background": {"p": 0.7}}, "threads": 1, **settings,
     }, strict=False)
@@ -72,7 +73,7 @@ for number, settings in enumerate(json.loads(sys.argv[2])):
 
 
 OBJECTIVES = [
-    *({"objective": name} for name in ("supervised", "moco", "simclr", "byol")),
+    *({"objective": name} for name in ("supervised", "moco", "simclr", "byol", "simsiam")),
     {"objective": "videomae", "backbone": "vit_tiny", "patch": 8},
 ]
 IN_PARTS = [{**settings, "accumulate": 4} for settings in OBJECTIVES]

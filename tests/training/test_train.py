@@ -132,6 +132,7 @@ SETTINGS = {
     "moco": {"moco": {"dim": 8, "queue": 16}},
     "simclr": {"simclr": {"dim": 8}},
     "byol": {"byol": {"dim": 8, "hidden": 16}},
+    "simsiam": {"simsiam": {"dim": 8, "hidden": 4}},
     "videomae": {"backbone": "vit_tiny", "patch": 8, "videomae": {"mask_ratio": 0.5, "decoder_depth": 1}},
 }
 
