@@ -37,7 +37,8 @@ def spec_of(source, **settings):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_the_size_of_a_cache_is_known_before_clips_are_made(family):
-    made = recipe(family=family, classes=2, clips_per_class=2, size=48)
+    example = next(iter(FAMILIES[family].EXAMPLES.values()))
+    made = recipe(family=family, classes=2, clips_per_class=2, size=48, **example)
     assert caching.cache_bytes(made) == pytest.approx(sum(made.clip(i).nbytes for i in range(4)), rel=0.06)
 
 
@@ -61,6 +62,21 @@ def test_the_cache_gives_the_clips_of_the_shards(root):
     for key in ((0, 1), (3, 4)):
         first, second = (TrainingClips(source, recipe, 1, 2)[key] for source in (shards, cached))
         assert (first[0] == second[0]).all() and first[1:] == second[1:]
+
+
+@pytest.mark.parametrize("source", ["shards", "cache", "online"])
+def test_shuffled_labels_are_dealt_out_anew_by_the_seed_and_change_no_clip(root, source):
+    own, *shuffled = (
+        feed.open_source(spec_of(source, **settings), root)
+        for settings in ({}, {"shuffled_labels": True}, {"shuffled_labels": True, "seed": 2})
+    )
+    assert own.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    dealt = [one.labels.tolist() for one in shuffled]
+    assert all(sorted(labels) == [0, 0, 1, 1, 2, 2] for labels in dealt)
+    assert dealt[0] != dealt[1] and own.labels.tolist() not in dealt
+    again = feed.open_source(spec_of(source, shuffled_labels=True), root)
+    assert again.labels.tolist() == dealt[0]
+    np.testing.assert_array_equal(again.read(4, [0, 1]), own.read(4, [0, 1]))
 
 
 def test_a_cache_is_made_once_and_one_cut_short_is_made_again(root, monkeypatch):

@@ -199,6 +199,11 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
         exclude_if=is_none,
         description="epochs after which the weights are kept, for fine-tunings by `init_epoch`",
     )
+    shuffled_labels: bool = Field(
+        default=False,
+        exclude_if=is_zero,
+        description="deal the labels out to the clips at random: a control, which learns no classes",
+    )
     stride: Small = 2
     crop_area: Pair = (0.9, 1.0)
     epochs: Count = 25

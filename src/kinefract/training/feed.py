@@ -13,6 +13,7 @@ import torch
 from kinefract.common.files import locked
 from kinefract.common.layout import CACHES, LOCK
 from kinefract.common.progress import log_line
+from kinefract.common.streams import stream
 from kinefract.config.locate import title_of
 from kinefract.config.specs import PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
@@ -32,11 +33,18 @@ def open_source(spec: PretrainSpec, root: Path, accelerator: str = "auto") -> Cl
     """Open the source of a pre-training run that its recipe names, and log which one it is.
 
     ``uses_cache`` decides between shards and cache. Both give the same clips, so the choice changes no
-    result on a CPU.
+    result on a CPU. ``shuffled_labels`` deals the labels out anew, by the recipe's seed.
 
     Raises:
         UserError: the dataset is missing or damaged, the cache cannot be written, or as for ``own_gpu``.
     """
+    source = _opened(spec, root, accelerator)
+    if spec.recipe.shuffled_labels:
+        source.labels = stream(spec.recipe.seed, "labels").permutation(source.labels)
+    return source
+
+
+def _opened(spec: PretrainSpec, root: Path, accelerator: str) -> ClipSource:
     recipe, dataset, title = spec.recipe, spec.dataset.recipe, title_of(spec, root)
     gpu = own_gpu(accelerator)
     device = None if gpu is None else torch.device("cuda", gpu)
