@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from kinefract.common.ranges import FloatRange, IntRange, Probability, within
 from kinefract.common.schema import is_none
 from kinefract.common.streams import stream
+from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 from kinefract.synth.pictures import Pictures
 from kinefract.synth.stills import TEXTURES, Stills, Texture
@@ -111,10 +112,8 @@ class PseudoMotionRecipe(DatasetRecipe):
                 )
         if self.tilt[1] * length > MOST_TILT:
             raise ValueError("tilt: too fast, a part of the picture would turn away before the end of a clip")
-        if self.combined[0] > len(set(self.transformations)):
-            raise ValueError(
-                f"combined: wants more than the {len(set(self.transformations))} transformations"
-            )
+        if self.combined[0] > (known := len(set(self.transformations))):
+            raise ValueError(f"combined: there are only {counted(known, 'transformation')}")
         return self
 
     @property
