@@ -104,7 +104,9 @@ def test_small_is_all_studies_whose_name_says_so(unbuilt, tiny):
     tiny["studies"] = {
         "tiny_small": tiny["studies"]["tiny"],
         "tiny": tiny["studies"]["tiny"] | {"seeds": [7]},
+        "brought_small": tiny["studies"]["tiny"] | {"benchmarks": ["brought"]},  # nobody has brought them
     }
+    tiny["benchmarks"]["brought"] = {"kind": "csv", "file": "data/raw/brought/videos.csv"}
     write(unbuilt, tiny)
     found = jobs(run(unbuilt, "snakemake", "-n", "small").stdout)
     assert (found["study"], found["small"]) == (1, 1)

@@ -80,6 +80,7 @@ class BenchmarkRecipe(Section):
     """
 
     VERSION: ClassVar[int] = 2
+    MADE: ClassVar[bool] = False  # whether its videos are made here, so that nobody has to bring them
 
     kind: str
 

@@ -19,7 +19,7 @@ Files are encoded without loss by default, since a lossy encoder leaves traces o
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -44,6 +44,8 @@ PROFILE_STEPS = 512
 @BENCHMARKS.register
 class MotionsRecipe(BenchmarkRecipe):
     """Settings of the generated benchmark: number, size and speed of its clips."""
+
+    MADE: ClassVar[bool] = True
 
     kind: Literal["motions"] = "motions"
     classes: Annotated[tuple[Motion, ...], Field(strict=False, min_length=2)] | None = Field(
