@@ -44,6 +44,8 @@ CONTENTS = {
     "Settings": ["config/README", "docs/parameters"],
     "Results": [
         "docs/evidence",
+        "docs/guidelines",
+        "docs/evidence/notebook",
         "src/kinefract/released/*",
         "docs/performance",
         "docs/reliability",

@@ -1,4 +1,4 @@
-"""The studies on real video ask what docs/evidence.md says they ask.
+"""The studies on real video ask what docs/evidence/notebook.md says they ask.
 
 Only studies that are as the page describes them are checked, so anybody may edit or remove one.
 """
@@ -144,7 +144,7 @@ def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_pages_show_the_numbers_of_their_tables(name):
-    page = CARD if name == "evidence_released" else ROOT / "docs/evidence.md"
+    page = CARD if name == "evidence_released" else ROOT / "docs/evidence/notebook.md"
     lines = page.read_text(encoding="utf-8").replace("**", "").splitlines()
     with (ROOT / f"docs/evidence/{name}.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

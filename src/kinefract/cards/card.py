@@ -115,16 +115,17 @@ def describe(recipe: DatasetRecipe, clips: Shards, folder: Path, sample: int | N
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Return the content of a folder's ``card.json``, or None if it does not exist or lacks the figures.
+    """Return the content of a folder's ``card.json``, or None if it does not exist.
+
+    A card of an earlier version may lack some of ``FIGURES``.
 
     Raises:
         UserError: the file is damaged.
     """
     try:
-        card = read_json(folder / CARD, Card)
+        return dict(read_json(folder / CARD, Card))
     except FileNotFoundError:
         return None
-    return dict(card) if card["figures"].keys() == FIGURES.keys() else None
 
 
 def choose(count: int, wanted: int) -> list[int]:

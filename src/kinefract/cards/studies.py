@@ -126,7 +126,11 @@ def measured_dataset(text: str, sample: int | None = None, root: Path | str = ""
     name = text if len(Path(text).parts) == 1 and not Path(root, text).exists() else spec.name
     clips = Shards(folder)  # also checks that the dataset is complete
     found = card.read(folder)
-    if found is None or (sample and min(sample, len(clips)) != found["measured"]["clips"]):
+    if (
+        found is None
+        or not found["figures"].keys() >= card.FIGURES.keys()
+        or (sample and min(sample, len(clips)) != found["measured"]["clips"])
+    ):
         found = card.describe(spec.recipe, clips, folder, sample)
     return Column(name, folder, found)
 

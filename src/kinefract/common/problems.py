@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -135,6 +136,7 @@ def _sections() -> dict[str, type[Section]]:
     return found
 
 
+@lru_cache(maxsize=64)
 def _keys_of(title: str, keys: tuple) -> list[str]:
     """Return the names of the settings at a path below a class; none if the path leads to no class."""
     sections = [section] if (section := _sections().get(title)) else []
