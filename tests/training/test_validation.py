@@ -127,9 +127,7 @@ def test_a_run_stopped_or_killed_amid_a_measurement_goes_on_with_each_epoch_once
     ],
 )
 def test_no_epoch_is_measured_on_test_videos(planned, benchmark):
-    with pytest.raises(
-        UserError, match=rf"evaluate_every: this benchmark \({benchmark['kind']}\) has no"
-    ):
+    with pytest.raises(UserError, match=rf"evaluate_every: this benchmark \({benchmark['kind']}\) has no"):
         planned(benchmark, evaluate_every=1)
     planned(benchmark, evaluate_every=0)
 
