@@ -82,7 +82,7 @@ def test_weights_and_metrics_are_the_same_to_the_bit_with_and_without(finetune, 
 
 
 def test_the_last_measurement_is_the_result_where_a_video_has_one_window(finetune, capsys):
-    folder = finetune(evaluate_every=2, windows=1)
+    folder = finetune(Execution(workers=1, accelerator="cpu"), evaluate_every=2, windows=1)
     lines = measured(folder)
     assert [line["epoch"] for line in lines if "validation_top1" in line] == [2, 4]
     top1 = json.loads((folder / "result.json").read_text())["top1"]
