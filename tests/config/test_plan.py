@@ -264,6 +264,24 @@ def test_a_variant_may_not_state_what_decides_nothing(tiny, values, told):
     assert f"studies.tiny.variants: {told}, leave it out" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"layer_decay": 0.75}, "layer_decay: decides nothing in a linear probe"),
+        ({"drop_path": 0.1}, "drop_path: decides nothing in a linear probe"),
+        ({"mixup": 0.8}, "mixup: decides nothing in a linear probe"),
+    ],
+)
+def test_a_linear_probe_has_no_settings_that_decide_nothing_in_it(tiny, setting, told):
+    tiny["pretraining"]["small"] |= {"backbone": "vit_tiny"}
+    tiny["studies"]["tiny"]["vary"] = {"init": ["scratch"]}
+    tiny["finetuning"]["small"] |= setting
+    resolve(tiny)
+    tiny["finetuning"]["small"]["method"] = "linear_probe"
+    with pytest.raises(UserError, match=f"{told}, which trains the classifier alone; set it to [01].0"):
+        resolve(tiny)
+
+
 def test_variants_that_do_not_differ_are_refused(tiny):
     tiny["studies"]["tiny"]["vary"] = {"finetuning.lr": [8.0e-4, 8.0e-4]}
     assert len(resolve(tiny).study("tiny").variants) == 1

@@ -127,9 +127,15 @@ def test_a_start_on_the_hub_is_fixed_by_its_sha256(the_hub, finetuned, pretraine
         params.parse(tiny)
     tiny["weights"] = {}
     study["vary"] = {"init": ["scratch", "hf:me/tiny"]}
-    with pytest.raises(UserError, match="hf:me/tiny: give it a name under weights:"):
+    with pytest.raises(UserError, match="hf:me/tiny: what lies there may change; add") as caught:
         plan.resolve(params.parse(tiny))
     push(str(pretrained[0]), "me/tiny")
+    entry = yaml.safe_load(re.search(r"add `(.*?)` under weights:", str(caught.value))[1])
+    card = files(the_hub, "models/me/tiny")["README.md"].decode()
+    stated = yaml.safe_load(re.search(r"```yaml\n(.*?)```", card, re.DOTALL)[1])["weights"]
+    assert entry["published"].keys() == stated["published"].keys()
+    assert entry["published"]["file"] == stated["published"]["file"] == "hf:me/tiny"
+    assert str(caught.value).endswith("write `init: published`")
     fixed = released.recipe("hf:me/tiny")
     push(str(finetuned), "me/tiny")
     spec = FinetuneSpec.read(finetuned / "spec.yaml").model_copy(update={"init": fixed})

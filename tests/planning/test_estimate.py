@@ -224,6 +224,17 @@ def test_hours_are_steps_times_what_was_measured(project):
     assert hows(found, "pretraining") == {"unknown"}
 
 
+def test_measurements_on_the_validation_part_take_a_window_of_each_video(tmp_path, tiny):
+    tiny["benchmarks"]["motions"] = {"kind": "csv", "file": "videos.csv", "validation": 0.5}
+    tiny["finetuning"]["small"] |= {"evaluate_every": 1}
+    project = Project(tmp_path, tiny)
+    project.index(12, 12)
+    project.finish(first(project.plan.finetunes), evaluation_seconds=48.0, videos=12)
+    evaluated, measured = 48.0, 2 * 48.0 / 2  # two windows of each video; two epochs, a window of each
+    hours = project.total("tiny")["hours"]["evaluation"]
+    assert hours == pytest.approx(3 * (evaluated + measured) / 2 / 3600)
+
+
 def test_on_a_gpu_one_run_goes_at_a_time(project):
     project.index(12, 12)
     project.finish(first(project.plan.finetunes), f"Some GPU; {HERE.processor}", clips_per_second=4.0)

@@ -1,6 +1,7 @@
 """The page: whole in one file, safe from what it quotes, and the same each time."""
 
 import base64
+import csv
 import hashlib
 import json
 import re
@@ -108,6 +109,30 @@ def test_charts_say_their_values_and_have_their_numbers_below(html: str) -> None
         "scratch 44.0 50.0 48.0 47.3 ± 3.1 supervised 61.0 59.0 65.0 61.7 ± 3.1"
     )
     assert tables[4].endswith("held-out videos 47.3 61.7")
+
+
+def test_top1_on_the_validation_part_is_a_chart_of_the_variants_that_measured_it(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], previews=False)
+    for seed in (1, 2):
+        path = made.finetune_folder(1, "motions", seed) / "metrics.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines[3:8:4]:
+            line["validation_top1"] = 0.1 * line["epoch"] - 0.02 * seed
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report.build(made.spec_path)
+    html = (made.spec_path.parent / "index.html").read_text(encoding="utf-8")
+    charts = [json.loads(str(f["data-curves"])) for f in Page(html).all("figure") if "data-curves" in f]
+    (line,) = charts[-1]["series"]
+    assert (line["label"], line["epochs"], line["mean"]) == ("supervised", [4, 8], [37.0, 77.0])
+    assert charts[-1]["unit"] == " %" and "Fine-tuning on motions: validation top-1, %" in Page(html).text
+    assert "supervised: 65.0 % on the held-out videos" in html  # the diamond, after the last of 12 epochs
+    assert charts[-1]["x"][1] > 12
+    assert "on the middle window of each video of the validation part" in " ".join(html.split())
+    with (made.spec_path.parent / "curves.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["validation_top1"]]
+    assert [(row["variant"], row["seed"], row["epoch"]) for row in rows] == [
+        ("supervised", seed, epoch) for seed in "12" for epoch in "48"
+    ]
 
 
 def test_curves_hold_the_numbers_of_all_variants_for_the_script(html: str) -> None:

@@ -41,6 +41,19 @@ def test_each_variant_has_a_file_of_its_metrics_and_fills_a_column_of_the_curves
     assert [(row["study"], row["top1"]) for row in rows] == [("tiny", "0.25"), ("other", "0.5")]
 
 
+def test_curves_of_studies_with_and_without_a_validation_part_are_those_of_their_studies(tmp_path, resolved):
+    for study in ("tiny", "other"):
+        finish(tmp_path, resolved, study, 0.25)
+    path = tmp_path / resolved.study("other").folder / "curves.csv"
+    path.write_text("phase,variant,top1,validation_top1\nfinetune,scratch,0.25,0.5\nfinetune,scratch,0.5,\n")
+    summarise(tmp_path, resolved, ["tiny", "other"])
+    for study in ("tiny", "other"):
+        (tmp_path / "results/studies" / study).symlink_to(resolved.study(study).id)
+    assert differing(tmp_path) == []
+    path.write_text("phase,variant,top1,validation_top1\nfinetune,scratch,0.25,0.6\nfinetune,scratch,0.5,\n")
+    assert len(differing(tmp_path)) == 1
+
+
 def test_an_unfinished_study_is_named_with_the_command_that_makes_it(tmp_path, resolved):
     finish(tmp_path, resolved, "tiny", 0.25)
     with pytest.raises(UserError, match=r"metrics\.json: missing; `snakemake other` makes it"):

@@ -264,6 +264,16 @@ def test_results_on_test_videos_do_not_mix_with_training_curves(root: Path) -> N
     }  # fmt: skip
 
 
+def test_top1_on_the_validation_part_is_a_curve_with_a_point_where_it_was_measured(root: Path) -> None:
+    spec = finetune_spec()
+    export = begin(root, spec)
+    for epoch, measured in enumerate([{}, {"validation_top1": 0.25}, {}, {"validation_top1": 0.5}], start=1):
+        add_epoch(root, spec, epoch, **measured)
+        export.update()
+    (run,) = runs(root, "finetune")
+    assert steps(root, run.info.run_id, "validation_top1") == [(2, 0.25), (4, 0.5)]
+
+
 def test_a_repeated_job_replaces_its_run(root: Path) -> None:
     spec = spec_of()
     make(root, spec, epochs=2)

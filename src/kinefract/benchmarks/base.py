@@ -94,6 +94,11 @@ class BenchmarkRecipe(Section):
         return True
 
     @property
+    def has_validation(self) -> bool:
+        """Whether networks are evaluated on a validation part, which replaces the test videos."""
+        return False
+
+    @property
     def tolerant(self) -> bool:
         """Whether missing or unreadable videos are left out; otherwise they raise an error."""
         return False

@@ -335,9 +335,23 @@ class FinetuneRecipe(TrainRecipe):
         default=128, ge=32, le=4096, description="short side of a test video before the centre crop"
     )
     windows: Small = Field(default=10, description="most windows a test video's scores are averaged over")
+    evaluate_every: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        exclude_if=is_zero,
+        description="epochs from one measurement on the validation part to the next, which takes the middle "
+        "window of each video; 0 for none",
+    )
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         if self.resize < self.size:
             raise ValueError(f"resize: {self.resize} px leaves no room for a {self.size} px crop")
+        return self
+
+    @model_validator(mode="after")
+    def _evaluated_in_time(self) -> Self:
+        if self.evaluate_every > self.epochs:
+            raise ValueError(f"evaluate_every: {self.evaluate_every} is more than {self.epochs} epochs")
         return self

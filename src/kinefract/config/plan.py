@@ -255,8 +255,10 @@ def _resolve_variant(
     start = values.get(INIT, study.pretraining)
     if start not in (known := [SCRATCH, *params.pretraining, *params.weights]):
         if str(start).startswith(HUB):
+            entry = f'published: {{backbone: ..., width: ..., file: "{start}", sha256: ...}}'
             raise ValueError(
-                f"{INIT}: {start}: give it a name under weights:, with `file: {start}` and its sha256"
+                f"{INIT}: {start}: what lies there may change; add `{entry}` under weights:, with the values "
+                f"on its card, and write `{INIT}: published`"
             )
         raise ValueError(f"{INIT}: {not_one_of(start, known)}")
 

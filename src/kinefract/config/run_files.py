@@ -21,11 +21,16 @@ from kinefract.common.records import (
 
 @with_config(AS_WRITTEN)
 class Epoch(TypedDict, total=False):
-    """A line of ``metrics.jsonl``: the means of one epoch over its training clips."""
+    """A line of ``metrics.jsonl``: the means of one epoch over its training clips.
+
+    ``validation_top1`` is that of the network after the epoch, over the videos of the validation part, by the
+    middle window of each. Epochs that ``evaluate_every`` of the recipe passes over lack it.
+    """
 
     epoch: Required[Positive]
     loss: Required[float]
     top1: Share
+    validation_top1: Share
     lr: float
     seconds: Required[Seconds]
     clips_per_second: Seconds

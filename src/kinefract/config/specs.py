@@ -199,11 +199,22 @@ class FinetuneSpec(Spec):
         """Check what network and recipe say of each other."""
         recipe, entry = self.recipe, BACKBONES[self.network.backbone]
         self.network.check_clips(recipe)
-        for key in ("layer_decay", "drop_path"):
-            if getattr(recipe, key) != type(recipe).model_fields[key].default and not entry.PATCHES:
+        for key in ("layer_decay", "drop_path", "mixup"):
+            idle = type(recipe).model_fields[key].default
+            if getattr(recipe, key) == idle:
+                continue
+            if key != "mixup" and not entry.PATCHES:
                 raise ValueError(f"{key}: {self.network.backbone} is no transformer")
-        if recipe.mixup and recipe.method == "linear_probe":
-            raise ValueError("mixup: clips are not mixed for a linear probe")
+            if recipe.method == "linear_probe":
+                raise ValueError(
+                    f"{key}: decides nothing in a linear probe, which trains the classifier alone; "
+                    f"set it to {idle}"
+                )
+        if recipe.evaluate_every and not self.benchmark.recipe.has_validation:
+            raise ValueError(
+                f"evaluate_every: this benchmark ({self.benchmark.name}) has no validation part, and no "
+                "epoch may be chosen by test videos; set its `validation`, or set evaluate_every to 0"
+            )
         if entry.PATCHES and isinstance(self.init, PretrainSpec):
             for key in ("frames", "size"):
                 before, now = getattr(self.init.recipe, key), getattr(recipe, key)

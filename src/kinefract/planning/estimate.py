@@ -253,10 +253,12 @@ def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) 
     train, test = videos
     forward = rates.training(spec, forward=True)
     window = _or_declared(there.window_seconds.find(*setting.keys), forward)
+    every = spec.recipe.evaluate_every
+    windows = spec.recipe.windows + (spec.recipe.epochs // every if every else 0)  # of each video
     return [
         weights,
         _hours("finetuning", _clips_seen(recipe, train), training, recipe, machine),
-        _hours("evaluation", test * spec.recipe.windows, window, recipe, machine),
+        _hours("evaluation", test * windows, window, recipe, machine),
     ]
 
 

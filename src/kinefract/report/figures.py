@@ -19,6 +19,7 @@ from kinefract.report.words import percent, range_in_words, seeds_in_words, verd
 
 WIDTH = 4.8  # inches; about the width that a phone shows without shrinking the text much
 PANEL_HEIGHT = 2.7  # inches
+MEASURED = {"loss": "loss", "top1": "top-1, %", "validation_top1": "validation top-1, %"}  # key -> title
 LISTED = 24  # most epochs in the table of a chart of curves
 
 
@@ -27,14 +28,14 @@ class Panel:
     """One chart of training curves: its title, and named groups of runs that differ in the seed only."""
 
     title: str
-    key: str  # "loss" or "top1"
+    key: str  # "loss", "top1" or "validation_top1"
     groups: list[tuple[str, str, list[Run]]]  # label, colour, runs
     held_out: bool = False  # whether the top-1 of the finished networks on held-out videos is drawn, too
 
     @property
     def scale(self) -> int:
         """The factor from the metrics of runs to the numbers shown."""
-        return 100 if self.key == "top1" else 1
+        return 1 if self.key == "loss" else 100
 
 
 def colours(rows: list[Row]) -> list[str]:
@@ -158,7 +159,11 @@ def _right_end(score: Score) -> float:
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """Return the charts of curves: pre-training, then each benchmark's fine-tuning, by loss and by top-1."""
+    """Return the charts of curves: pre-training, then each benchmark's fine-tuning.
+
+    Each has a chart of the loss and one of top-1 on the training clips, and one of top-1 on the validation
+    part where it was measured.
+    """
     shades = colours(rows)
     pretrains: dict[tuple[str, ...], tuple[list[str], str, list[Run]]] = {}
     for row, shade in zip(rows, shades, strict=True):
@@ -175,9 +180,9 @@ def panels(rows: list[Row]) -> list[Panel]:
         ]
         charts.append((f"Fine-tuning on {benchmark}", groups))
     return [
-        Panel(f"{title}: {what}", key, shown, held_out=key == "top1" and title != "Pre-training")
+        Panel(f"{title}: {what}", key, shown, held_out=key != "loss" and title != "Pre-training")
         for title, groups in charts
-        for key, what in (("loss", "loss"), ("top1", "top-1, %"))
+        for key, what in MEASURED.items()
         if (shown := [group for group in groups if curve(group[2], key)[0]])
     ]
 
@@ -211,7 +216,7 @@ def panel_svg(panel: Panel, number: int) -> tuple[str, str]:
         ],
         "x": [round(end, 4) for end in drawn[0].get_xlim()],
         "y": [round(end, 6) for end in drawn[0].get_ylim()],
-        "unit": " %" if panel.key == "top1" else "",
+        "unit": " %" if panel.scale == 100 else "",
         "series": series,
     }
     return text, json.dumps(facts, ensure_ascii=False)
@@ -253,7 +258,7 @@ def _held_out(runs: list[Run]) -> float:
 
 
 def curves_svg(rows: list[Row]) -> str:
-    """Draw all charts of training curves in one figure, loss on the left and top-1 on the right."""
+    """Draw all charts of training curves in one figure, two in a line."""
     shown = panels(rows)
     lines = max(1, math.ceil(len(shown) / 2))
 
@@ -279,7 +284,8 @@ def _draw_curves(axis: Axes, panel: Panel) -> None:
         axis.plot(epochs, mean, color=colour, linewidth=1.8, marker=marker, gid=f"line{place}")
         if panel.held_out:
             diamond: dict[str, Any] = {"markersize": 6, "markeredgecolor": INK, "markeredgewidth": 0.7}
-            axis.plot(epochs[-1], _held_out(runs), "D", color=colour, gid=f"end{place}", **diamond)
+            end = max(len(run.epochs) for run in runs)
+            axis.plot(end, _held_out(runs), "D", color=colour, gid=f"end{place}", **diamond)
         if len(runs) > 1:
             low = [m - s for m, s in zip(mean, std, strict=True)]
             high = [m + s for m, s in zip(mean, std, strict=True)]

@@ -67,7 +67,7 @@ def render(
     rows = found.rows
     names = benchmarks(rows)
     pretrains = [run.id for row in rows for run in row.pretrainings]
-    scaled = scaling.scaling(rows)
+    scaled, panels = scaling.scaling(rows), figures.panels(rows)
     values = {
         "spec": spec,
         "paper": paper,
@@ -97,7 +97,8 @@ def render(
             f"{name_of(row)} on {name}" for row in rows for name in names if len(row.cells[name].runs) == 1
         ],
         "top1": inlined(top1, "top1", _chart_in_words(rows, names), figures.top1_titles(rows)),
-        "curves": [_curves(panel, number) for number, panel in enumerate(figures.panels(rows))],
+        "curves": [_curves(panel, number) for number, panel in enumerate(panels)],
+        "validated": any(panel.key == "validation_top1" for panel in panels),
         "scaled_by": scaled.key if scaled else "",
         "scaling": _scaling(rows, scaled),
         "looks": appearance.table(appearance.appearances(root, rows), rows),

@@ -36,7 +36,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time of the run in seconds, evaluation included."""
+        """Time of the run in seconds, with its evaluation, without measurements on the validation part."""
         return float(self.result.get("seconds", 0) + self.result.get("evaluation_seconds", 0))
 
 

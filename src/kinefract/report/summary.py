@@ -37,9 +37,7 @@ def differing(root: Path) -> list[str]:
             return [*problems, ALL_CURVES]
         for name, lines in curves.groupby("study"):
             folder = root / STUDIES / str(name)
-            if folder.exists() and lines.drop(columns="study").to_numpy().tolist() != (
-                read_csv(folder / CURVES).to_numpy().tolist()
-            ):
+            if folder.exists() and not _same(lines.drop(columns="study"), read_csv(folder / CURVES)):
                 problems.append(ALL_CURVES)
     remedy = "not the figures of its studies; `kinefract metrics` writes it anew"
     return [f"{root / name}: {remedy}" for name in dict.fromkeys(problems)]
@@ -75,6 +73,13 @@ def summarise(root: Path, plan: Plan, studies: list[str]) -> None:
         for file, numbers in files.items():
             write_json(root / ALL_METRICS / name / file, numbers)
     write_text(root / ALL_CURVES, to_csv(pd.concat(curves)))
+
+
+def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether two tables hold the same; a column that one lacks is blank there."""
+    columns = one.columns.union(other.columns, sort=False)
+    rows = [table.reindex(columns=columns, fill_value="").to_numpy().tolist() for table in (one, other)]
+    return rows[0] == rows[1]
 
 
 def _held(folder: Path) -> dict[str, Any]:

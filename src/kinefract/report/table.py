@@ -98,7 +98,7 @@ def table_of(rows: list[Row]) -> pd.DataFrame:
 
 
 def curves_of(rows: list[Row]) -> pd.DataFrame:
-    """Return every epoch of every run: phase, variant, benchmark, seed, epoch, loss, top1."""
+    """Return every epoch of every run: phase, variant, benchmark, seed, epoch, and what was measured."""
     lines = []
     for row in rows:
         own = len(row.pretrainings) > 1  # each seed has its own; otherwise one serves all seeds
@@ -108,7 +108,8 @@ def curves_of(rows: list[Row]) -> pd.DataFrame:
         for benchmark, seed, run in runs:
             of = {"phase": run.phase, "variant": row.label, "benchmark": benchmark, "seed": seed}
             lines += [of | epoch for epoch in run.epochs]
-    return frame_of(lines, ["phase", "variant", "benchmark", "seed", "epoch", "loss", "top1"])
+    measured = ["loss", "top1", "validation_top1"]
+    return frame_of(lines, ["phase", "variant", "benchmark", "seed", "epoch", *measured])
 
 
 def table_md(table: pd.DataFrame) -> str:

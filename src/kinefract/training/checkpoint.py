@@ -27,7 +27,8 @@ DIGEST_SIZE = hashlib.sha256().digest_size  # bytes
 class State(TypedDict):
     """The content of a checkpoint: tensors and plain values only.
 
-    ``history`` has the metrics of each finished epoch; ``meter`` is None between epochs.
+    ``history`` has the metrics of each finished epoch, ``meter`` the sums of one that is not; it is None
+    between epochs.
     """
 
     spec: str

@@ -133,10 +133,13 @@ class EpochBatches:
 
 
 class EvaluationWindows(Dataset):
-    """All windows of a test video, with its frames whole or cropped to the centre (method, section 5)."""
+    """All windows of a test video, with its frames whole or cropped to the centre (method, section 5).
 
-    def __init__(self, source: ClipSource, recipe: FinetuneRecipe) -> None:
-        self.source, self.recipe = source, recipe
+    With ``middle`` there is one window of each video, the middle one of these.
+    """
+
+    def __init__(self, source: ClipSource, recipe: FinetuneRecipe, middle: bool = False) -> None:
+        self.source, self.recipe, self.middle = source, recipe, middle
 
     def __len__(self) -> int:
         return len(self.source.labels)
@@ -145,6 +148,8 @@ class EvaluationWindows(Dataset):
         """Return uint8 (windows, T, C, size, size)."""
         recipe, length = self.recipe, int(self.source.frames[index])
         starts = spread_starts(length, recipe.frames, recipe.stride, recipe.windows)
+        if self.middle:
+            starts = [starts[len(starts) // 2]]
         numbers = np.concatenate([window(start, recipe.frames, recipe.stride, length) for start in starts])
         frames = np.asarray(self.source.read(index, numbers.tolist()))
         if recipe.evaluation == "whole_frame":

@@ -40,7 +40,7 @@ from kinefract.config.locate import title_of
 from kinefract.config.phases import WeightsRecipe
 from kinefract.config.run_files import is_finished, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
-from kinefract.evaluation.evaluate import evaluate
+from kinefract.evaluation.evaluate import evaluate, validation_top1
 from kinefract.evaluation.pool import pool
 from kinefract.models import weights
 from kinefract.models.base import Backbone
@@ -106,9 +106,13 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
     test = [entry for entry in videos if entry.split != TRAIN]  # or the validation part that replaces them
     folder = Path(spec_path).parent
 
+    workers, accelerator = execution.workers, execution.accelerator
+
+    def validate() -> dict[str, float]:
+        return {"validation_top1": validation_top1(model, test, recipe, workers, accelerator, tested)}
+
     def finish() -> dict[str, Any]:
         write_json(folder / CLASSES, names)
-        workers, accelerator = execution.workers, execution.accelerator
         out = folder / PREDICTIONS
         figures = evaluate(model, test, recipe, out, root, workers, names, accelerator, tested)
         return {**figures, "index": read_from}
@@ -117,7 +121,8 @@ def finetune(spec_path: Path | str, execution: Execution) -> dict[str, Any]:
         objective: Objective = LinearProbe(model)
     else:
         objective = Mixup(model, recipe.mixup) if recipe.mixup else Supervised(model)
-    return alone(folder, partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish))
+    work = partial(_run, spec, folder, root, spec.seed, objective, train, execution, finish, validate)
+    return alone(folder, work)
 
 
 def _sources(spec: FinetuneSpec, videos: list[Video], root: Path) -> tuple[ClipSource, ClipSource]:
@@ -182,8 +187,12 @@ def _run(
     clips: ClipSource,
     execution: Execution,
     finish: Callable[[], dict[str, Any]] = dict,
+    validate: Callable[[], dict[str, float]] = dict,
 ) -> dict[str, Any]:
-    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last."""
+    """Train, call ``finish()`` (which may evaluate), then write the results, the weights last.
+
+    ``validate`` is that of ``Training``.
+    """
     model = objective.network
     place = folder / CHECKPOINT
     title = title_of(spec, root)
@@ -202,9 +211,11 @@ def _run(
     def on_epoch(metrics: dict[str, Any]) -> None:
         _write_lines(folder / PROGRESS, training.history)
         export.update()
+        held_out = metrics.get("validation_top1")
         log_line(
             f"{title}: epoch {metrics['epoch']}/{spec.recipe.epochs}  loss {metrics['loss']:.3f}  "
             f"top-1 {100 * metrics['top1']:.1f} %  {metrics['clips_per_second']:.0f} clips/s"
+            + ("" if held_out is None else f"  validation top-1 {100 * held_out:.1f} %")
         )
 
     def on_first_batch(views: torch.Tensor) -> None:
@@ -215,6 +226,7 @@ def _run(
             _show(torch.stack(pictures), folder / RECONSTRUCTION)
 
     training.on_epoch = on_epoch
+    training.validate = validate
     training.on_first_batch = on_first_batch
     training.on_last_batch = on_last_batch
     training.on_snapshot = lambda epoch: weights.save(model, folder / snapshot(epoch), spec.id)

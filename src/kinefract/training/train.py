@@ -103,6 +103,8 @@ class Training:
     ``computed_on`` has the number of processes and of nodes, and the device's name, once training has begun.
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
+    ``validate`` is called after every ``evaluate_every`` epochs of the recipe, and returns further metrics of
+    the epoch. It may put the network into evaluation mode, but must not change it.
     ``on_first_batch`` is called with the first batch that the network sees, or the first part of it:
     normalised float (views, B, T, 3, H, W). ``on_last_batch`` is called with the last one of each
     epoch, before its step.
@@ -120,6 +122,7 @@ class Training:
     on_first_batch: Callable[[torch.Tensor], None] = lambda batch: None
     on_last_batch: Callable[[torch.Tensor], None] = lambda batch: None
     on_snapshot: Callable[[int], None] = lambda epoch: None
+    validate: Callable[[], dict[str, float]] = dict
     history: list[dict] = field(default_factory=list)
     computed_on: dict[str, int | str] = field(default_factory=dict, init=False)
 
@@ -127,6 +130,12 @@ class Training:
     def snapshots(self) -> tuple[int, ...]:
         """Epochs after which the weights are kept, before the epoch's checkpoint is written."""
         return getattr(self.recipe, "snapshots", None) or ()
+
+    @property
+    def _validates(self) -> bool:
+        """Whether the epoch that ends now is among those after which ``validate`` is called."""
+        every = getattr(self.recipe, "evaluate_every", 0)
+        return bool(every) and (len(self.history) + 1) % every == 0
 
     def resume(self) -> dict | None:
         """Return the checkpoint's content, or None if there is no checkpoint; set ``history`` from it.
@@ -189,7 +198,8 @@ class Training:
         warmup_steps = round(batches.per_epoch * recipe.warmup_epochs)
 
         def save() -> None:  # called by all processes, which add up their measurements
-            measured = meter.state(processes.total) if step % batches.per_epoch else None
+            begun = step > len(self.history) * batches.per_epoch
+            measured = meter.state(processes.total) if begun else None
             if processes.rank:
                 return
             content = {
@@ -203,6 +213,22 @@ class Training:
             }
             checkpoint.write(self.checkpoint, content)
             pauses.written()
+
+        def end_epoch() -> None:
+            nonlocal meter
+            metrics = meter.metrics(processes.total)
+            if self._validates:
+                save()  # so that a job that is killed meanwhile goes on from here
+                metrics |= self.validate()
+                objective.train()
+            lr = rate_at(step - 1, steps, warmup_steps, recipe)
+            self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
+            meter = Meter(device)
+            if processes.rank == 0 and len(self.history) in self.snapshots:
+                self.on_snapshot(len(self.history))
+            save()
+            if processes.rank == 0:
+                self.on_epoch(self.history[-1])
 
         def views_of(windows: torch.Tensor) -> Iterator[list[torch.Tensor]]:
             generator = torch.Generator().manual_seed(stream_seed(self.seed, AUGMENT, step, 0))
@@ -222,6 +248,8 @@ class Training:
 
         objective.train()
         with pauses, loaded(loader) as arriving:
+            if len(self.history) < step // batches.per_epoch:  # it was killed while it validated
+                end_epoch()
             # Of several processes none can stop alone, since all of them make each step together.
             awaited = pauses.batches(arriving) if processes.size == 1 else arriving
             for windows, labels, numbers in progress(awaited, self.what, len(batches), "steps"):
@@ -246,14 +274,7 @@ class Training:
                 meter.step_done(loss, correct, norm, len(labels))
                 ended = step % batches.per_epoch == 0
                 if ended:
-                    metrics = meter.metrics(processes.total)
-                    self.history.append({"epoch": len(self.history) + 1, "lr": lr, **metrics})
-                    meter = Meter(device)
-                    if processes.rank == 0 and len(self.history) in self.snapshots:
-                        self.on_snapshot(len(self.history))
-                    save()
-                    if processes.rank == 0:
-                        self.on_epoch(self.history[-1])
+                    end_epoch()
                 due, why = processes.agree((pauses.due(), pauses.stop()))
                 if (due or why) and not ended:
                     save()
