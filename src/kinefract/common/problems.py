@@ -56,8 +56,9 @@ def problem_lines(error: ValidationError, at: str = "", vary: bool = False) -> l
             lines.append(f"{path}: missing")
             continue
         message = _message(error.title, keys, problems)
-        # A problem of a document as a whole has no path, and the document is not shown as value.
-        line = f"{path}: {message}, got {short(first['input'])}" if path else message
+        # A document, or a section, is not shown as the value that is wrong as a whole.
+        whole = not keys and (not path or isinstance(first["input"], dict))
+        line = ": ".join(filter(None, (path, message))) + f", got {short(first['input'])}" * (not whole)
         several = vary and first["type"] in ONE_VALUE and isinstance(first["input"], list)
         lines.append(line + "; several are compared by a study's `vary`" * several)
     return lines

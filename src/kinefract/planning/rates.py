@@ -30,7 +30,11 @@ TRAINED = {
     "x3d_m": 250.0,
     "x3d_l": 120.0,
     "x3d_xl": 60.0,
+    "vit_tiny": 2000.0,
+    "vit_small": 900.0,
+    "vit_base": 300.0,
 }
+VIEWS = {"supervised": 1.0, "videomae": 0.3}  # windows of a clip that a step passes through; of others two
 PASS = 1 / 3  # of the time of a training step: the pass forward alone, as in an evaluation
 
 
@@ -56,7 +60,7 @@ def training(spec: PretrainSpec | FinetuneSpec, forward: bool = False) -> tuple[
     rate = TRAINED.get(network.backbone)
     if recipe.precision == "32-true" or rate is None:
         return None
-    views = 1 if isinstance(spec, FinetuneSpec) or spec.recipe.objective == "supervised" else 2
+    views = 1.0 if isinstance(spec, FinetuneSpec) else VIEWS.get(spec.recipe.objective, 2.0)
     pixels = recipe.frames * recipe.size**2 / (FRAMES * SIDE**2)
     seconds = views * pixels * (network.width / WIDTH) ** 2 / rate * (PASS if forward else 1)
     about = f"{counted(recipe.frames, 'frame')} of {recipe.size} px"
