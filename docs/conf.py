@@ -39,13 +39,27 @@ html_copy_source = False
 
 # What the table of contents has, in the order in which people need it.
 CONTENTS = {
-    "First steps": ["docs/installing", "docs/gallery", "docs/augmentations"],
+    "First steps": ["docs/tutorial", "docs/installing", "docs/gallery", "docs/augmentations"],
     "Benchmarks": ["docs/benchmarks/own", "docs/benchmarks/*"],
     "Settings": ["config/README", "docs/parameters"],
     "Results": ["docs/evidence", "src/kinefract/released/*", "docs/performance", "docs/reliability"],
-    "Other places": ["docs/clusters", "docs/stores", "docs/mlflow", "docs/weights", "docs/json", "results/README"],
+    "Other places": [
+        "docs/clusters",
+        "docs/stores",
+        "docs/mlflow",
+        "docs/weights",
+        "docs/json",
+        "results/README",
+    ],
     "From Python": ["docs/python-api", "docs/api"],
-    "The project": ["docs/related", "docs/architecture", "docs/decisions", "CONTRIBUTING", "SECURITY", "CHANGELOG"],
+    "The project": [
+        "docs/related",
+        "docs/architecture",
+        "docs/decisions",
+        "CONTRIBUTING",
+        "SECURITY",
+        "CHANGELOG",
+    ],
 }
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#:]+)\)")
 
