@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 
 import augmentations_page
 import gallery_page
+import nbformat
 import parameters_page
 import pytest
 import yaml
+from nbclient import NotebookClient
 from pydantic import Field
 
 import kinefract
@@ -28,6 +30,7 @@ from kinefract.viewing import curves
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "docs" / "scripts"
 PAGE = ROOT / "docs" / "python-api.md"
+NOTEBOOK = ROOT / "docs" / "notebooks" / "first_steps.ipynb"
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -56,6 +59,17 @@ def test_the_snippets_of_the_python_page_run(tmp_path, monkeypatch, families):
         exec(compile(lines + found.group(1), str(PAGE), "exec"), names)
     for name in ("classes.png", "moving.webp", "clip.mp4", "fractals/manifest.csv", "exported/labels.csv"):
         assert (tmp_path / name).stat().st_size
+
+
+def test_the_notebook_runs_and_shows_pictures(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells), "stored with outputs"
+    there = {"metadata": {"path": str(NOTEBOOK.parent)}}
+    NotebookClient(notebook, kernel_name="python3", timeout=300, resources=there).execute()
+    shown = [kind for cell in cells for output in cell.outputs for kind in output.get("data", {})]
+    assert (shown.count("image/png"), shown.count("image/gif"), shown.count("text/html")) == (2, 1, 1)
 
 
 def test_every_study_that_a_page_tells_to_build_is_there():
@@ -87,7 +101,7 @@ def test_what_pages_add_to_the_configuration_is_in_order(own_settings):
 
 def test_every_link_to_a_file_leads_to_one():
     followed = 0
-    for page in PAGES:
+    for page in (*PAGES, NOTEBOOK):
         for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
             if not link.startswith(("http:", "https:", "#")):
                 followed += 1

@@ -271,7 +271,7 @@ def test_the_same_network_on_other_videos_is_similar_and_marked(tmp_path, tiny):
     tiny["benchmarks"]["motions"] = {"kind": "folder", "root": "videos"}
     now = Project(tmp_path, tiny)
     assert hows(now.total(), "finetuning") == {"unknown"}
-    assert "their benchmark is not indexed yet" in now.table()
+    assert "their benchmark is not indexed yet; `kinefract index` with its name" in now.table()
     now.index(12, 12)
     assert hows(now.total(), "finetuning") == {"similar"}
     assert now.table().splitlines()[1].split()[-3].startswith("~")

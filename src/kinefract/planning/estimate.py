@@ -248,7 +248,8 @@ def _run(spec: PretrainSpec | FinetuneSpec, there: Inventory, machine: Machine) 
         return [weights, _hours("pretraining", clips, training, recipe, machine)]
     videos = there.videos[spec.benchmark.id] or there.official[spec.benchmark.id]
     if videos is None:
-        unknown = Estimate(None, UNKNOWN, "their benchmark is not indexed yet; `snakemake datasets`")
+        remedy = "their benchmark is not indexed yet; `kinefract index` with its name"
+        unknown = Estimate(None, UNKNOWN, remedy)
         return [weights, Need.of("finetuning", 0, unknown), Need.of("evaluation", 0, unknown)]
     train, test = videos
     forward = rates.training(spec, forward=True)
