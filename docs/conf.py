@@ -57,7 +57,6 @@ CONTENTS = {
         "docs/mlflow",
         "docs/weights",
         "docs/json",
-        "results/README",
     ],
     "From Python": ["docs/python-api", "docs/api"],
     "The project": [
