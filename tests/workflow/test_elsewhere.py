@@ -11,7 +11,7 @@ import pytest
 from projects import environment, run, start
 
 TRAINED = ("pretrain_run", "finetune_run")
-ALONE = {"spec", "tracking", "all"}  # rules whose jobs run where Snakemake does
+ALONE = {"spec", "tracking", "experiment", "all"}  # rules whose jobs run where Snakemake does
 
 
 @pytest.fixture(scope="module")
