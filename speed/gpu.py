@@ -185,7 +185,7 @@ def all_objectives(spec: PretrainSpec, root: Path, accelerator: str) -> dict[str
     for name in OBJECTIVES:
         epochs = max(1, -(-OBJECTIVE_STEPS * spec.recipe.batch_size // clips))
         settings = spec.recipe.model_dump() | {"objective": name, "epochs": epochs, "source": "cache"}
-        settings["backbone"] = "vit_small" if name == "videomae" else spec.recipe.backbone
+        settings["backbone"] = "vit_tiny" if name == "videomae" else spec.recipe.backbone
         settings["moco"] = {"queue": 4 * spec.recipe.batch_size} if name == "moco" else None
         run = _run(
             spec.model_copy(update={"recipe": PretrainRecipe.model_validate(settings)}),

@@ -29,20 +29,9 @@ DIFFERENCES = {"vary", "variants"}
 COMPARED = ("datasets", "pretraining", "finetuning")  # sections whose settings a study may vary
 # Names of the workflow's rules, which studies cannot have, since each study has a rule of its name.
 RULES = (
-    *("all", "datasets", "pretrain", "finetune", "report", "small"),
-    *(
-        "spec",
-        "tracking",
-        "experiment",
-        "shard",
-        "dataset",
-        "index",
-        "pretrain_run",
-        "finetune_run",
-        "pool_folds",
-    ),
-    *("study", "links"),
-)
+    "all", "datasets", "pretrain", "finetune", "report", "small", "spec", "tracking", "experiment", "shard",
+    "dataset", "index", "pretrain_run", "finetune_run", "pool_folds", "study", "links",
+)  # fmt: skip
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
