@@ -15,7 +15,8 @@ from kinefract.benchmarks.base import Video
 from kinefract.benchmarks.kinds.motions import MotionsRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.config.networks import NetworkRecipe
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import BenchmarkSpec, FinetuneSpec
 from kinefract.evaluation.predict import evaluate_run, json_text, load, predict_videos, text
 from kinefract.models import weights

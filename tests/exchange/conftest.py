@@ -11,7 +11,8 @@ from kinefract import models
 from kinefract.benchmarks.kinds.motions import MotionsRecipe
 from kinefract.common.files import write_json
 from kinefract.config import params, plan
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.config.networks import NetworkRecipe
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import BenchmarkSpec, FinetuneSpec, PretrainSpec
 from kinefract.models import weights
 

@@ -16,7 +16,8 @@ from kinefract import models, tracking, video
 from kinefract.benchmarks.kinds.motions import MotionsRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.files import write_json, write_text
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.config.networks import NetworkRecipe
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import BenchmarkSpec, FinetuneSpec, StudySpec, Variant
 from kinefract.evaluation.predict import predict_videos
 from kinefract.models import weights

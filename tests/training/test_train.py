@@ -16,7 +16,8 @@ from lightning_fabric.plugins import MixedPrecision
 
 from kinefract import models
 from kinefract.common.errors import UserError
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe
+from kinefract.config.networks import NetworkRecipe
+from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.models import weights
 from kinefract.objectives.supervised import Supervised
 from kinefract.training import processes

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from kinefract.common.words import counted
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe
+from kinefract.config.networks import NetworkRecipe
+from kinefract.config.phases import FinetuneRecipe
 from kinefract.models import BACKBONES
 
 START = ("init", "pretraining.objective")  # the settings that decide from what a variant starts

@@ -20,7 +20,8 @@ from kinefract.common.schema import SHOWN, Section, listed, merged, not_one_of, 
 from kinefract.common.words import counted
 from kinefract.config import files as config_files
 from kinefract.config.files import RUN, Configuration, Files
-from kinefract.config.phases import FinetuneRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.config.networks import WeightsRecipe
+from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.synth.dataset_recipe import FAMILIES, DatasetRecipe
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,99}$"

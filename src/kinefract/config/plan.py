@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from kinefract.common.problems import in_one_line, problem_lines
 from kinefract.common.schema import Section, not_one_of, suggestion
 from kinefract.config.baselines import Setup, comparable
+from kinefract.config.networks import HUB, NetworkRecipe, WeightsRecipe
 from kinefract.config.params import Params, Study, raise_problems
-from kinefract.config.phases import HUB, FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.config.specs import (
     BenchmarkSpec,
     DatasetSpec,

@@ -21,7 +21,8 @@ from kinefract.common.layout import MODEL, SPEC_FILE
 from kinefract.common.problems import problem_lines
 from kinefract.common.ranges import Count, Seed
 from kinefract.common.schema import Section, digest_of, is_none, listed, short
-from kinefract.config.phases import FinetuneRecipe, NetworkRecipe, PretrainRecipe, WeightsRecipe
+from kinefract.config.networks import NetworkRecipe, WeightsRecipe
+from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.models import BACKBONES
 from kinefract.synth.dataset_recipe import AnyDataset
 

@@ -10,7 +10,7 @@ from kinefract import __version__
 from kinefract.augment.basic import IMAGENET_MEAN, IMAGENET_STD
 from kinefract.common.extras import needed
 from kinefract.common.files import in_bytes
-from kinefract.config.phases import HUB
+from kinefract.config.networks import HUB
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec
 from kinefract.released import Facts
 from kinefract.synth.store.shards import Shards

@@ -21,7 +21,7 @@ from kinefract.common.files import sha256, write_json
 from kinefract.common.layout import CLASSES, MODEL, SPEC_FILE
 from kinefract.common.problems import in_one_line
 from kinefract.common.schema import not_one_of
-from kinefract.config.phases import NetworkRecipe, WeightsRecipe
+from kinefract.config.networks import NetworkRecipe, WeightsRecipe
 from kinefract.released import hub
 
 if TYPE_CHECKING:

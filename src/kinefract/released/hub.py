@@ -14,7 +14,7 @@ from typing import Any
 
 from kinefract.common.errors import UserError
 from kinefract.common.extras import needed
-from kinefract.config.phases import HUB
+from kinefract.config.networks import HUB
 
 FACTS = "kinefract.json"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)

@@ -12,7 +12,7 @@ from typing import Any
 from kinefract.common.errors import UserError
 from kinefract.common.layout import EPOCHS, PAGE, PROGRESS, SPEC_FILE
 from kinefract.common.schema import digest_of
-from kinefract.config.phases import WeightsRecipe
+from kinefract.config.networks import WeightsRecipe
 from kinefract.config.run_files import Result, is_finished, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, Spec, StudySpec, Variant
 

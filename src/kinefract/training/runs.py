@@ -37,7 +37,7 @@ from kinefract.common.layout import (
 from kinefract.common.progress import log_line, rank
 from kinefract.common.provenance import made_with
 from kinefract.config.locate import title_of
-from kinefract.config.phases import WeightsRecipe
+from kinefract.config.networks import WeightsRecipe
 from kinefract.config.run_files import is_finished, read_result
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, project_root
 from kinefract.evaluation.evaluate import evaluate, validation_top1
