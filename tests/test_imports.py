@@ -1,4 +1,4 @@
-"""Imports between the rooms of the package go one way, as ``[tool.importlinter]`` in pyproject.toml says."""
+"""What imports what: one way between the rooms of the package (``[tool.importlinter]``), and nothing twice."""
 
 import os
 import subprocess
@@ -25,3 +25,9 @@ def test_what_snakemake_imports_loads_neither_torch_nor_numba():
     program = f"import sys, kinefract.config.plan; print({heavy} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_modules_of_tests_have_names_of_their_own():
+    """A worker of pytest that imports both of two modules with one name takes one for the other."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
