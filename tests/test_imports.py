@@ -1,4 +1,4 @@
-"""What imports what: one way between the rooms of the package (``[tool.importlinter]``), and nothing twice."""
+"""Imports between the rooms of the package go one way (``[tool.importlinter]``), and no two have one name."""
 
 import os
 import subprocess
