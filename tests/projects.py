@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import yaml
 
+from kinefract import video
 from kinefract.config import params, plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -23,6 +25,16 @@ PROJECT_FILES = (
 PROGRAMS = Path(sys.executable).parent
 PATIENCE = 900  # seconds until a process is taken to hang
 NOTHING = "Nothing to be done"
+
+
+def write_noise(folder: Path, lengths: Iterable[int]) -> list[str]:
+    """Write a video of noise of 40 px for each number of frames; return ``<name>,<a or b>`` of each."""
+    rng, listed = np.random.Generator(np.random.Philox(1)), []
+    for number, length in enumerate(lengths):
+        frames = rng.integers(0, 256, (length, 40, 40), dtype=np.uint8)
+        (folder / f"{number}.mp4").write_bytes(video.encode(frames, 12, 20))
+        listed.append(f"{number}.mp4,{'ab'[number % 2]}")
+    return listed
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from projects import write_noise
 from safetensors.torch import load_file
 
-from kinefract import video
 from kinefract.benchmarks import index
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
@@ -24,12 +24,9 @@ from kinefract.training.train import Execution
 def project(tiny, tmp_path, monkeypatch):
     """Return the plan of a study on three folds of twelve videos, and make its index folders."""
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    rng = np.random.Generator(np.random.Philox(1))
-    lines = ["path,label,split,group"]
-    for number in range(12):
-        frames = rng.integers(0, 256, (16, 40, 40), dtype=np.uint8)
-        (tmp_path / f"{number}.mp4").write_bytes(video.encode(frames, 12, 20))
-        lines.append(f"{number}.mp4,{'ab'[number % 2]},train,person {number // 2 % 3}")
+    listed = write_noise(tmp_path, [16] * 12)
+    lines = [f"{line},train,person {number // 2 % 3}" for number, line in enumerate(listed)]
+    lines = ["path,label,split,group", *lines]
     (tmp_path / "videos.csv").write_text("\n".join(lines))
     tiny["benchmarks"] = {"own": {"kind": "csv", "file": "videos.csv", "folds": 3}}
     tiny["finetuning"]["small"]["batch_size"] = 4

@@ -79,6 +79,11 @@ def test_shuffled_labels_are_dealt_out_anew_by_the_seed_and_change_no_clip(root,
     np.testing.assert_array_equal(again.read(4, [0, 1]), own.read(4, [0, 1]))
 
 
+def test_labels_are_not_shuffled_where_none_are_used():
+    with pytest.raises(ValueError, match="shuffled_labels: decides nothing for simclr, which uses no labels"):
+        spec_of("cache", shuffled_labels=True, objective="simclr")
+
+
 def test_a_cache_is_made_once_and_one_cut_short_is_made_again(root, monkeypatch):
     path = root / CACHES / DatasetSpec(recipe=DATASET).id / CACHED_FRAMES
     feed.open_source(spec_of("cache"), root)

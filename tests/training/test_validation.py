@@ -3,11 +3,10 @@
 import json
 import sys
 
-import numpy as np
 import pytest
+from projects import write_noise
 from safetensors.torch import load_file
 
-from kinefract import video
 from kinefract.benchmarks import index
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
@@ -42,12 +41,7 @@ def planned(tiny):
 def finetune(planned, tmp_path, monkeypatch):
     """Return a function that fine-tunes with some settings, and returns the run's folder."""
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    rng = np.random.Generator(np.random.Philox(1))
-    lines = ["path,label,split"]
-    for number in range(20):
-        frames = rng.integers(0, 256, (16 + number, 40, 40), dtype=np.uint8)
-        (tmp_path / f"{number}.mp4").write_bytes(video.encode(frames, 12, 20))
-        lines.append(f"{number}.mp4,{'ab'[number % 2]},train")
+    lines = ["path,label,split", *(f"{line},train" for line in write_noise(tmp_path, range(16, 36)))]
     (tmp_path / "videos.csv").write_text("\n".join(lines))
 
     def one(execution=CPU, **changes):

@@ -18,9 +18,6 @@ from kinefract.common.schema import Section, is_none, is_one, is_zero, not_one_o
 from kinefract.config.networks import NetworkRecipe
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
-if TYPE_CHECKING:
-    pass
-
 Pair = Annotated[tuple[float, float], Field(strict=False)]
 PLACES = ("devices", "nodes")  # settings that are no part of a spec
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
@@ -138,6 +135,8 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
             raise ValueError(
                 f"batch_size: {self.objective} compares clips of a batch, and wants at least {least}"
             )
+        if self.shuffled_labels and not self.objective_recipe.LABELLED:
+            raise ValueError(f"shuffled_labels: decides nothing for {self.objective}, which uses no labels")
         self.check_clips(self)
         try:
             self.objective_recipe.check(self)

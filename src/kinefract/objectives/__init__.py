@@ -15,11 +15,13 @@ class ObjectiveRecipe(Section):
     """The settings of an objective, and how it is built.
 
     If a class declares settings, a pre-training's recipe holds them under its name. ``LEAST_BATCH`` is the
-    fewest clips of a step; it is 2 if the loss of a clip needs another clip in the batch.
+    fewest clips of a step; it is 2 if the loss of a clip needs another clip in the batch. ``LABELLED`` says
+    whether the loss depends on the labels.
     """
 
     NAME: ClassVar[str]
     LEAST_BATCH: ClassVar[int] = 1
+    LABELLED: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, network: "Backbone") -> "Objective":

@@ -14,6 +14,7 @@ class SupervisedRecipe(ObjectiveRecipe):
     """The recipe of the supervised objective, which predicts the class of a clip."""
 
     NAME: ClassVar[str] = "supervised"
+    LABELLED: ClassVar[bool] = True
 
     def build(self, network: "Backbone") -> "Objective":
         from kinefract.objectives.supervised import Supervised
