@@ -11,6 +11,7 @@ from pathlib import Path
 
 import projects
 import pytest
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from kinefract.cli import failure
 from kinefract.common.errors import UserError
@@ -103,6 +104,26 @@ def test_sigterm_stops_all_with_a_checkpoint_of_their_last_step(project):
     again = started(spec, "--devices=2", "--time-limit=0.01")
     told = again.communicate(timeout=projects.PATIENCE)[1]
     assert "going on after step" in told and "its time limit of 0.01 minutes is reached" in told
+
+
+@pytest.mark.parametrize(
+    ("ends", "cause"),
+    [
+        ([(-signal.SIGTERM, "", 1), (1, "the reason", 2)], "process 1 of 2: the reason"),
+        ([(1, f"{launch.OTHER_ENDED}; run it again", 1), (1, "the reason", 2)], "process 1 of 2: the reason"),
+        ([(-signal.SIGTERM, "", 1)], "process 0 of 2: was ended by SIGTERM"),
+        (
+            [(1, "later", 3), (-signal.SIGKILL, "", 2)],
+            "process 1 of 2: was ended by SIGKILL, as the system does where memory runs out",
+        ),
+    ],
+)
+def test_the_cause_is_what_the_first_process_says_that_failed_itself(ends, cause):
+    failures = {}
+    for rank, (code, said, timestamp) in enumerate(ends):
+        failures[rank] = ProcessFailure(rank, pid=1, exitcode=code, error_file="")
+        failures[rank].message, failures[rank].timestamp = said, timestamp
+    assert launch._cause(ChildFailedError("kinefract", failures), 2) == cause
 
 
 def test_a_spec_that_is_not_there_makes_no_folder(tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -117,13 +117,19 @@ def _agent(devices: int, nodes: int, arguments: Sequence[str]) -> None:
 
 def _cause(error: ChildFailedError, processes: int) -> str:
     """Return what the first process to fail says, or how it was ended."""
-    # That another process has ended is what those say that did not fail themselves.
-    failures = error.failures.items()
-    rank, failure = min(failures, key=lambda item: (OTHER_ENDED in item[1].message, item[1].timestamp))
+
+    def order(item: tuple[int, ProcessFailure]) -> tuple[bool, int]:
+        # Those that did not fail themselves say that another has ended, or were ended by the agent's SIGTERM.
+        failure = item[1]
+        return OTHER_ENDED in failure.message or failure.exitcode == -signal.SIGTERM, failure.timestamp
+
+    rank, failure = min(error.failures.items(), key=order)
     said = failure.message
     if failure.exitcode < 0:
         number = signal.Signals(-failure.exitcode)
-        said = f"was ended by {number.name}" + f", {CAUSES[number]}" * (number in CAUSES)
+        said = f"was ended by {number.name}"
+        if number in CAUSES:
+            said += f", {CAUSES[number]}"
     return f"process {rank} of {processes}: {said}"
 
 
