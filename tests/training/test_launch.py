@@ -114,7 +114,7 @@ def test_sigterm_stops_all_with_a_checkpoint_of_their_last_step(project):
         ([(-signal.SIGTERM, "", 1)], "process 0 of 2: was ended by SIGTERM"),
         (
             [(1, "later", 3), (-signal.SIGKILL, "", 2)],
-            "process 1 of 2: was ended by SIGKILL, as the system does where memory runs out",
+            f"process 1 of 2: was ended by SIGKILL, {launch.CAUSES[signal.SIGKILL]}",
         ),
     ],
 )
