@@ -45,7 +45,7 @@ def test_a_gain_the_test_finds() -> None:
     ]
     assert answer(rows, {"supervised": "fractal"}) == [
         "Pre-training on fractal clips reached 61.2 % top-1 on motions (3 seeds, compute 1.0x) "
-        "against 48.0 % from scratch (3 seeds, compute none), a gain of 13.2 points: better than scratch "
+        "against 48.0 % from scratch (3 seeds, no pre-training), a gain of 13.2 points: better than scratch "
         "(95 % interval of the difference 9.1 to 17.0 points, p < 0.001 after Holm's correction)."
     ]
 
@@ -175,7 +175,7 @@ def test_each_of_several_baselines_has_a_sentence_that_says_what_is_shared() -> 
     probed, full = answer(rows, {rows[2].label: "fractal"})
     assert probed == (
         "With method linear_probe: pre-training on fractal clips reached 40.0 % top-1 on motions (2 seeds, "
-        "compute 1.0x) against 20.0 % from scratch (2 seeds, compute none), a gain of 20.0 points: better "
+        "compute 1.0x) against 20.0 % from scratch (2 seeds, no pre-training), a gain of 20.0 points: better "
         "than scratch (95 % interval of the difference 10.0 to 30.0 points, p = 0.010 after Holm's "
         "correction)."
     )

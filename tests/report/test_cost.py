@@ -1,5 +1,6 @@
 """What variants cost, and whether that was equal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_equal_lengths_are_equal(tmp_path: Path) -> None:
     rows = varied(tmp_path, {"pretraining.objective": ["scratch", "supervised", "moco"]}, 3)
     assert [status(row) for row in rows] == ["none", "1.0x", "1.0x"]
     assert not cost.unequal(rows)
+
+
+def test_behind_a_number_of_seeds_it_is_a_clause(tmp_path: Path) -> None:
+    rows = varied(tmp_path, {"pretraining.objective": ["scratch", "supervised"]}, 2)
+    rows.append(replace(rows[1], weights="kinefract:fractal-tsm-resnet18"))
+    clauses = [cost.as_clause(row, row.cells["one"]) for row in rows]
+    assert clauses == ["no pre-training", "compute 1.0x", "published weights"]
+    longer = replace(rows[0].cells["one"], steps_factor=2.0)
+    assert cost.as_clause(rows[0], longer) == "no pre-training, fine-tuning 2.0x"
 
 
 def test_longer_fine_tuning_is_named(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
     If there are several baselines, each of the first four has sentences of its own, and the comparisons with
     the others are counted.
 
-    Each score is followed by the number of its seeds and its compute (``cost.in_words``). A difference that
+    Each score is followed by the number of its seeds and its compute (``cost.as_clause``). A difference that
     is not significant is called not distinguishable.
 
     Args:
@@ -130,7 +130,7 @@ def _setting(key: str, value: object) -> str:
 
 def _status(row: Row, cell: Cell) -> str:
     """Return the number of seeds and the compute of a score."""
-    return f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}"
+    return f"{seeds_in_words(cell.top1.n)}, {cost.as_clause(row, cell)}"
 
 
 def _interval(cell: Cell) -> str:

@@ -46,14 +46,23 @@ def in_words(row: Row, cell: Cell) -> str:
     Pre-training comes first, as in ``pretraining``. Fine-tuning follows unless its steps are known to equal
     those of the others.
     """
-    if cell.steps_factor == 1:
-        return pretraining(row)
-    return f"{pretraining(row)}, fine-tuning {times(cell.steps_factor)}"
+    return pretraining(row) + _finetuning(cell)
+
+
+def as_clause(row: Row, cell: Cell) -> str:
+    """Return the same to follow a number of seeds: ``compute 1.0x``, ``no pre-training`` and the like."""
+    words = {"none": "no pre-training", "published": "published weights"}
+    found = pretraining(row)
+    return words.get(found, f"compute {found}") + _finetuning(cell)
 
 
 def pretraining(row: Row) -> str:
     """Return the length of pre-training: ``none``, ``published`` for weights of others, else ``1.0x``."""
     return "none" if row.scratch else "published" if row.weights else times(row.clips_factor)
+
+
+def _finetuning(cell: Cell) -> str:
+    return "" if cell.steps_factor == 1 else f", fine-tuning {times(cell.steps_factor)}"
 
 
 def unequal(rows: list[Row]) -> bool:

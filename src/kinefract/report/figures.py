@@ -146,7 +146,7 @@ def _status(row: Row, benchmark: str, rows: list[Row], letters: int) -> str:
     cell = row.cells[benchmark]
     if not cell.runs:
         return "not finished"
-    status = f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}"
+    status = f"{seeds_in_words(cell.top1.n)}, {cost.as_clause(row, cell)}"
     if cell.comparison:
         status += f"; {verdict_in_words(cell.comparison, baseline_name(row, rows))}"
     return textwrap.fill(status, letters)

@@ -199,7 +199,7 @@ def _cell(row: Row, cell: Cell, best: float | None, rows: list[Row]) -> dict[str
         "interval": f"95 % interval {range_in_words(ends)}" if ends else "one seed, so no interval",
         "top5": percent(cell.top5.mean, cell.top5.std),
         "class_mean": percent(cell.class_mean.mean, cell.class_mean.std) if cell.class_mean else None,
-        "seeds": f"{seeds_in_words(cell.top1.n)}, compute {cost.in_words(row, cell)}",
+        "seeds": f"{seeds_in_words(cell.top1.n)}, {cost.as_clause(row, cell)}",
         "best": cell.top1.mean == best,
         "verdict": _verdict(cell.comparison, baseline_name(row, rows)) if cell.comparison else [],
         "meaning": meaning_in_words(cell.comparison) if cell.comparison else "",
