@@ -2,10 +2,11 @@
 
 from collections import Counter
 
+import projects
 import pytest
 from pydantic import ValidationError
 
-from kinefract.benchmarks import choose
+from kinefract.benchmarks import choose, index
 from kinefract.benchmarks.choose import Listed
 from kinefract.benchmarks.kinds.own import CsvRecipe
 from kinefract.common.errors import UserError
@@ -76,6 +77,27 @@ def test_folds_of_the_training_part_leave_the_test_videos_out(tmp_path):
         assert not one.folds_to_pool
         assert {entry.split for entry in entries} == {"train", "validation"}
         assert not any("ada" in entry.path for entry in entries)
+
+
+def test_a_group_without_a_class_is_a_fold_that_evaluates_on_the_others(tmp_path):
+    """In practice not every person does everything."""
+    lines = projects.write_noise(tmp_path, [6] * 6)  # of class a those at even places, of b the others
+    groups = ["ada", "ada", "bo", "bo", "cy", "ada"]  # cy only does a
+    rows = [f"{line},train,{group}" for line, group in zip(lines, groups, strict=True)]
+    (tmp_path / "videos.csv").write_text("\n".join(["path,label,split,group", *rows]))
+    recipe = CsvRecipe(file="videos.csv", folds=3)
+    held_out = set()
+    for fold in (1, 2, 3):
+        folder = tmp_path / f"index{fold}"
+        index.build(recipe.model_copy(update={"fold": fold}), tmp_path, folder)
+        found = index.read(folder)
+        held_out.add(frozenset(item.path.name for item in found if item.split == "test"))
+        assert {item.class_name for item in found if item.split == "train"} == {"a", "b"}
+    assert held_out == {
+        frozenset({"0.mp4", "1.mp4", "5.mp4"}),
+        frozenset({"2.mp4", "3.mp4"}),
+        frozenset({"4.mp4"}),
+    }
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ def slurm(tracking, nodes):
 
 @pytest.fixture(scope="session")
 def long_study(one_seed) -> dict:
-    """Return parameters whose pre-training takes about three minutes."""
+    """Return parameters whose pre-training takes a minute and a half or more."""
     params = copy.deepcopy(one_seed)
     params["datasets"]["fractal"] |= {"clips_per_class": 20, "clips_per_shard": 30}
-    params["pretraining"]["small"] |= {"epochs": 90, "batch_size": 10}
+    params["pretraining"]["small"] |= {"epochs": 150, "batch_size": 10}
     return params
 
 

@@ -90,6 +90,11 @@ class BenchmarkRecipe(Section):
         return 0
 
     @property
+    def is_fold(self) -> bool:
+        """Whether this is one of the folds of another benchmark."""
+        return False
+
+    @property
     def mirror_keeps_label(self) -> bool:
         return True
 

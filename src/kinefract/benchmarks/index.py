@@ -175,11 +175,15 @@ def _check_repeats(videos: list[Video], folder: Path) -> None:
 
 
 def _check_sides(recipe: BenchmarkRecipe, classes: list[str], videos: list[Video]) -> None:
-    """Check that every class has videos for training and for evaluation; name those that have not."""
+    """Check that every class has videos for training and for evaluation; name those that have not.
+
+    A fold may evaluate on some of the classes, since its groups may have no others.
+    """
     if not videos:
         raise UserError("not one of the benchmark's videos is there")
     held_out = "validation" if any(item.split == VALIDATION for item in videos) else "test"
-    for side in (held_out,) if recipe.folds_to_pool else ("training", held_out):
+    sides = ["training"] * (not recipe.folds_to_pool) + [held_out] * (not recipe.is_fold)
+    for side in sides:
         there = {item.label for item in videos if (item.split == TRAIN) == (side == "training")}
         empty = [name for label, name in enumerate(classes) if label not in there]
         if empty:

@@ -90,6 +90,10 @@ class ChosenRecipe(BenchmarkRecipe):
         return 0 if self.fold else self._folds or 0
 
     @property
+    def is_fold(self) -> bool:
+        return bool(self.fold)
+
+    @property
     def has_validation(self) -> bool:
         return bool(self.validation)
 
