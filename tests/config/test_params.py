@@ -259,6 +259,16 @@ def test_likeness_ends_somewhere(tiny, chain, line):
     assert re.match(rf"finetuning\.{line}", found)
 
 
+def test_a_problem_that_recipes_take_over_is_told_once(tiny):
+    """Whoever mistypes a key of a recipe has made one mistake, however many recipes are like it."""
+    tiny["pretraining"]["small"]["epoch"] = 3
+    tiny["pretraining"] |= {"third": {"like": "second", "lr": "no"}, "second": {"like": "small"}}
+    assert problems(tiny) == [
+        "pretraining.small.epoch: unknown key (did you mean 'epochs'?), got 3",
+        "pretraining.third.lr: wants a number, got 'no'",
+    ]
+
+
 def test_a_recipe_may_be_like_one_that_switches_a_part_off(tiny):
     """The part starts from its defaults again, not from what an ancestor gave it."""
     tiny["finetuning"] |= {

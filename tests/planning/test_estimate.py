@@ -353,7 +353,8 @@ def test_the_list_of_studies_says_how_far_each_is(project):
 
     assert states() == ["* tiny not begun, 5 runs Does the chain hold?", "more not begun, 5 runs More?"]
     project.finish(first(project.plan.pretrains))
-    assert states() == ["* tiny 1 of 5 runs done Does the chain hold?", "more 1 of 5 runs done More?"]
+    shared = "more not begun, 5 runs, 1 made for others More?"
+    assert states() == ["* tiny 1 of 5 runs done Does the chain hold?", shared]
     folder = project.root / project.plan.study("more").folder
     folder.mkdir(parents=True)
     (folder / "index.html").touch()

@@ -161,3 +161,20 @@ def _is_number(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def not_taken_over(problems: dict[Any, list[str]], recipes: dict[Any, Any], section: str) -> list[str]:
+    """Return the problems of recipes, but for those that the recipe of their ``like`` has as well.
+
+    Args:
+        problems: Name -> lines, each of which begins with ``<section>.<name>``.
+        recipes: Name -> recipe as it is written.
+        section: The section of these recipes.
+    """
+    found: list[str] = []
+    for name, lines in problems.items():
+        parent = recipes[name].get("like") if isinstance(recipes[name], dict) else None
+        known = problems.get(parent, []) if isinstance(parent, str) else []
+        taken_over = {line.replace(f"{section}.{parent}", f"{section}.{name}", 1) for line in known}
+        found += [line for line in lines if line not in taken_over]
+    return found

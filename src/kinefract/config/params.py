@@ -14,7 +14,7 @@ from kinefract import released
 from kinefract.benchmarks.base import BENCHMARKS, BenchmarkRecipe
 from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE
-from kinefract.common.problems import in_one_line, problem_lines
+from kinefract.common.problems import in_one_line, not_taken_over, problem_lines
 from kinefract.common.ranges import Seed
 from kinefract.common.schema import SHOWN, Section, listed, merged, not_one_of, short
 from kinefract.common.words import counted
@@ -176,6 +176,7 @@ def _checked(whole: Configuration) -> Params:
     inherited = {section: _inherited(whole, section) for section in SECTIONS}
     for section, read in SECTIONS.items():
         sections[section] = {}
+        problems: dict[Any, list[str]] = {}
         for name, recipe in inherited[section].items():
             at, wrong = f"{section}.{name}", []
             if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
@@ -191,8 +192,9 @@ def _checked(whole: Configuration) -> Params:
                 wrong += problem_lines(error, at, vary=section in COMPARED)
             except ValueError as error:
                 wrong.append(f"{at}: {error}")
-            for line in wrong:
-                whole.add(line)
+            problems[name] = wrong
+        for line in not_taken_over(problems, whole.sections[section], section):
+            whole.add(line)
     run = whole.run
     if not (isinstance(run, list) and run):
         whole.add(f"{RUN}: wants a list of study names, got {short(run)}")

@@ -1,7 +1,7 @@
 """Resolution of studies to specs: every dataset, benchmark and run that the studies need."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -95,6 +95,26 @@ class Plan:
         runs = (self.pretrains[run] for run in study.pretrains)
         wanted = {spec.dataset.id for spec in runs if spec.recipe.stored}
         return [dataset for dataset in study.datasets if dataset in wanted]
+
+
+def begun(done: Mapping[str, Collection[str]], runs: Mapping[str, int]) -> set[str]:
+    """Return the studies for which a run was made.
+
+    A run that several studies share counts for the one of which most is finished, of equals for the first.
+
+    Args:
+        done: Study -> ids of its finished runs.
+        runs: Study -> number of its runs.
+    """
+
+    def share(name: str) -> float:
+        return len(done[name]) / runs[name] if runs[name] else 0.0
+
+    made_for: dict[str, str] = {}
+    for name in sorted(done, key=share, reverse=True):  # the order of equals stays
+        for run in done[name]:
+            made_for.setdefault(run, name)
+    return set(made_for.values())
 
 
 def resolve(params: Params) -> Plan:

@@ -15,7 +15,7 @@ from kinefract.common.layout import PAGE
 from kinefract.common.schema import not_one_of
 from kinefract.common.words import counted
 from kinefract.config.params import Params
-from kinefract.config.plan import Plan
+from kinefract.config.plan import Plan, begun
 from kinefract.config.specs import DatasetSpec, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.planning import jobs, rates
 from kinefract.planning.inventory import (
@@ -159,20 +159,26 @@ def studies(root: Path | str, params: Params, plan: Plan) -> list[dict[str, Any]
 
     Returns:
         Mappings with ``study``, ``question``, ``under_run`` (whether it is under ``run:``), ``reported``
-        (whether its page is there), ``runs`` and how many of them are ``done``.
+        (whether its page is there), ``runs``, how many of them are ``done``, and ``begun`` (whether one was
+        made for this study, rather than for another that shares it).
     """
     root = Path(root)
-    done = finished(root, plan)
+    finished_runs = finished(root, plan)
+    specs = [plan.study(name) for name in params.studies]
+    runs = {spec.study: plan.trained(spec) for spec in specs}
+    done = {name: finished_runs.intersection(ids) for name, ids in runs.items()}
+    started = begun(done, {name: len(ids) for name, ids in runs.items()})
     return [
         {
-            "study": study.study,
-            "question": study.question,
-            "under_run": study.study in params.run,
-            "reported": (root / study.folder / PAGE).exists(),
-            "runs": len(runs := plan.trained(study)),
-            "done": len(done.intersection(runs)),
+            "study": spec.study,
+            "question": spec.question,
+            "under_run": spec.study in params.run,
+            "reported": (root / spec.folder / PAGE).exists(),
+            "runs": len(runs[spec.study]),
+            "done": len(done[spec.study]),
+            "begun": spec.study in started,
         }
-        for study in map(plan.study, params.studies)
+        for spec in specs
     ]
 
 
@@ -181,7 +187,10 @@ def listed(found: list[dict[str, Any]]) -> str:
     rows = []
     for study in found:
         runs = counted(study["runs"], "run")
-        state = f"{study['done']} of {runs} done" if study["done"] else f"not begun, {runs}"
+        if study["begun"]:
+            state = f"{study['done']} of {runs} done"
+        else:
+            state = f"not begun, {runs}" + f", {study['done']} made for others" * bool(study["done"])
         mark = "*" if study["under_run"] else ""
         short = textwrap.shorten(study["question"], 64)
         rows.append([mark, study["study"], "done" if study["reported"] else state, short])

@@ -12,6 +12,7 @@ from kinefract.common.layout import ANSWER, PAGE, PARTIAL
 from kinefract.common.pages import link, rendered
 from kinefract.common.records import read_json
 from kinefract.common.words import counted
+from kinefract.config.plan import begun
 from kinefract.config.specs import StudySpec
 from kinefract.report import figures, related, results
 from kinefract.report.answer import name_of
@@ -80,9 +81,10 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     """
     seen: Seen = {}
     found = {name: results.read_available(root, spec, seen) for name, spec in plan_studies.items()}
-    begun = _begun(found)
+    runs = {name: each.runs for name, each in found.items()}
+    started = begun({name: each.done for name, each in found.items()}, runs)
     entries = [
-        _entry(root, name, spec, found[name], name in begun, out) for name, spec in plan_studies.items()
+        _entry(root, name, spec, found[name], name in started, out) for name, spec in plan_studies.items()
     ]
     states = Counter(entry.state for entry in entries)
     html = rendered(
@@ -99,28 +101,12 @@ def write_overview(root: Path, plan_studies: dict[str, StudySpec], out: Path) ->
     write_text(out, html)
 
 
-def _begun(found: dict[str, Found]) -> set[str]:
-    """Return the studies for which a run was made.
-
-    A run that several studies share counts for the one of which most is finished, of equals for the first.
-    """
-
-    def share(name: str) -> float:
-        return found[name].finished / found[name].runs if found[name].runs else 0.0
-
-    made_for: dict[str, str] = {}
-    for name in sorted(found, key=share, reverse=True):  # the order of equals stays
-        for run in found[name].done:
-            made_for.setdefault(run, name)
-    return set(made_for.values())
-
-
-def _entry(root: Path, name: str, spec: StudySpec, found: Found, begun: bool, out: Path) -> Entry:
+def _entry(root: Path, name: str, spec: StudySpec, found: Found, started: bool, out: Path) -> Entry:
     folder = root / spec.folder
     if found.missing:
         folder /= PARTIAL
     page = folder / PAGE
-    state, progress = _state(found, page.exists(), begun)
+    state, progress = _state(found, page.exists(), started)
     answer, answered = _answer(folder) if page.exists() else ([], None)
     return Entry(
         name=name,
@@ -150,9 +136,9 @@ def _answer(folder: Path) -> tuple[list[str], int | None]:
     return answer["answer"], answer["finished"]
 
 
-def _state(found: Found, reported: bool, begun: bool) -> tuple[str, str]:
+def _state(found: Found, reported: bool, started: bool) -> tuple[str, str]:
     """Return the state and the progress of a study in words."""
-    if found.missing and not (begun or reported):
+    if found.missing and not (started or reported):
         return NOT_BEGUN, NOT_BEGUN
     if found.missing:
         return UNDER_WAY, f"{found.finished} of {counted(found.runs, 'run')}"
