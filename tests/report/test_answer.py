@@ -1,13 +1,14 @@
 """The generated answer: it says what the numbers say, and no more."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kinefract.report.answer import answer
 from kinefract.report.compare import Comparison
-from kinefract.report.results import Cell, Row, Run
+from kinefract.report.results import Cell, Overall, Row, Run, Score
 from kinefract.report.statistics import Difference, Interval
 
 PRETRAIN = {1: Run("fractal-x", "pretrain", Path(), {"loss": 1.0}, [])}
@@ -47,6 +48,27 @@ def test_a_gain_the_test_finds() -> None:
         "Pre-training on fractal clips reached 61.2 % top-1 on motions (3 seeds, compute 1.0x) "
         "against 48.0 % from scratch (3 seeds, no pre-training), a gain of 13.2 points: better than scratch "
         "(95 % interval of the difference 9.1 to 17.0 points, p < 0.001 after Holm's correction)."
+    ]
+
+
+def test_the_mean_over_benchmarks_comes_first_and_has_no_compute_of_its_own() -> None:
+    found = as_found("better", 0.14, 0.06, 0.21, 0.006)
+    rows = [
+        replace(single, cells=dict.fromkeys(("one", "two"), single.cells["motions"]), overall=overall)
+        for single, overall in [
+            (row("scratch", [0.4, 0.5], {}), Overall(Score({1: 0.36, 2: 0.36}))),
+            (row("supervised", [0.4, 0.5]), Overall(Score({1: 0.5, 2: 0.5}), found)),
+        ]
+    ]
+    mean, *others = answer(rows, {"supervised": "fractal"})
+    assert mean == (
+        "Pre-training on fractal clips reached 50.0 % top-1 on average over the 2 benchmarks (2 seeds) "
+        "against 36.0 % from scratch (2 seeds), a gain of 14.0 points: better than scratch (95 % interval of "
+        "the difference 6.0 to 21.0 points, p = 0.006 after Holm's correction)."
+    )
+    assert [name in text for name, text in zip(("on one (2", "on two (2"), others, strict=True)] == [
+        True,
+        True,
     ]
 
 

@@ -50,6 +50,31 @@ def test_p_values_are_corrected_for_the_comparisons_of_each_benchmark(three: Mad
         assert [entry.adjusted for entry in compared] == holm([entry.difference.p for entry in compared])
 
 
+def test_the_mean_over_benchmarks_is_of_each_seed_and_is_compared_in_the_same_way(three: MadeUp) -> None:
+    scratch, *others = rows_of(three)
+    assert scratch.overall.top1.by_seed == pytest.approx({1: 0.37, 2: 0.415, 3: 0.395})
+    assert scratch.overall.comparison is None
+    assert [row.overall.comparison.verdict for row in others] == ["better", "worse"]
+    for row in others:
+        found = row.overall.comparison
+        each = [cell.comparison.points for cell in row.cells.values()]
+        assert found.points == pytest.approx(np.mean(each))
+        assert found.difference.mean == pytest.approx(found.points)
+    found = [row.overall.comparison for row in others]
+    assert [entry.adjusted for entry in found] == holm([entry.difference.p for entry in found])
+
+
+def test_there_is_no_mean_of_one_benchmark_or_where_a_run_is_missing(three: MadeUp, tmp_path: Path) -> None:
+    alone = make_up(tmp_path, [{"one": [0.4, 0.5]}, {"one": [0.6, 0.7]}], previews=False)
+    assert [row.overall for row in rows_of(alone)] == [None, None]
+    rows = results.read_available(three.root, three.study).rows
+    del rows[1].cells["two"].runs[3]
+    scratch, supervised, moco = compare.compared(rows)
+    assert scratch.overall
+    assert supervised.overall is None
+    assert moco.overall.comparison.adjusted == moco.overall.comparison.difference.p  # the only one
+
+
 def test_it_is_the_test_of_the_files(three: MadeUp) -> None:
     sides = []
     for variant in (2, 0):

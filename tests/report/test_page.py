@@ -252,6 +252,18 @@ def test_means_over_classes_are_shown_where_runs_have_them(tmp_path: Path) -> No
     assert "mean_class_accuracy" not in metrics["scratch"]["motions"]
 
 
+def test_the_mean_over_benchmarks_has_a_column_of_its_own(tmp_path: Path) -> None:
+    scores = [{"one": [0.20, 0.22], "two": [0.40, 0.40]}, {"one": [0.50, 0.53], "two": [0.60, 0.63]}]
+    made = make_up(tmp_path, scores, previews=False)
+    report.build(made.spec_path)
+    html = (made.spec_path.parent / "index.html").read_text(encoding="utf-8")
+    cells = re.findall(r'<td data-of="(.*?), top-1 in %">.*?class="top1.*?">(.*?)<', html, re.DOTALL)
+    assert [name for name, _ in cells] == 2 * ["one", "two", "mean of 2"]
+    assert [text for name, text in cells if name == "mean of 2"] == ["30.5 ± 0.7", "56.5 ± 2.1"]
+    assert "top-1 on average over the 2 benchmarks" in Page(html).text
+    assert "says nothing of" in Page(html).text
+
+
 def test_samples_name_the_variants_of_each_dataset(tmp_path: Path) -> None:
     vary = {"dataset.clips_per_class": [5, 6]}
     made = make_up(tmp_path, [{"motions": [0.4, 0.5]}, {"motions": [0.6, 0.7]}], vary=vary)

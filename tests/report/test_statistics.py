@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kinefract.report.statistics import Difference, Interval, holm, interval, paired_difference, verdict
+from kinefract.report.statistics import (
+    Difference,
+    Interval,
+    holm,
+    interval,
+    mean_difference,
+    paired_difference,
+    verdict,
+)
 
 
 def predictions(rng: np.random.Generator, seeds: int, videos: int, spread: float = 0.0) -> np.ndarray:
@@ -138,6 +146,62 @@ def test_a_clear_difference_is_found_and_has_a_sign() -> None:
     assert up.p < 1e-3
     assert up.mean == pytest.approx(-down.mean)
     assert up.interval.low > 0 > down.interval.high
+
+
+def test_the_mean_over_benchmarks_counts_them_alike_in_any_order() -> None:
+    rng = np.random.default_rng(9)
+    small = predictions(rng, 3, 40), predictions(rng, 4, 40)
+    large = predictions(rng, 3, 900), predictions(rng, 4, 900)
+    found = mean_difference([small, large])
+    assert found.mean == pytest.approx(
+        np.mean([paired_difference(*small).mean, paired_difference(*large).mean])
+    )
+    assert mean_difference([large, small]).p == pytest.approx(found.p)
+
+
+def test_where_seeds_agree_the_variance_of_the_mean_is_that_of_separate_t_tests() -> None:
+    rng = np.random.default_rng(10)
+    single = [(predictions(rng, 1, videos), predictions(rng, 1, videos)) for videos in (90, 212)]
+    found = mean_difference([tuple(np.repeat(right, 3, axis=0) for right in pair) for pair in single])
+    errors = np.array([scipy.stats.sem(ours[0].astype(float) - theirs[0]) for ours, theirs in single])
+    freedom = sum(errors**2) ** 2 / sum(errors**4 / np.array([89, 211]))
+    half = scipy.stats.t(freedom).ppf(0.975) * sum(errors**2) ** 0.5 / 2
+    assert found.interval.high - found.mean == pytest.approx(half)
+
+
+def test_where_videos_agree_the_mean_over_benchmarks_is_a_t_test_of_means_of_seeds() -> None:
+    # A seed is right on all videos of a benchmark or on none, so that only seeds vary, and they go together.
+    ours, theirs = [[1, 1], [0, 1], [1, 0], [1, 1]], [[0, 0], [0, 1], [0, 0]]
+    pairs = [
+        tuple(np.repeat([[bool(seed[number])] for seed in side], 50, axis=1) for side in (ours, theirs))
+        for number in (0, 1)
+    ]
+    plain = scipy.stats.ttest_ind(np.mean(ours, axis=1), np.mean(theirs, axis=1), equal_var=False)
+    assert mean_difference(pairs).p == pytest.approx(plain.pvalue)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_equal_variants_on_three_benchmarks_are_told_apart_as_seldom_as_said(
+    seeds: int, spread: float
+) -> None:
+    rng = np.random.default_rng(11)
+    found = 0
+    for _ in range(400):
+        skill = spread * rng.standard_normal((2 * seeds, 1))  # of a pre-training, on all benchmarks
+        both = [rng.random((2 * seeds, videos)) < rng.random(videos) + skill for videos in (90, 96, 212)]
+        found += mean_difference([(right[:seeds], right[seeds:]) for right in both]).p < 0.05
+    assert found / 400 < 0.075
+    assert not spread or found / 400 > 0.01
+
+
+def test_other_seeds_on_each_benchmark_are_refused() -> None:
+    pairs = [
+        (np.zeros((3, 9), bool), np.zeros((2, 9), bool)),
+        (np.zeros((2, 9), bool), np.zeros((2, 9), bool)),
+    ]
+    with pytest.raises(ValueError, match="other seeds"):
+        mean_difference(pairs)
 
 
 @pytest.mark.parametrize("shapes", [((3, 10), (3, 11)), ((1, 10), (2, 10)), ((2, 1), (2, 1))])

@@ -100,6 +100,22 @@ def test_every_table_names_the_baseline_of_each_variant(several: list[results.Ro
     ]
 
 
+def test_a_study_of_several_benchmarks_has_a_line_for_their_mean(tmp_path: Path) -> None:
+    scores = [{"one": [0.20, 0.22], "two": [0.40, 0.40]}, {"one": [0.50, 0.53], "two": [0.60, 0.63]}]
+    made = make_up(tmp_path, scores, previews=False)
+    rows = compare.compared(results.read(made.root, made.study).rows)
+    scratch, supervised = table.table_of(rows).query("benchmark == '(mean)'").to_dict("records")
+    assert (scratch["top1_by_seed"], scratch["verdict"], scratch["baseline"]) == ("1:0.3 2:0.31", "", "")
+    assert supervised["top1_by_seed"] == "1:0.55 2:0.58"
+    assert supervised["difference"] == pytest.approx(0.565 - 0.305)
+    assert (supervised["verdict"], supervised["baseline"]) == ("better", "scratch")
+    assert supervised["difference_low"] < 0.26 < supervised["difference_high"]
+    head, _, first, second = [cells(line, "|") for line in table.table_md(table.table_of(rows)).splitlines()]
+    where = head.index("(mean) top-1, %")
+    assert (first[where], second[where]) == ("30.5 ± 0.7", "56.5 ± 2.1")
+    assert "(mean) top-5, %" not in head
+
+
 def test_markdown_holds_the_mean_over_classes_where_any_run_has_it(little: MadeUp) -> None:
     rows = results.read(little.root, little.study).rows
     assert "mean of classes" not in table.table_md(table.table_of(rows))

@@ -58,6 +58,15 @@ def test_against_any_variant(tmp_path: Path) -> None:
     assert [re.split("  +", line)[-1] for line in lines] == ["worse", "not distinguishable", "better"]
 
 
+def test_against_a_variant_on_average_over_benchmarks(tmp_path: Path) -> None:
+    scores = [{"one": [0.20, 0.22], "two": [0.70, 0.74]}, {"one": [0.50, 0.53], "two": [0.40, 0.41]}]
+    made = make_up(tmp_path, scores, previews=False)
+    head, _, line = terminal.against_table(made.spec_path.parent, "supervised").splitlines()
+    titles, texts = re.split("  +", head), re.split("  +", line)
+    assert texts[titles.index("(mean) top-1, points")] == "+0.5"
+    assert texts[titles.index("(mean) verdict")] == "not distinguishable"
+
+
 def test_against_its_own_baseline_is_what_the_study_says(little: MadeUp, folder: Path) -> None:
     (row,) = read_csv(folder / "table.csv")[1:]
     keys = ("difference", "difference_low", "difference_high")

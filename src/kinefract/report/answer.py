@@ -1,10 +1,12 @@
 """The answer of a study as sentences, made from its numbers alone."""
 
+from collections.abc import Callable
+
 from kinefract.common.words import counted
 from kinefract.config.baselines import START, baseline_of
 from kinefract.report import cost
 from kinefract.report.compare import Comparison
-from kinefract.report.results import Cell, Row, baseline_name, baselines, benchmarks
+from kinefract.report.results import Cell, Overall, Row, baseline_name, baselines, benchmarks
 from kinefract.report.statistics import BETTER, WORSE
 from kinefract.report.words import (
     meaning_in_words,
@@ -21,11 +23,16 @@ ONE_SEED = (
 
 IN_WORDS = 4  # number of baselines whose variants get sentences; the other comparisons are counted
 
+Scored = Cell | Overall
+ScoredOf = Callable[[Row], Scored | None]
+
 UNEQUAL = "The variants were not trained equally long, which is a difference of its own."
 
 
 def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
     """Return a few sentences per benchmark: the best variant, its baseline, and whether it is better.
+
+    Those about the mean over benchmarks come first, if there are several and any variant has finished on all.
 
     If there are several baselines, each of the first four has sentences of its own, and the comparisons with
     the others are counted.
@@ -37,47 +44,69 @@ def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
         rows: The variants, compared (``compare.compared``) and counted (``cost.counted``).
         families: Variant label -> family of the clips it was pre-trained on.
     """
-    sentences = [text for name in benchmarks(rows) for text in _on(name, rows, families)]
+    names = benchmarks(rows)
+    sentences = []
+    if any(row.overall and row.overall.comparison for row in rows):
+        place = f"on average over the {counted(len(names), 'benchmark')}"
+        sentences += _on(place, lambda row: row.overall, rows, families)
+    for name in names:
+        sentences += _on(f"on {name}", _cell_of(name), rows, families)
     if not sentences:
         return ["No fine-tuning has finished yet."]
     return [*sentences, UNEQUAL] if cost.unequal(rows) else sentences
 
 
-def _on(benchmark: str, rows: list[Row], families: dict[str, str]) -> list[str]:
+def _cell_of(benchmark: str) -> ScoredOf:
+    return lambda row: row.cells[benchmark] if row.cells[benchmark].runs else None
+
+
+def _on(place: str, scored_of: ScoredOf, rows: list[Row], families: dict[str, str]) -> list[str]:
+    """Return the sentences about one benchmark, or about the mean over all.
+
+    Args:
+        place: ``on`` and the benchmark's name, or the like.
+        scored_of: A function from a row to its scores there; None if it has not finished.
+        rows: As for ``answer``.
+        families: As for ``answer``.
+    """
+    scored = {id(row): found for row in rows if (found := scored_of(row))}
     bases = baselines(rows)
     groups = [
-        (base, [row for row in rows if baseline_of(row, rows) is base and row.cells[benchmark].runs])
+        (base, [row for row in rows if baseline_of(row, rows) is base and id(row) in scored])
         for base in bases
     ]
     groups = [(base, others) for base, others in groups if others]
     if not groups:
-        return [_alone(benchmark, next(row for row in rows if row.cells[benchmark].runs))]
+        return [_alone(place, *next((row, scored[id(row)]) for row in rows if id(row) in scored))]
     sentences = []
     for base, others in groups[:IN_WORDS]:
         start = _shared_by(base, bases) if len(bases) > 1 else ""
-        sentences.append(_against(benchmark, base, others, rows, families, start))
-    rest = [row for _, others in groups[IN_WORDS:] for row in others]
+        sentences.append(_against(place, scored, base, others, rows, families, start))
+    rest = [scored[id(row)] for _, others in groups[IN_WORDS:] for row in others]
     if rest:
-        found = _counts(benchmark, rest) or " None was tested."
-        sentences.append(
-            f"{counted(len(groups) - IN_WORDS, 'more variant')} from scratch on {benchmark}.{found}"
-        )
+        counts = _counts(rest) or " None was tested."
+        sentences.append(f"{counted(len(groups) - IN_WORDS, 'more variant')} from scratch {place}.{counts}")
     return sentences
 
 
-def _alone(benchmark: str, row: Row) -> str:
-    cell = row.cells[benchmark]
-    over = f"over {cell.top1.n} seeds" if cell.top1.n > 1 else "with one seed"
-    found = f"{name_of(row)} reached {percent(cell.top1.mean, cell.top1.std)} % top-1 on {benchmark} {over}"
-    return f"{found}{_interval(cell)}."
+def _alone(place: str, row: Row, scored: Scored) -> str:
+    over = f"over {scored.top1.n} seeds" if scored.top1.n > 1 else "with one seed"
+    found = f"{name_of(row)} reached {percent(scored.top1.mean, scored.top1.std)} % top-1 {place} {over}"
+    return f"{found}{_interval(scored)}."
 
 
 def _against(
-    benchmark: str, base: Row, others: list[Row], rows: list[Row], families: dict[str, str], start: str
+    place: str,
+    scored: dict[int, Scored],
+    base: Row,
+    others: list[Row],
+    rows: list[Row],
+    families: dict[str, str],
+    start: str,
 ) -> str:
     """Return the sentences about the variants that share a baseline; ``start`` names them if not all do."""
-    best = max(others, key=lambda row: row.cells[benchmark].top1.mean)
-    before, after = base.cells[benchmark], best.cells[benchmark]
+    best = max(others, key=lambda row: scored[id(row)].top1.mean)
+    before, after = scored.get(id(base)), scored[id(best)]
     called = "scratch" if start else baseline_name(best, rows)
     from_scratch = called == "scratch"
     if len(others) > 1:
@@ -87,10 +116,10 @@ def _against(
         subject = f"{'pre' if start else 'Pre'}-training on {families[best.label].replace('_', ' ')} clips"
     else:
         subject = name_of(best)
-    reached = f"{start}{subject} reached {percent(after.top1.mean)} % top-1 on {benchmark}"
+    reached = f"{start}{subject} reached {percent(after.top1.mean)} % top-1 {place}"
     reached += f" ({_status(best, after)})"
     name = "scratch" if from_scratch else f"the baseline, {name_of(base)}"
-    if not before.runs:
+    if before is None:
         return f"{reached}. The runs of {name} have not finished, so there is nothing to compare it with."
     against = f"{percent(before.top1.mean)} % "
     against += f"from {name}" if from_scratch else f"of {name}"
@@ -100,7 +129,7 @@ def _against(
         "no change" if points == 0 else f"a {'gain' if points > 0 else 'loss'} of {abs(points):.1f} points"
     )
     reached = f"{reached} against {against} ({_status(base, before)}), {change}"
-    counts = _counts(benchmark, others) if len(others) > 1 else ""
+    counts = _counts([scored[id(row)] for row in others]) if len(others) > 1 else ""
     return f"{reached}{_judged(after.comparison, called)}{counts}"
 
 
@@ -128,13 +157,14 @@ def _setting(key: str, value: object) -> str:
     return f"{key.rpartition('.')[2]} {value}"
 
 
-def _status(row: Row, cell: Cell) -> str:
-    """Return the number of seeds and the compute of a score."""
-    return f"{seeds_in_words(cell.top1.n)}, {cost.as_clause(row, cell)}"
+def _status(row: Row, scored: Scored) -> str:
+    """Return the number of seeds of a score, and its compute unless it is a mean over benchmarks."""
+    seeds = seeds_in_words(scored.top1.n)
+    return f"{seeds}, {cost.as_clause(row, scored)}" if isinstance(scored, Cell) else seeds
 
 
-def _interval(cell: Cell) -> str:
-    ends = cell.top1.interval
+def _interval(scored: Scored) -> str:
+    ends = scored.top1.interval
     return f", 95 % interval {range_in_words(ends)}" if ends else ", so there is no interval"
 
 
@@ -152,9 +182,9 @@ def _judged(comparison: Comparison | None, name: str) -> str:
     )
 
 
-def _counts(benchmark: str, others: list[Row]) -> str:
+def _counts(others: list[Scored]) -> str:
     """Return a sentence with the numbers of better and worse variants, if any was tested."""
-    found = [row.cells[benchmark].comparison for row in others]
+    found = [scored.comparison for scored in others]
     verdicts = [entry.verdict for entry in found if entry and entry.difference]
     if not verdicts:
         return ""

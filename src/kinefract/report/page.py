@@ -24,7 +24,16 @@ from kinefract.report.answer import answer, name_of
 from kinefract.report.classes import Changes
 from kinefract.report.compare import Comparison
 from kinefract.report.html import Numbers, inlined
-from kinefract.report.results import Cell, Found, Row, baseline_heading, baseline_name, baselines, benchmarks
+from kinefract.report.results import (
+    Cell,
+    Found,
+    Overall,
+    Row,
+    baseline_heading,
+    baseline_name,
+    baselines,
+    benchmarks,
+)
 from kinefract.report.samples import dataset_of, samples
 from kinefract.report.words import (
     meaning_in_words,
@@ -79,6 +88,7 @@ def render(
         "several": len(baselines(rows)) > 1,
         "benchmarks": names,
         "varied": list(dict.fromkeys(key for row in rows for key in row.values)),
+        "columns": [*names, f"mean of {len(names)}"] if _averaged(rows) else names,
         "table": _table(rows, names),
         "by_seed": figures.top1_numbers(rows),
         "overview": _overview(root, page),
@@ -185,6 +195,8 @@ def _table(rows: list[Row], names: list[str]) -> list[dict[str, Any]]:
             _cell(row, row.cells[name], max(scored[name]) if len(scored[name]) > 1 else None, rows)
             for name in names
         ]
+        if _averaged(rows):
+            cells.append(_overall(row, rows))
         lines.append({"label": row.label, "colour": colour, "cells": cells})
     return lines
 
@@ -193,16 +205,35 @@ def _cell(row: Row, cell: Cell, best: float | None, rows: list[Row]) -> dict[str
     """Return the values of a cell for the template; None if no run has finished."""
     if not cell.runs:
         return None
-    ends = cell.top1.interval
-    return {
-        "top1": percent(cell.top1.mean, cell.top1.std),
-        "interval": f"95 % interval {range_in_words(ends)}" if ends else "one seed, so no interval",
+    return _scored(cell, row, rows) | {
         "top5": percent(cell.top5.mean, cell.top5.std),
         "class_mean": percent(cell.class_mean.mean, cell.class_mean.std) if cell.class_mean else None,
         "seeds": f"{seeds_in_words(cell.top1.n)}, {cost.as_clause(row, cell)}",
         "best": cell.top1.mean == best,
-        "verdict": _verdict(cell.comparison, baseline_name(row, rows)) if cell.comparison else [],
-        "meaning": meaning_in_words(cell.comparison) if cell.comparison else "",
+    }
+
+
+def _averaged(rows: list[Row]) -> bool:
+    return any(row.overall for row in rows)
+
+
+def _overall(row: Row, rows: list[Row]) -> dict[str, Any] | None:
+    """Return the values of a row's mean over benchmarks; None if a run has not finished."""
+    if not row.overall:
+        return None
+    means = [other.overall.top1.mean for other in rows if other.overall]
+    best = len(means) > 1 and row.overall.top1.mean == max(means)
+    seeds = seeds_in_words(row.overall.top1.n)
+    return _scored(row.overall, row, rows) | {"seeds": seeds, "best": best, "top5": None, "class_mean": None}
+
+
+def _scored(scored: Cell | Overall, row: Row, rows: list[Row]) -> dict[str, Any]:
+    ends, comparison = scored.top1.interval, scored.comparison
+    return {
+        "top1": percent(scored.top1.mean, scored.top1.std),
+        "interval": f"95 % interval {range_in_words(ends)}" if ends else "one seed, so no interval",
+        "verdict": _verdict(comparison, baseline_name(row, rows)) if comparison else [],
+        "meaning": meaning_in_words(comparison) if comparison else "",
     }
 
 
@@ -212,7 +243,7 @@ def _verdict(comparison: Comparison, name: str) -> list[str]:
     if comparison.difference is None or comparison.adjusted is None:
         return [words, change]
     ends = range_in_words(comparison.difference.interval)
-    return [words, f"{change} ({ends}), {p_in_words(comparison.adjusted)}"]
+    return [words, f"{change} ({ends})", p_in_words(comparison.adjusted)]
 
 
 def _chart_in_words(rows: list[Row], names: list[str]) -> str:

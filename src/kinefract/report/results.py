@@ -1,6 +1,6 @@
 """Reading of a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
 
-``compare.compared`` and ``cost.counted`` add comparisons and costs to the same rows.
+``compare.compared`` adds comparisons and means over benchmarks to the same rows, ``cost.counted`` costs.
 """
 
 import statistics
@@ -120,6 +120,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Overall:
+    """A variant's mean top-1 over the benchmarks of a study, which count alike, and its comparison."""
+
+    top1: Score
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """One variant of a study.
 
@@ -128,6 +136,8 @@ class Row:
 
     ``weights`` is the file of published weights from which it starts, if any. ``baseline`` is the label of
     the variant with which it is compared, if its settings alone do not decide that.
+
+    ``overall`` is its mean over benchmarks; it is None if there is one benchmark or a run is not finished.
 
     ``clips`` is the number of clips seen in one pre-training, clips times epochs; it is 0 from scratch.
     ``clips_factor`` is its multiple of the clips of the pre-trained variant with the fewest. Both are None if
@@ -142,6 +152,7 @@ class Row:
     clips_factor: float | None = None
     weights: str | None = None
     baseline: str | None = None
+    overall: Overall | None = None
 
     @property
     def scratch(self) -> bool:

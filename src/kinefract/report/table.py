@@ -8,7 +8,7 @@ import pandas as pd
 from kinefract.config.baselines import baseline_of
 from kinefract.report import cost
 from kinefract.report.formats import frame_of, to_latex, to_markdown
-from kinefract.report.results import Cell, Row
+from kinefract.report.results import Cell, Overall, Row
 from kinefract.report.statistics import BETTER, SAME, WORSE, Interval
 from kinefract.report.words import percent, range_in_words
 
@@ -19,6 +19,8 @@ COLUMNS += ["top1_low", "top1_high", "class_mean", "pretrain_clips", "compute", 
 COLUMNS += ["difference", "difference_low", "difference_high", "p", "p_holm", "verdict"]
 COLUMNS += ["baseline"]
 WORDS = ("variant", "benchmark", "top1_by_seed", "compute", "verdict", "baseline")  # the others are numbers
+
+MEAN = "(mean)"  # in place of a benchmark's name, where a score is a mean over benchmarks
 
 UNFINISHED = "not finished"
 MARKS = {BETTER: " +", WORSE: " -", SAME: " =", "": ""}
@@ -52,16 +54,22 @@ def _metrics(row: Row, cell: Cell) -> dict[str, Any]:
 
 def numbers_of(cell: Cell) -> dict[str, float | None]:
     """Return the scores of a cell with runs, and its comparison, by column; None if unknown."""
-    comparison, ends = cell.comparison, cell.top1.interval
-    tested = comparison.difference if comparison else None
     numbers = {
-        "top1": cell.top1.mean,
-        "top1_std": cell.top1.std,
-        "top1_low": ends.low if ends else None,
-        "top1_high": ends.high if ends else None,
         "top5": cell.top5.mean,
         "top5_std": cell.top5.std,
         "class_mean": cell.class_mean.mean if cell.class_mean else None,
+    }
+    return _top1_and_test(cell) | {name: _rounded(value) for name, value in numbers.items()}
+
+
+def _top1_and_test(scored: Cell | Overall) -> dict[str, float | None]:
+    comparison, ends = scored.comparison, scored.top1.interval
+    tested = comparison.difference if comparison else None
+    numbers = {
+        "top1": scored.top1.mean,
+        "top1_std": scored.top1.std,
+        "top1_low": ends.low if ends else None,
+        "top1_high": ends.high if ends else None,
         "difference": comparison.points if comparison else None,
         "difference_low": tested.interval.low if tested else None,
         "difference_high": tested.interval.high if tested else None,
@@ -71,8 +79,19 @@ def numbers_of(cell: Cell) -> dict[str, float | None]:
     return {name: _rounded(value) for name, value in numbers.items()}
 
 
+def _words(scored: Cell | Overall) -> dict[str, str]:
+    """Return top-1 of each seed and the verdict as texts, by column."""
+    each = scored.top1.by_seed.items()
+    return {
+        "top1_by_seed": " ".join(f"{seed}:{_rounded(value)}" for seed, value in each),
+        "verdict": scored.comparison.verdict if scored.comparison else "",
+    }
+
+
 def table_of(rows: list[Row]) -> pd.DataFrame:
     """Return the table with the columns ``COLUMNS``: a line per variant and benchmark, scores as shares.
+
+    A variant that has finished on several benchmarks has a line for their mean, too.
 
     ``compute`` is that of ``cost.in_words``. ``p`` is the p-value before Holm's correction, ``p_holm`` after
     it. ``baseline`` is the variant of the comparison; it is blank for a baseline.
@@ -84,16 +103,18 @@ def table_of(rows: list[Row]) -> pd.DataFrame:
             line = {"variant": row.label, "benchmark": benchmark, "seeds": len(cell.runs)}
             line["baseline"] = base.label if base else ""
             if cell.runs:
-                each = cell.top1.by_seed.items()
                 line |= {
                     **numbers_of(cell),
-                    "top1_by_seed": " ".join(f"{seed}:{_rounded(value)}" for seed, value in each),
+                    **_words(cell),
                     "pretrain_clips": row.clips,
                     "compute": cost.in_words(row, cell),
                     "finetune_steps": cell.steps,
-                    "verdict": cell.comparison.verdict if cell.comparison else "",
                 }
             lines.append(line)
+        if row.overall:
+            line = {"variant": row.label, "benchmark": MEAN, "seeds": row.overall.top1.n}
+            line["baseline"] = base.label if base else ""
+            lines.append({**line, **_top1_and_test(row.overall), **_words(row.overall)})
     return frame_of(lines, COLUMNS)
 
 

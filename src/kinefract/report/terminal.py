@@ -14,7 +14,7 @@ from kinefract.config.specs import StudySpec, project_root
 from kinefract.report import compare, results
 from kinefract.report.formats import frame_of, read_csv, to_text
 from kinefract.report.results import Comparison, Row
-from kinefract.report.table import COLUMNS, WORDS, by_variant, table_of, top1_and_spread
+from kinefract.report.table import COLUMNS, MEAN, WORDS, by_variant, table_of, top1_and_spread
 from kinefract.report.words import p_in_words, range_in_words
 
 
@@ -112,9 +112,12 @@ def _scores(lines: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _differences(row: Row, label: str) -> dict[str, str]:
     line = {f"against {label}": row.label}
-    for benchmark, cell in row.cells.items():
-        titles = (f"{benchmark} top-1, points", f"{benchmark} 95 % interval, p", f"{benchmark} verdict")
-        line |= zip(titles, _compared(cell.comparison), strict=True)
+    found = {benchmark: cell.comparison for benchmark, cell in row.cells.items()}
+    if row.overall:
+        found[MEAN] = row.overall.comparison
+    for name, comparison in found.items():
+        titles = (f"{name} top-1, points", f"{name} 95 % interval, p", f"{name} verdict")
+        line |= zip(titles, _compared(comparison), strict=True)
     return line
 
 
