@@ -142,7 +142,7 @@ def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     assert len(ways) <= 2  # all of it, or the classifier alone
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [*STUDIES, "evidence_quick"])
 def test_pages_show_the_numbers_of_their_tables(name):
     page = CARD if name == "evidence_released" else ROOT / "docs/evidence/notebook.md"
     lines = page.read_text(encoding="utf-8").replace("**", "").splitlines()
