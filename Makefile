@@ -1,5 +1,6 @@
 # make demo   set up and run the study `quickstart`: formula-made clips, pre-training, fine-tuning, page
-# make test   set up and run every check
+# make test   set up and run every check but the long tests
+# make long   set up and run the long tests: whole workflows, killed jobs, trainings by several processes
 # make faults run what takes hours: long checks of the released network, of kills, damage and hostile files
 # make cluster run small studies on a SLURM of one node, which is installed for it; as root, in half an hour
 # make ui     MLflow on http://127.0.0.1:5000, or the address of the server that MLFLOW_TRACKING_URI names
@@ -14,7 +15,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DVC_NO_ANALYTICS = true
 export MLFLOW_PORT = $(PORT)
 
-.PHONY: demo test faults cluster ui pages docs lock setup ffmpeg
+.PHONY: demo test long faults cluster ui pages docs lock setup ffmpeg
 
 demo: setup
 	@workflow/scripts/unlock
@@ -32,7 +33,10 @@ test: setup ffmpeg
 	mypy
 	snakefmt --check Snakefile workflow src/kinefract/project/files/Snakefile
 	snakemake --lint
-	pytest -n 2
+	pytest -n 2 -m "not long and not release"
+
+long: setup ffmpeg
+	pytest -n 2 -m long
 
 faults: setup
 	pytest -m release

@@ -61,6 +61,7 @@ def test_the_snippets_of_the_python_page_run(tmp_path, monkeypatch, families):
         assert (tmp_path / name).stat().st_size
 
 
+@pytest.mark.long
 def test_the_notebook_runs_and_shows_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

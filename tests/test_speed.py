@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kinefract.objectives import OBJECTIVES
 
 PROGRAM = Path(__file__).parents[1] / "speed/gpu.py"
 
 
+@pytest.mark.long
 def test_every_figure_of_a_gpu_is_measured(tmp_path):
     command = [sys.executable, str(PROGRAM), "--device", "cpu", "--miniature"]
     done = subprocess.run([*command, "--json", str(tmp_path / "gpu.json")], capture_output=True, text=True)

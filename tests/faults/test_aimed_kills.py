@@ -51,6 +51,7 @@ def killed(project: Path, at: str, *command: str) -> None:
 
 
 @pytest.mark.parametrize("at", ALL if EVERY else SOME)
+@pytest.mark.long
 def test_a_fine_tuning_killed_between_its_last_files(project, at):
     (folder,) = (project / "results/finetune").glob("motions-scratch-*")
     before = {name: (folder / name).read_bytes() for name in KEPT}
@@ -74,6 +75,7 @@ def test_a_fine_tuning_killed_between_its_last_files(project, at):
 
 
 @pytest.mark.parametrize("at", ["SHA256SUMS:after", *["metrics.json:after", "index.html:after"] * EVERY])
+@pytest.mark.long
 def test_a_study_killed_between_its_last_files(project, at):
     (folder,) = (project / "results/studies").glob("tiny-*")
     before = {name: (folder / name).read_bytes() for name in ("table.csv", "metrics.json", "top1.svg")}

@@ -49,6 +49,7 @@ def test_a_study_is_verified_with_all_on_which_it_rests(project):
         verify(project, [study])
 
 
+@pytest.mark.long
 def test_the_command_takes_names_ids_and_folders_and_counts_problems(project):
     (run_folder,) = (project / "results/pretrain").iterdir()
     for text in ("tiny", "motions", run_folder.name, run_folder, run_folder / "spec.yaml"):

@@ -24,6 +24,7 @@ JOBS = {
 
 
 @pytest.mark.parametrize("job", JOBS)
+@pytest.mark.long
 def test_a_full_disk_ends_a_job_with_one_line_and_room_lets_it_go_on(finished, tmp_path, job):
     project = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
     place, names, limit = JOBS[job]

@@ -5,9 +5,11 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
 from projects import new_project, resolved, run, start
 
 
+@pytest.mark.long
 def test_a_second_workflow_in_a_project_is_refused_and_disturbs_nothing(finished, tmp_path):
     project = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
     (folder,) = (project / "results/finetune").glob("motions-scratch-*")
@@ -24,6 +26,7 @@ def test_a_second_workflow_in_a_project_is_refused_and_disturbs_nothing(finished
     assert (folder / "model.safetensors").read_bytes() == weights
 
 
+@pytest.mark.long
 def test_two_projects_that_share_a_cache_fill_it_at_once(finished, one_seed, tmp_path):
     clips = next((finished / "data/synthetic").iterdir())
     shared, projects = tmp_path / "cache", []

@@ -100,6 +100,7 @@ def python(program: str, folder: Path, env: dict[str, str], code: int = 0) -> st
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_study_is_made_of_a_plug_ins_family_benchmark_backbone_and_objective(tmp_path, installed):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
     python(MAKE, tmp_path, installed)

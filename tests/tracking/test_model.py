@@ -76,6 +76,7 @@ def client(root: Path) -> MlflowClient:
     return MlflowClient(tracking.store_uri(root), tracking.store_uri(root))
 
 
+@pytest.mark.long
 def test_mlflow_names_the_action_of_a_clip_as_kinefract_does(root: Path, logged: Logged) -> None:
     write_json(root / "one_clip.json", {"dataframe_records": [{"video": "clip.mp4"}]})
     command = [sys.executable, "-m", "mlflow", "models", "predict", "-m", logged.uri, "-i", "one_clip.json"]

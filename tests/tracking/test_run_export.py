@@ -169,6 +169,7 @@ def at_once(jobs: list[tuple[Path, int, int]]) -> list[int]:
     return [job.returncode for job in running]
 
 
+@pytest.mark.long
 def test_six_first_jobs_at_once_some_killed_and_made_again_lose_and_double_nothing(tmp_path: Path) -> None:
     names = {classes: spec_of(classes).id for classes in range(2, 8)}
     killed_after = {2: 0, 3: 0, 4: 0, 5: 1, 6: 6, 7: 11}

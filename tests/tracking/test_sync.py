@@ -334,6 +334,7 @@ def served(folder: Path, port: int) -> Iterator[subprocess.Popen]:
         server.wait()
 
 
+@pytest.mark.long
 def test_a_server_lost_in_training_delays_nothing_and_is_told_later(
     root: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,6 +56,7 @@ def until(condition, agents: list[subprocess.Popen]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_two_processes_make_one_result(project, tmp_path):
     spec = project(2)
     for devices in (1, 2):
@@ -74,6 +75,7 @@ def test_two_processes_make_one_result(project, tmp_path):
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.long
 def test_if_a_process_is_killed_all_end_with_one_line_and_the_checkpoint(project, nodes):
     spec, env = project(LONG), {}
     if nodes > 1:
@@ -92,6 +94,7 @@ def test_if_a_process_is_killed_all_end_with_one_line_and_the_checkpoint(project
     assert (spec.parent / "checkpoint.pt").exists() and not (spec.parent / "model.safetensors").exists()
 
 
+@pytest.mark.long
 def test_sigterm_stops_all_with_a_checkpoint_of_their_last_step(project):
     spec = project(LONG)
     agent = started(spec, "--devices=2")

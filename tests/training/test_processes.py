@@ -129,11 +129,13 @@ def ones(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("one"), 1, TRAINED)
 
 
+@pytest.mark.long
 def test_two_processes_train_what_one_trains(tmp_path, ones):
     for one, two in zip(ones, trained(tmp_path, 2, TRAINED), strict=True):
         assert_same(one, two)
 
 
+@pytest.mark.long
 def test_two_nodes_of_two_processes_train_what_four_and_one_train(tmp_path, ones):
     (four,) = trained(tmp_path / "four", 4, [TRAINED[2]])
     (nodes,) = trained(tmp_path / "nodes", 2, [TRAINED[2]], nodes=2)
@@ -142,6 +144,7 @@ def test_two_nodes_of_two_processes_train_what_four_and_one_train(tmp_path, ones
         assert torch.equal(value, nodes["objective"][name]), name
 
 
+@pytest.mark.long
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch(tmp_path):
     """Without batch norm, which normalises by a part, all is equal."""
     found = trained(tmp_path, 1, [*OBJECTIVES, *IN_PARTS], "frozen")
@@ -149,6 +152,7 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch(tmp_path):
         assert_same(whole, parts)
 
 
+@pytest.mark.long
 def test_stopped_in_an_epoch_two_processes_go_on_with_what_they_measured(tmp_path, ones):
     (stopped,) = trained(tmp_path, 2, TRAINED[:1], "stop")
     assert stopped["step"] == 1

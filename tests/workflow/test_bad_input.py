@@ -85,6 +85,7 @@ def test_a_damaged_checkpoint(project, pretrain, env):
     assert nothing_finished(pretrain)
 
 
+@pytest.mark.long
 def test_a_full_disk_stops_training_and_room_lets_it_go_on(project, pretrain, env):
     """A limit on the size of files stands in for a full disk: the same failing write, without root."""
 

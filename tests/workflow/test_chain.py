@@ -215,6 +215,7 @@ def test_clips_rendered_as_training_goes_are_not_made(unbuilt, tiny):
     assert found == {"index": 1, "spec": 1, "datasets": 1, "total": 3}
 
 
+@pytest.mark.long
 def test_a_study_of_clips_rendered_as_training_goes_is_built_without_a_dataset(project):
     edit(project, "datasets", "fractal", "seed", 7)
     edit(project, "pretraining", "small", "source", "online")

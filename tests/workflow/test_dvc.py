@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from projects import commit, edit, environment, jobs, run, write
 
 UP_TO_DATE = "Data and pipelines are up to date."
 
 
+@pytest.mark.long
 def test_recorded_once_nothing_runs_again_and_an_edit_runs_what_depends_on_it(versioned):
     assert run(versioned, "git", "status", "--porcelain").stdout == ""
     assert UP_TO_DATE in run(versioned, "dvc", "repro").stdout

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pytest
 from projects import refused, run
 
 
@@ -37,6 +38,7 @@ def test_a_folder_of_class_folders_is_evaluated_as_it_is(project, tmp_path):
     assert "sideways" in text
 
 
+@pytest.mark.long
 def test_actions_are_named_in_any_video(project):
     (video,) = (project / "data/benchmarks").glob("motions-*/videos/test/up/*.mp4")
     folder = a_run(project)

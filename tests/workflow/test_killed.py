@@ -35,6 +35,7 @@ def losses(folder) -> list:
     return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_pretraining_killed_after_its_first_checkpoint(project, tiny, env):
     tiny["pretraining"]["small"]["epochs"] = 12
     write(project, tiny)
@@ -56,6 +57,7 @@ def test_pretraining_killed_after_its_first_checkpoint(project, tiny, env):
     assert not (folder / "checkpoint.pt").exists()
 
 
+@pytest.mark.long
 def test_finetuning_killed_while_training_and_again_before_its_evaluation(project, tiny, env):
     tiny["finetuning"]["small"]["epochs"] = 12
     write(project, tiny)
@@ -144,6 +146,7 @@ def test_a_lock_that_another_machine_may_hold_is_left(unbuilt):
     assert (unbuilt / ".snakemake/locks/0.input.lock").exists()
 
 
+@pytest.mark.long
 def test_a_workflow_killed_and_started_again_makes_what_another_project_made(finished, tmp_path, tiny):
     """Two projects from nothing, one of them interrupted: the same clips, weights and predictions."""
     other = new_project(tmp_path / "other", tiny)

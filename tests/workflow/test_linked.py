@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import pytest
 from projects import edit, jobs, new_project, resolved, run
 
 
+@pytest.mark.long
 def test_data_and_results_on_another_disk(tmp_path, tiny):
     project, disk = new_project(tmp_path / "project", tiny), tmp_path / "disk/deep"
     for name in ("data", "results"):
