@@ -45,6 +45,7 @@ CONTENTS = {
     "Results": [
         "docs/evidence",
         "docs/guidelines",
+        "docs/masked",
         "docs/evidence/notebook",
         "src/kinefract/released/*",
         "docs/performance",
