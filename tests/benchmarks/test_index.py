@@ -9,24 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trees import NASTY
 
 from kinefract import video
 from kinefract.benchmarks import index
 from kinefract.benchmarks.base import BenchmarkRecipe, Contents, Entry, Video
 from kinefract.common.errors import UserError
-
-NASTY = [
-    "plain.mp4",
-    "two words, and a comma.mp4",
-    "quo\"te's.mp4",
-    "$(touch gone) `id` ; & | .mp4",
-    "new\nline\r.mp4",
-    "видео 動画 é.mp4",
-    "%03d * ? [0-9].mp4",
-    "-option:colon.mp4",
-    " .mp4",
-    os.fsdecode(b"no utf-8 \xff\xfe.mp4"),
-]
 
 
 class Listed(BenchmarkRecipe):

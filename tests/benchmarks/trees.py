@@ -1,6 +1,7 @@
 """Official trees of benchmarks with a few tiny real videos, and archives of them."""
 
 import json
+import os
 import shutil
 import tarfile
 import zipfile
@@ -17,6 +18,19 @@ from kinefract.benchmarks.base import TEST, TRAIN, Contents, Video
 from kinefract.benchmarks.listed import ListedRecipe
 
 FRAMES, WIDTH, HEIGHT = 5, 32, 24
+
+NASTY = [  # names of files
+    "plain.mp4",
+    "two words, and a comma.mp4",
+    "quo\"te's.mp4",
+    "$(touch gone) `id` ; & | .mp4",
+    "new\nline\r.mp4",
+    "видео 動画 é.mp4",
+    "%03d * ? [0-9].mp4",
+    "-option:colon.mp4",
+    " .mp4",
+    os.fsdecode(b"no utf-8 \xff\xfe.mp4"),
+]
 
 HMDB51 = {  # class -> film -> uses in splits 1, 2, 3; names as they are in the official lists
     "cartwheel": {"(Rad)Schlag_die_Bank!": "121", "Turnk_r_Pippi_Michel": "212", "Goldfinger": "110"},

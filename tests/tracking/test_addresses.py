@@ -1,7 +1,6 @@
 """Where a study's runs are seen in MLflow: addresses, the page that leads there, and what it opens with."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,10 @@ from mlflow import MlflowClient
 
 from kinefract import tracking
 from kinefract.config.specs import StudySpec, Variant
-from kinefract.tracking import labels, store
+from kinefract.tracking import labels
 from kinefract.tracking.addresses import runs_address
 
 FACTS = {"benchmarks": {"motions": "motions-0"}, "datasets": []}
-
-
-@pytest.fixture(autouse=True)
-def default_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store but the project's, and failures of one test forgotten by the next."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_PORT", raising=False)
-    yield
-    store._given_up.clear()
 
 
 @pytest.fixture(scope="module")

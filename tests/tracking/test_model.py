@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +34,6 @@ SPEC = FinetuneSpec(
     init=None,
     seed=1,
 )
-
-
-@pytest.fixture(autouse=True)
-def default_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store but the project's, and failures of one test forgotten by the next."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    store._given_up.clear()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -44,14 +43,6 @@ for epoch in range(done + 1, made.EPOCHS + 1):
 made.finish(root, spec)
 export.update()
 """
-
-
-@pytest.fixture(autouse=True)
-def default_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store but the project's, and failures of one test forgotten by the next."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    store._given_up.clear()
 
 
 @pytest.fixture(scope="module")

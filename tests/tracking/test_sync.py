@@ -46,14 +46,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def default_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store but the project's, and failures of one test forgotten by the next."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    store._given_up.clear()
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a finished study and an empty store. Not to be changed by a test."""

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
 from test_run_export import add_epoch, client, runs, spec_of, steps
-from test_run_export import default_store as default_store
 
 from kinefract.common.files import write_text
 from kinefract.tracking import RunExport
