@@ -1,14 +1,22 @@
 """A folder of pictures is known by its digest, and each picture is read as it looks, whatever its format."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kinefract.common.errors import UserError
+from kinefract.common.layout import PICTURE_LISTS
 from kinefract.synth import pictures
-from kinefract.synth.pictures import Pictures
+from kinefract.synth.pictures import Picture, Pictures
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path_factory, monkeypatch):
+    """Lists of pictures are kept in the project's folder."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("project"))
 
 
 def noise(height=24, width=36, channels=3, seed=0):
@@ -20,6 +28,12 @@ def saved(path, levels, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(levels).save(path, **options)
     return path
+
+
+def shown(path):
+    """Read a picture that is as it was listed."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "0" * 64
+    return pictures.read(Picture(path, digest), 100)
 
 
 def told(folder, digest=None):
@@ -41,7 +55,7 @@ def test_a_folder_is_listed_if_its_digest_is_that_of_what_sha256sum_prints(tmp_p
     names = ["B.gif", "a/c.bmp", "b.png"]
     digest = digest_of(tmp_path, names)
     found = pictures.listing(Pictures(root=str(tmp_path), sha256=digest))
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == names
+    assert [picture.path.relative_to(tmp_path).as_posix() for picture in found] == names
 
 
 def test_without_a_digest_the_error_says_it(tmp_path):
@@ -66,6 +80,57 @@ def test_another_content_is_refused(tmp_path, change):
     assert f"the configuration wants {digest}" in told(tmp_path, digest)
 
 
+def never(path):
+    raise AssertionError(f"{path} was read")
+
+
+def listed_anew(folder, digest):
+    pictures.listing.cache_clear()
+    return pictures.listing(Pictures(root=str(folder), sha256=digest))
+
+
+def test_pictures_are_hashed_by_the_first_job_alone(tmp_path, monkeypatch):
+    saved(tmp_path / "a.png", noise())
+    saved(tmp_path / "b/c é.png", noise(seed=1))
+    digest = digest_of(tmp_path, ["a.png", "b/c é.png"])
+    first = listed_anew(tmp_path, digest)
+    monkeypatch.setattr(pictures, "sha256", never)
+    assert listed_anew(tmp_path, digest) == first
+    saved(tmp_path / "d.png", noise(seed=2))
+    with pytest.raises(AssertionError, match="was read"):
+        listed_anew(tmp_path, digest)
+
+
+def test_a_kept_list_that_is_damaged_is_made_again(tmp_path):
+    saved(tmp_path / "a.png", noise())
+    digest = digest_of(tmp_path, ["a.png"])
+    first = listed_anew(tmp_path, digest)
+    kept = Path(PICTURE_LISTS, f"{digest}.txt")
+    whole = kept.read_text()
+    kept.write_text(whole.replace(whole[0], "0" if whole[0] != "0" else "1", 1))
+    assert listed_anew(tmp_path, digest) == first
+    assert kept.read_text() == whole
+
+
+def test_where_no_list_can_be_kept_the_pictures_are_read_all_the_same(tmp_path):
+    saved(tmp_path / "a.png", noise())
+    Path("data").write_text("a file in the place of the folder")
+    assert len(listed_anew(tmp_path, digest_of(tmp_path, ["a.png"]))) == 1
+
+
+def test_a_picture_that_changed_after_it_was_listed_is_refused(tmp_path):
+    saved(tmp_path / "a.png", noise())
+    (picture,) = listed_anew(tmp_path, digest_of(tmp_path, ["a.png"]))
+    saved(tmp_path / "a.png", noise(seed=1))
+    with pytest.raises(UserError, match=r"cannot read picture .*/a\.png: it changed; its SHA-256 is"):
+        pictures.read(picture, 100)
+
+
+def test_a_line_break_in_a_name_is_refused(tmp_path):
+    saved(tmp_path / "a\nb.png", noise())
+    assert "a line break in its name" in told(tmp_path)
+
+
 def test_a_folder_that_is_missing_empty_or_a_file_is_one_clear_error(tmp_path):
     assert f"{tmp_path}/none: No such file or directory" in told(tmp_path / "none")
     assert "holds no picture" in told(tmp_path)
@@ -76,7 +141,7 @@ def test_a_folder_that_is_missing_empty_or_a_file_is_one_clear_error(tmp_path):
 def test_lossless_formats_give_their_levels(tmp_path, ending):
     levels = noise()
     path = saved(tmp_path / f"a.{ending}", levels, **({"lossless": True} if ending == "webp" else {}))
-    np.testing.assert_array_equal(pictures.read(path, 100), levels)
+    np.testing.assert_array_equal(shown(path), levels)
 
 
 def test_grey_palette_and_sixteen_bits_become_rgb(tmp_path):
@@ -85,17 +150,17 @@ def test_grey_palette_and_sixteen_bits_become_rgb(tmp_path):
     for name, picture in {"L": Image.fromarray(grey), "I;16": Image.fromarray(wide)}.items():
         picture.save(tmp_path / f"{name[0]}.png")
         np.testing.assert_array_equal(
-            pictures.read(tmp_path / f"{name[0]}.png", 100), np.repeat(grey[..., None], 3, axis=2)
+            shown(tmp_path / f"{name[0]}.png"), np.repeat(grey[..., None], 3, axis=2)
         )
     Image.fromarray(grey).convert("P").save(tmp_path / "p.png")
-    assert pictures.read(tmp_path / "p.png", 100).shape == (24, 36, 3)
+    assert shown(tmp_path / "p.png").shape == (24, 36, 3)
 
 
 def test_what_is_transparent_becomes_black(tmp_path):
     levels = noise(channels=4)
     levels[..., 3] = 255
     levels[:5, :, 3] = 0
-    found = pictures.read(saved(tmp_path / "a.png", levels), 100)
+    found = shown(saved(tmp_path / "a.png", levels))
     assert not found[:5].any()
     np.testing.assert_array_equal(found[5:], levels[5:, :, :3])
 
@@ -104,17 +169,17 @@ def test_a_picture_stands_as_its_orientation_says(tmp_path):
     levels, exif = noise(), Image.Exif()
     exif[0x0112] = 6  # turn it clockwise by a quarter to see it upright
     path = saved(tmp_path / "a.png", levels, exif=exif)
-    np.testing.assert_array_equal(pictures.read(path, 100), np.rot90(levels, -1))
+    np.testing.assert_array_equal(shown(path), np.rot90(levels, -1))
 
 
 def test_a_large_picture_is_shrunk_to_the_side_and_a_long_one_cut(tmp_path):
-    assert pictures.read(saved(tmp_path / "a.jpg", noise(600, 900)), 100).shape == (100, 150, 3)
-    assert pictures.read(saved(tmp_path / "b.png", noise(10, 400)), 100).shape == (10, 40, 3)
+    assert shown(saved(tmp_path / "a.jpg", noise(600, 900))).shape == (100, 150, 3)
+    assert shown(saved(tmp_path / "b.png", noise(10, 400))).shape == (10, 40, 3)
 
 
 def refused(path):
     with pytest.raises(UserError, match="cannot read picture") as caught:
-        pictures.read(path, 100)
+        shown(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -1,9 +1,10 @@
 """Stills are functions of their number; a folder's pictures repeat, our own do not."""
 
+import hashlib
+
 import numpy as np
 from PIL import Image
 
-from kinefract.synth import pictures
 from kinefract.synth.pictures import Pictures
 from kinefract.synth.stills import CONTRAST, TEXTURES, Stills
 
@@ -12,9 +13,9 @@ def folder(path, count):
     for number in range(count):
         levels = np.random.default_rng(number).integers(256, size=(40, 50, 3), dtype=np.uint8)
         Image.fromarray(levels).save(path / f"{number}.png")
-    found = pictures._found(path)
-    lines = "".join(f"{pictures.sha256(file)}  {name}\n" for name, file in found.items())
-    return Pictures(root=str(path), sha256=pictures.hashlib.sha256(lines.encode()).hexdigest())
+    files = sorted(path.iterdir())
+    lines = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
+    return Pictures(root=str(path), sha256=hashlib.sha256(lines.encode()).hexdigest())
 
 
 def test_every_family_makes_coloured_pictures_that_differ():
@@ -39,7 +40,8 @@ def test_all_families_named_are_drawn():
     assert len({stills.read(number).tobytes() for number in range(12)}) == 12
 
 
-def test_a_folders_pictures_repeat(tmp_path):
+def test_a_folders_pictures_repeat(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # lists of pictures are kept in the project
     stills = Stills((), folder(tmp_path, 3), 1, 32)
     assert stills.read(0).shape == (32, 40, 3)
     np.testing.assert_array_equal(stills.read(4), stills.read(1))

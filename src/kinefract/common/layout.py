@@ -12,6 +12,7 @@ DATASETS, BENCHMARKS = "data/synthetic", "data/benchmarks"
 PRETRAIN, FINETUNE, STUDIES = "results/pretrain", "results/finetune", "results/studies"
 RAW, UNPACKED = "data/raw", "data/unpacked"  # official files as they came, and what was in their archives
 CACHES, PROBES = "data/cache", "data/cache/probes"  # decoded frames; what was found out about videos
+PICTURE_LISTS = f"{CACHES}/pictures"  # what is in folders of pictures, by digest
 EVALUATIONS, CARDS = "results/evaluate", "results/cards"
 HUB_FOLDERS = "results/hub"  # what `kinefract push --dry-run` would upload, a folder for each repository
 LOGS, TIMES, MLFLOW = "results/logs", "results/benchmarks", "results/mlflow"

@@ -4,7 +4,7 @@ Results are folders of earlier settings, their caches and logs. Only names that 
 (``<name>-<12 hexadecimal digits>``) in the folders of kinefract are considered. Killed jobs leave partial
 files anywhere below ``data`` and ``results``, and checkpoints in folders of finished runs. ``data`` and
 ``results`` may be links to another disk; no other link is followed. Unpacked archives and cached facts about
-videos are kept.
+videos and pictures are kept.
 """
 
 import os

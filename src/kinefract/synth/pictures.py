@@ -1,16 +1,25 @@
-"""A user's folder of pictures: its content by digest, and its pictures as arrays."""
+"""A user's folder of pictures: its content by digest, and its pictures as arrays.
+
+Hashing a large folder takes minutes, and every job and process that draws from it must know that its content
+is right. So the list whose SHA-256 is the digest is kept in ``data/cache/pictures``, and each picture is
+compared with it when it is read.
+"""
 
 import hashlib
+import io
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from kinefract.common.errors import UserError
-from kinefract.common.files import sha256
+from kinefract.common.files import sha256, written_whole
+from kinefract.common.layout import PICTURE_LISTS
 from kinefract.common.schema import Section
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 MOST_PIXELS = 80_000_000  # of a picture; a small file may claim to hold far more
 LONGEST = 4  # longer side over the shorter one, beyond which the ends are cut off
 KEPT = 32  # pictures that a process keeps in memory
+HASHED = 64 + 2  # characters of a line before the path
 RUNS_PROGRAMS = {"EPS"}  # formats that Pillow hands to another program
 
 
@@ -31,63 +41,74 @@ class Pictures(Section):
     )
 
 
+class Picture(NamedTuple):
+    """A picture of a folder, and the SHA-256 that it is to have."""
+
+    path: Path
+    sha256: str
+
+
 @lru_cache(maxsize=8)
-def listing(pictures: Pictures) -> tuple[Path, ...]:
+def listing(pictures: Pictures) -> tuple[Picture, ...]:
     """Return the pictures of a folder, sorted by path, if they are those that the settings name.
 
     The digest is the SHA-256 of a text with a line for each picture, ``<SHA-256>  <path in the folder>``, as
-    ``sha256sum`` writes it. A process reads the folder once.
+    ``sha256sum`` writes it. Where that text is kept and names the pictures that are there, none is read.
 
     Raises:
         UserError: the folder or a file in it cannot be read, there is no picture, or the digest is missing or
             another one.
     """
     folder = Path(pictures.root)
-    paths = _found(folder)
-    if not paths:
+    names = _found(folder)
+    if not names:
         raise UserError(f"{folder}: the folder holds no picture of a format that Pillow reads")
-    digest = hashlib.sha256()
-    for name, path in paths.items():
-        try:
-            digest.update(f"{sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
-        except OSError as error:
-            raise UserError(f"cannot read picture {path}: {error.strerror or error}") from error
-    found = digest.hexdigest()
-    if pictures.sha256 is None:
-        raise UserError(
-            f"{folder}: the configuration does not say which pictures these are to be, so nobody could make "
-            f"the clips again; if they are the right ones, add `sha256: {found}` beside `root`"
-        )
-    if pictures.sha256 != found:
-        raise UserError(
-            f"{folder}: the SHA-256 of its {len(paths):,} pictures is {found}, the configuration wants "
-            f"{pictures.sha256}"
-        )
-    return tuple(paths.values())
+    lines = _kept(pictures.sha256) if pictures.sha256 else []
+    if [line[HASHED:] for line in lines] != names:
+        lines = _hashed(folder, names)
+        found = _digest(lines)
+        if pictures.sha256 is None:
+            raise UserError(
+                f"{folder}: the configuration does not say which pictures these are to be, so nobody could "
+                f"make the clips again; if they are the right ones, add `sha256: {found}` beside `root`"
+            )
+        if pictures.sha256 != found:
+            raise UserError(
+                f"{folder}: the SHA-256 of its {len(names):,} pictures is {found}, the configuration wants "
+                f"{pictures.sha256}"
+            )
+        _keep(lines, found)
+    return tuple(Picture(folder / line[HASHED:], line[: HASHED - 2]) for line in lines)
 
 
 @lru_cache(maxsize=KEPT)
-def read(path: Path, side: int) -> np.ndarray:
+def read(picture: Picture, side: int) -> np.ndarray:
     """Return a picture in RGB, shrunk if its shorter side has more than ``side`` pixels.
 
     It stands as its EXIF orientation says. What is transparent becomes black, the first frame of several is
     taken, and 16 bits of grey become 8.
 
     Args:
-        path: The file.
+        picture: The file, and the SHA-256 of its content.
         side: Greatest length of the shorter side in pixels.
 
     Returns:
         uint8 (H, W, 3), read-only.
 
     Raises:
-        UserError: the file is missing, no picture, damaged, or of more than 80 million pixels; or its pixels
-            are numbers without a known range.
+        UserError: the file is missing, not the one that was listed, no picture, damaged, or of more than 80
+            million pixels; or its pixels are numbers without a known range.
     """
     from PIL import Image, ImageOps
 
+    path = picture.path
     try:
-        with Image.open(path, formats=_formats()) as opened:
+        content = path.read_bytes()
+        if (found := hashlib.sha256(content).hexdigest()) != picture.sha256:
+            raise UserError(
+                f"cannot read picture {path}: it changed; its SHA-256 is {found}, was {picture.sha256}"
+            )
+        with Image.open(io.BytesIO(content), formats=_formats()) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise UserError(
                     f"cannot read picture {path}: it has {opened.width} x {opened.height} pixels, "
@@ -103,8 +124,43 @@ def read(path: Path, side: int) -> np.ndarray:
     return levels
 
 
-def _found(folder: Path) -> dict[str, Path]:
-    """Return the pictures of a folder by their path in it, sorted; hidden files and folders are left out."""
+def _hashed(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the line of each picture."""
+    lines = []
+    for name in names:
+        try:
+            lines.append(f"{sha256(folder / name)}  {name}")
+        except OSError as error:
+            raise UserError(f"cannot read picture {folder / name}: {error.strerror or error}") from error
+    return lines
+
+
+def _kept(digest: str) -> list[str]:
+    """Return the lines of the kept text with this SHA-256; none if it is not kept, or is another."""
+    try:
+        text = (Path(PICTURE_LISTS) / f"{digest}.txt").read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return []
+    lines = text.split("\n")[:-1]
+    return lines if _digest(lines) == digest else []
+
+
+def _keep(lines: list[str], digest: str) -> None:
+    """Keep the text for other jobs; where it cannot be written, they make it again."""
+    with suppress(UserError), written_whole(Path(PICTURE_LISTS) / f"{digest}.txt") as partial:
+        partial.write_bytes(_text(lines))
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256(_text(lines)).hexdigest()
+
+
+def _text(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _found(folder: Path) -> list[str]:
+    """Return the paths of pictures in a folder, sorted; hidden files and folders are left out."""
 
     def fail(error: OSError) -> None:
         raise UserError(
@@ -112,14 +168,15 @@ def _found(folder: Path) -> dict[str, Path]:
             "the project's folder"
         ) from error
 
-    endings, paths = _endings(), {}
+    endings, names = _endings(), []
     for place, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in endings:
-                path = Path(place, name)
-                paths[path.relative_to(folder).as_posix()] = path
-    return dict(sorted(paths.items()))
+                names.append(Path(place, name).relative_to(folder).as_posix())
+                if "\n" in names[-1]:
+                    raise UserError(f"{folder}: a picture has a line break in its name: {names[-1]!r}")
+    return sorted(names)
 
 
 def _formats() -> list[str]:

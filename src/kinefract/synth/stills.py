@@ -49,8 +49,8 @@ class Stills(NamedTuple):
             UserError: the folder is not the one that is named, or the picture cannot be read.
         """
         if self.pictures is not None:
-            paths = pictures.listing(self.pictures)
-            return pictures.read(paths[number % len(paths)], self.side)
+            found = pictures.listing(self.pictures)
+            return pictures.read(found[number % len(found)], self.side)
         return _made(self, number)
 
 
