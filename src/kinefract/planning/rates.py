@@ -14,11 +14,12 @@ SIZE = 256  # px of the clips of CLIPS
 # Clips a second on one core, rendered, encoded and written (docs/performance.md).
 CLIPS = {
     "fractal": 12.8,
-    "dead_leaves": 24.5,
+    "dead_leaves": 28.8,
     "ifs3d": 18.7,
     "octopus": 12.1,
     "perlin": 30.3,
-    "shapes": 22.3,
+    "pseudo_motion": 16.3,
+    "shapes": 25.2,
 }
 CALM = {"still": 62.5, "linear": 18.1, "nonlinear": 18.1}  # of fractals without nonlinear shapes, by motion
 FRAMES, SIDE, WIDTH = 8, 112, 64  # of the clips and networks of TRAINED

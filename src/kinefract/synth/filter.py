@@ -29,7 +29,8 @@ def is_worth_seeing(frames: np.ndarray, moves: bool = True) -> bool:
     """
     step = max(1, frames.shape[1] // SAMPLED)
     if frames.ndim == 4:
-        frames, step = frames[:, ::step, ::step].max(axis=3), 1
+        red, green, blue = np.moveaxis(frames[:, ::step, ::step], 3, 0)
+        frames, step = np.maximum(np.maximum(red, green), blue), 1
     sample = frames[:, ::step, ::step]  # sufficient, and much faster
     lit = np.count_nonzero(sample, axis=(1, 2)) / sample[0].size
     contrast = sample.std(axis=(1, 2))

@@ -12,7 +12,7 @@ WHITE = np.array([255], np.uint8)
 def covered(polygon, size=24):
     """Return how much of each pixel a polygon covers, by painting it."""
     image = np.zeros((size, size, 1), np.uint8)
-    fill(image, np.array(polygon, float), WHITE)
+    fill(image[None], np.array([polygon], float), WHITE)
     return image[..., 0] / 255
 
 
@@ -35,9 +35,8 @@ def test_a_square_covers_its_pixels_and_no_other():
 
 def test_edges_between_pixels_mix_by_what_is_covered():
     image = np.full((4, 4, 3), 100, np.uint8)
-    fill(
-        image, np.array([(0.0, 0.0), (1.25, 0.0), (1.25, 4.0), (0.0, 4.0)]), np.array([200, 100, 0], np.uint8)
-    )
+    strip = np.array([(0.0, 0.0), (1.25, 0.0), (1.25, 4.0), (0.0, 4.0)])
+    fill(image[None], strip[None], np.array([200, 100, 0], np.uint8))
     np.testing.assert_array_equal(image[:, 0], [(200, 100, 0)] * 4)
     np.testing.assert_array_equal(image[:, 1], [(125, 100, 75)] * 4)
     np.testing.assert_array_equal(image[:, 2:], 100)
@@ -48,6 +47,14 @@ def test_any_polygon_agrees_with_counting_points(kind):
     rng = stream(0, "polygon", kind)
     polygon = rng.uniform(-6, 30, (3 + kind, 2))  # crosses itself, and the image's edges
     assert np.abs(covered(polygon) - sampled(polygon)).mean() < 0.015
+
+
+def test_each_frame_has_its_own_polygon_and_others_stay_as_they_were():
+    rng = stream(0, "polygons")
+    polygons = rng.uniform(-6, 30, (5, 7, 2))
+    images = np.zeros((5, 24, 24, 1), np.uint8)
+    fill(images, polygons, WHITE)
+    np.testing.assert_array_equal(images[..., 0] / 255, [covered(polygon) for polygon in polygons])
 
 
 def test_polygons_beyond_the_image_leave_it_alone():
@@ -81,7 +88,7 @@ def test_a_textured_polygon_shows_its_part_of_the_picture_and_nothing_outside():
     picture = np.random.default_rng(0).integers(1, 256, size=(40, 50, 3), dtype=np.uint8)
     image = np.zeros((32, 32, 3), np.uint8)
     square = np.array([(4.0, 6.0), (20, 6), (20, 30), (4, 30)])
-    fill_textured(image, square, picture, np.array([(1.0, 0, 9), (0, 1.0, 3)]))
+    fill_textured(image[None], square[None], picture, np.array([[(1.0, 0, 9), (0, 1.0, 3)]]))
     np.testing.assert_array_equal(image[6:30, 4:20], picture[9:33, 13:29])
     image[6:30, 4:20] = 0
     assert not image.any()
@@ -91,9 +98,9 @@ def test_a_texture_is_mirrored_beyond_its_edges_and_mixed_between_pixels():
     picture = np.arange(0, 120, 10, dtype=np.uint8).reshape(1, 12, 1).repeat(3, axis=2)
     image = np.zeros((2, 16, 3), np.uint8)
     everything = np.array([(0.0, 0.0), (16, 0), (16, 2), (0, 2)])
-    fill_textured(image, everything, picture, np.array([(1.0, 0, 8), (0, 1.0, 0)]))
+    fill_textured(image[None], everything[None], picture, np.array([[(1.0, 0, 8), (0, 1.0, 0)]]))
     assert image[0, :8, 0].tolist() == [80, 90, 100, 110, 110, 100, 90, 80]
-    fill_textured(image, everything, picture, np.array([(0.5, 0, 2.25), (0, 1.0, 0)]))
+    fill_textured(image[None], everything[None], picture, np.array([[(0.5, 0, 2.25), (0, 1.0, 0)]]))
     assert image[1, :4, 1].tolist() == [20, 25, 30, 35]
 
 
@@ -101,6 +108,6 @@ def test_a_textured_polygon_has_the_edge_of_a_coloured_one():
     white = np.full((4, 4, 3), 255, np.uint8)
     outline = corners(5, (9.0, 9.0), 0.1) + 16.3
     coloured, textured = np.zeros((2, 32, 32, 3), np.uint8)
-    fill(coloured, outline, white[0, 0])
-    fill_textured(textured, outline, white, np.array([(0.3, 0.1, 0), (0, 0.2, 1.0)]))
+    fill(coloured[None], outline[None], white[0, 0])
+    fill_textured(textured[None], outline[None], white, np.array([[(0.3, 0.1, 0), (0, 0.2, 1.0)]]))
     np.testing.assert_array_equal(textured, coloured)

@@ -122,7 +122,6 @@ def paint(leaves: Leaves, size: int) -> np.ndarray:
     from kinefract.synth.render.polygons import fill
 
     images = np.zeros((len(leaves.paths), size, size, 3), np.uint8)
-    for image, centres in zip(images, leaves.paths, strict=True):
-        for polygon, colour, centre in zip(leaves.polygons, leaves.colours, centres, strict=True):
-            fill(image, (polygon + centre) * size, colour)
+    for n, (polygon, colour) in enumerate(zip(leaves.polygons, leaves.colours, strict=True)):
+        fill(images, (polygon + leaves.paths[:, n, None]) * size, colour)
     return images

@@ -217,15 +217,12 @@ def paint(body: Body, limbs: np.ndarray, size: int) -> np.ndarray:
     # Channels are processed one by one; otherwise each inner loop would be three steps long.
     for channel, level in enumerate(body.colours[0]):
         images[..., channel] = level
-    for mask, image, points in zip(masks, images, limbs, strict=True):
-        for piece in body.polygons:
-            fill(
-                mask[..., None],
-                (piece.corners + points[piece.limb, piece.point]) * size,
-                np.ones(1, np.uint8),
-            )
-        for piece, colour in zip(body.patches, body.colours[1:], strict=True):
-            fill(image, (piece.corners + points[piece.limb, piece.point]) * size, colour)
+    centres = limbs[:, :, :, None]
+    for piece in body.polygons:
+        corners = piece.corners + centres[:, piece.limb, piece.point]
+        fill(masks[..., None], corners * size, np.ones(1, np.uint8))
+    for piece, colour in zip(body.patches, body.colours[1:], strict=True):
+        fill(images, (piece.corners + centres[:, piece.limb, piece.point]) * size, colour)
     masks = silhouette.close(masks, 2 * round(body.closing * unit / 2) + 1)
     if body.outline:
         masks = silhouette.outline(masks, max(1, round(body.outline * unit)))

@@ -318,13 +318,12 @@ def paint(scene: Scene, size: int, windows: Windows | None = None) -> np.ndarray
     images = np.zeros((scene.frames, size, size, 3), np.uint8)
     places, matrices = centres(scene), transformations(scene)
     maps = None if windows is None else texel_maps(windows, matrices, places, size)
-    for t, image in enumerate(images):
-        for n, (outline, colour) in enumerate(zip(scene.outlines, scene.colours, strict=True)):
-            polygon = (outline @ matrices[t, n].T + places[t, n]) * (size / SIZE)
-            if windows is None or maps is None:
-                fill(image, polygon, colour)
-            else:
-                fill_textured(image, polygon, windows.pictures[n], maps[t, n])
+    for n, (outline, colour) in enumerate(zip(scene.outlines, scene.colours, strict=True)):
+        polygons = (outline @ matrices[:, n].transpose(0, 2, 1) + places[:, n, None]) * (size / SIZE)
+        if windows is None or maps is None:
+            fill(images, polygons, colour)
+        else:
+            fill_textured(images, polygons, windows.pictures[n], maps[:, n])
     return images
 
 
