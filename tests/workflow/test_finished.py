@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from projects import refused, run
+from projects import NOTHING, refused, run
 
 
 def a_run(project):
@@ -55,3 +55,18 @@ def test_all_studies_are_on_one_page(project):
     page.unlink()
     assert run(project, "kinefract", "overview").stdout.strip().endswith("results/index.html")
     assert page.stat().st_size < 5_000_000
+
+
+@pytest.mark.long
+def test_without_weights_results_stay_and_nothing_is_made_again(project):
+    table = next((project / "results/studies").glob("tiny-*/table.csv"))
+    before = table.read_bytes()
+    printed = run(project, "kinefract", "prune", "--weights", "--yes").stdout
+    assert "model.safetensors" in printed
+    assert NOTHING in run(project, "snakemake", "-n", "tiny").stdout
+    run(project, "kinefract", "verify")
+    table.with_name("index.html").unlink()
+    run(project, "snakemake", "-c", "1", "tiny")
+    assert table.read_bytes() == before
+    (video,) = (project / "data/benchmarks").glob("motions-*/videos/test/up/*.mp4")
+    assert "these weights were removed" in refused(project, "kinefract", "predict", a_run(project), video)

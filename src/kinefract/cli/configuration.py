@@ -90,6 +90,9 @@ def prune(
         bool, typer.Option("--yes", help="Do not ask; also remove what a job may still work on.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also weights of finished studies; their results stay.")
+    ] = False,
     config_dir: ConfigDir = None,
 ) -> None:
     """Remove data, runs and logs that no study refers to. Shows them and asks first."""
@@ -97,4 +100,4 @@ def prune(
     from kinefract.config.plan import resolve
     from kinefract.planning import prune
 
-    prune.prune(Path.cwd(), resolve(load()), yes, dry_run)
+    prune.prune(Path.cwd(), resolve(load()), yes, dry_run, weights)

@@ -34,8 +34,23 @@ def last_file(path: Path) -> Iterator[Path]:
     with written_whole(path) as partial:
         yield partial
         sums = {name: sha256(path.parent / name) for name in _names(path.parent) if name != path.name}
-        sums[path.name] = sha256(partial)
-        write_text(path.parent / CHECKSUMS, "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+        _write(path.parent, sums | {path.name: sha256(partial)})
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path for a file that takes the place of one of a finished result.
+
+    Only its own checksum changes, so damage to other files stays known.
+
+    Raises:
+        UserError: a file cannot be written, or the checksums cannot be read.
+    """
+    with written_whole(path) as partial:
+        yield partial
+        sums = _sums(path.parent)
+        if sums is not None:
+            _write(path.parent, sums | {path.name: sha256(partial)})
 
 
 def remove(folder: Path) -> None:
@@ -107,6 +122,10 @@ def _compare(path: Path, found: str) -> None:
             f"{path}: changed since it was written ({CHECKSUMS} beside it has another checksum); "
             f"delete {path.parent} to make it again"
         )
+
+
+def _write(folder: Path, sums: dict[str, str]) -> None:
+    write_text(folder / CHECKSUMS, "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
 
 
 def _sums(folder: Path) -> dict[str, str] | None:

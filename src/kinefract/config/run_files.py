@@ -69,6 +69,17 @@ def is_finished(folder: Path) -> bool:
     return all((folder / name).exists() for name in names) and not (folder / PROGRESS).exists()
 
 
+def weights_removed(path: Path) -> bool:
+    """Return whether a file of weights holds no tensors, as `kinefract prune --weights` leaves it."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return not list(file.keys())
+    except (OSError, SafetensorError):
+        return False
+
+
 def read_epochs(folder: Path, name: str = EPOCHS) -> list[dict[str, Any]]:
     """Return the epochs of a run, numbered from 1; ``[]`` if there is no such file.
 

@@ -53,13 +53,19 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a safetensors file by name, on the CPU.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing or damaged, or its weights were removed.
     """
     checksums.check(path)
     try:
-        return load_file(path)
+        state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
+    if not state:
+        raise UserError(
+            f"{path}: these weights were removed (`kinefract prune --weights`); "
+            f"delete {path.parent} and run snakemake to make them again"
+        )
+    return state
 
 
 def made_by(path: Path) -> str:

@@ -17,7 +17,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.layout import CACHES, MANIFEST, MODEL, SHARD_TIMES, SHARDS, SPEC_FILE
 from kinefract.common.provenance import processor
 from kinefract.config.plan import Plan
-from kinefract.config.run_files import Result, read_result
+from kinefract.config.run_files import Result, read_result, weights_removed
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.planning.rates import START
 from kinefract.synth.dataset_recipe import DatasetRecipe
@@ -198,7 +198,8 @@ class Inventory:
     def _read_run(self, folder: Path, spec: PretrainSpec | FinetuneSpec, machine: Machine) -> None:
         setting = Setting.of(spec)
         with suppress(UserError, OSError, KeyError, ZeroDivisionError):
-            self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
+            if not weights_removed(folder / MODEL):
+                self.weights_bytes.add((folder / MODEL).stat().st_size, spec.id, setting.network)
             result = read_result(folder)
             if not machine.made(result):
                 return

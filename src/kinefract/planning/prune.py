@@ -1,4 +1,4 @@
-"""Removal of results that no study refers to, and of what killed jobs left.
+"""Removal of results that no study refers to, of what killed jobs left, and of weights if asked.
 
 Results are folders of earlier settings, their caches and logs. Only names that kinefract gives
 (``<name>-<12 hexadecimal digits>``) in the folders of kinefract are considered. Killed jobs leave partial
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, partial_of, remove_abandoned
-from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, RAW, SPEC_FILE, TIMES
+from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, MODEL, RAW, SPEC_FILE, TIMES
 from kinefract.common.words import counted
 from kinefract.config.plan import Plan
 from kinefract.config.run_files import is_finished
@@ -31,6 +31,7 @@ from kinefract.config.specs import (
     PretrainSpec,
     StudySpec,
 )
+from kinefract.planning import removed_weights
 
 SPECS = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
 FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)
@@ -40,6 +41,7 @@ FOLDER, CACHE, RECORD = (re.compile(ID + end) for end in ("", r"(?:-\d+)?", r"(?
 REMOVED = re.compile(r"\..+\.removed")  # left by a removal that was killed
 TOPS = ("data", "results")
 RECENT = 3600.0  # seconds
+WEIGHTS = Path(MODEL).suffix
 
 
 class Stale(NamedTuple):
@@ -59,7 +61,9 @@ class Stale(NamedTuple):
     changed: float
 
 
-def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False) -> None:
+def prune(
+    root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False, weights: bool = False
+) -> None:
     """List results that no study refers to and what killed jobs left, ask for confirmation, and remove them.
 
     Args:
@@ -67,18 +71,22 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
         plan: Every study of the configuration, resolved.
         yes: Remove without asking, including results that a job may still work on.
         dry_run: Only list them.
+        weights: Also those of runs whose studies are finished.
 
     Raises:
         UserError: there is no terminal to ask on and ``yes`` is not given, or a path cannot be removed.
     """
     root = Path(root)
     found = find(root, plan)
+    if weights:
+        found += [_measured(path, run) for path, run in removed_weights.find(root, plan)]
     used = set() if yes else _in_use(root, found)
     chosen = [item for item in found if item.owner not in used]
     size = in_bytes(sum(item.bytes for item in chosen))
     for line in _lines(root, chosen):
         print(line)
-    print(f"{size} that no study refers to, or that killed jobs left")
+    more = ", or that are weights of finished studies" if weights else ""
+    print(f"{size} that no study refers to, or that killed jobs left{more}")
     if left := len(found) - len(chosen):
         print(f"{left} more changed within the hour, so a job may still work on them: left, unless --yes")
     if dry_run or not chosen:
@@ -90,7 +98,10 @@ def prune(root: Path | str, plan: Plan, yes: bool = False, dry_run: bool = False
             print("nothing was removed")
             return
     for item in chosen:
-        remove(item.path)
+        if item.owner and item.path.suffix == WEIGHTS:
+            removed_weights.remove(item.path, item.owner)
+        else:
+            remove(item.path)
     print(f"removed {size}")
 
 

@@ -16,7 +16,7 @@ from kinefract.common.progress import log_line
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import digest_of
 from kinefract.config.locate import title_of
-from kinefract.config.run_files import Result
+from kinefract.config.run_files import Result, weights_removed
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.tracking import addresses, labels, view
 from kinefract.tracking.labels import RunFiles
@@ -207,7 +207,8 @@ class RunExport:
         tags = {key: value for key, value in result.items() if isinstance(value, str)}
         tags |= {f"made_with.{key}": value for key, value in result["made_with"].items()}
         tags |= {"commit": commit, "mlflow.source.git.commit": commit, "content": digest_of(result)}
-        tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(weights)}
+        if not weights_removed(weights):
+            tags |= {"model": f"{self._spec.folder}/{MODEL}", "model_sha256": sha256(weights)}
         log(client, run_id, metrics=points(new, result["epochs"]))
         log_files(client, run_id, [self._folder / name for name in PICTURES])
         log(client, run_id, tags=tags)
