@@ -1,5 +1,6 @@
 """Processes that read clips: whatever happens to one, the run ends in time and keeps its checkpoint."""
 
+import gc
 import multiprocessing
 import multiprocessing.util
 import os
@@ -90,6 +91,24 @@ def test_a_worker_that_is_killed_while_the_network_trains_ends_the_run(tmp_path)
     with pytest.raises(UserError, match="ended by SIGKILL"):
         run.fit()
     assert len(run.resume()["history"]) == 1
+
+
+def test_a_worker_that_dies_while_it_looks_whether_to_end_holds_nobody_up(tmp_path, monkeypatch):
+    asked, home = workers._Flag.is_set, os.getpid()
+
+    def die_in_a_worker(flag):
+        if os.getpid() != home:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return asked(flag)
+
+    monkeypatch.setattr(workers._Flag, "is_set", die_in_a_worker)
+    run = run_of(tmp_path, lambda: None)
+    start = time.monotonic()
+    with pytest.raises(UserError, match="ended by SIGKILL"):
+        run.fit()
+    del run
+    gc.collect()  # the loader's iterator goes
+    assert time.monotonic() - start < AT_ONCE
 
 
 def test_an_error_of_reading_is_that_of_the_run(tmp_path):

@@ -5,6 +5,7 @@ worker that hangs keeps nobody from stopping the run.
 """
 
 import contextlib
+import mmap
 import multiprocessing
 import multiprocessing.util
 import os
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -85,8 +87,37 @@ def loader_of(dataset: Any, workers: int, **options: Any) -> DataLoader:
     """Return a loader whose batches ``loaded`` takes over; 0 workers read in this process."""
     collate = default_convert if options.get("batch_size", 1) is None else default_collate
     return DataLoader(
-        dataset, num_workers=workers, collate_fn=_Collated(collate), worker_init_fn=_prepare, **options
+        dataset,
+        num_workers=workers,
+        collate_fn=_Collated(collate),
+        worker_init_fn=_prepare,
+        multiprocessing_context=_Context() if workers else None,
+        **options,
     )
+
+
+class _Flag:
+    """The flag by which a loader tells its workers to end, in place of an event of multiprocessing.
+
+    An event has a lock. A worker that is killed while it looks at the event holds the lock for ever, and the
+    loader, which sets the event when it goes, would never end. A byte that all of them see needs no lock.
+    """
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)  # anonymous; a forked process has the same
+
+    def set(self) -> None:
+        self._byte[0] = 1
+
+    def is_set(self) -> bool:
+        return self._byte[0] == 1
+
+
+class _Context(ForkContext):
+    """How a loader makes its workers, and what it shares with them."""
+
+    def Event(self) -> Any:  # the name that a loader asks for
+        return _Flag()
 
 
 class _Collated:
