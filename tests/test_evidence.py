@@ -159,3 +159,18 @@ def test_pages_show_the_numbers_of_their_tables(name):
             )
             difference = f"{points:+.1f} ({low:.1f} to {high:.1f})"
             assert any(difference in line for line in shown), row["variant"]
+
+
+@pytest.mark.parametrize("name", ["masked_small_motions", "masked_small_real"])
+def test_the_page_of_masked_modelling_shows_the_numbers_of_its_tables(name):
+    lines = (ROOT / "docs/masked.md").read_text(encoding="utf-8").replace("**", "").splitlines()
+    with (ROOT / f"docs/evidence/{name}.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        shown = f"{100 * float(row['top1']):.1f} ± {100 * float(row['top1_std']):.1f}"
+        if row["difference"]:
+            points, low, high = (
+                100 * float(row[key]) for key in ("difference", "difference_low", "difference_high")
+            )
+            shown += f", {points:+.1f} ({low:.1f} to {high:.1f})"
+        assert any(f"| {shown}" in line for line in lines), (row["variant"], row["benchmark"])

@@ -15,6 +15,12 @@ def network(width=8, classes=4, seed=1):
     return weights.seeded(seed, models.build, "tsm_resnet18", width, 8, classes, 0.5)
 
 
+def test_an_empty_file_of_another_program_is_not_said_to_have_been_removed(tmp_path):
+    path = tmp_path / "empty.safetensors"
+    save_file({}, path)
+    assert weights.read(path) == {}
+
+
 def test_equal_weights_are_equal_files(tmp_path):
     """A file's hash says what is in it, to DVC and in MLflow."""
     model, path, written = network(), tmp_path / "model.safetensors", set()

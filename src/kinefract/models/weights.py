@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
-    if not state:
+    if not state and made_by(path):  # an empty file of another program is not of a run that can be made again
         raise UserError(
             f"{path}: these weights were removed (`kinefract prune --weights`); "
             f"delete {path.parent} and run snakemake to make them again"

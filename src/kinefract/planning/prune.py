@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, partial_of, remove_abandoned
-from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, MODEL, RAW, SPEC_FILE, TIMES
+from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, RAW, SPEC_FILE, TIMES
 from kinefract.common.words import counted
 from kinefract.config.plan import Plan
 from kinefract.config.run_files import is_finished
@@ -41,7 +41,6 @@ FOLDER, CACHE, RECORD = (re.compile(ID + end) for end in ("", r"(?:-\d+)?", r"(?
 REMOVED = re.compile(r"\..+\.removed")  # left by a removal that was killed
 TOPS = ("data", "results")
 RECENT = 3600.0  # seconds
-WEIGHTS = Path(MODEL).suffix
 
 
 class Stale(NamedTuple):
@@ -77,9 +76,8 @@ def prune(
         UserError: there is no terminal to ask on and ``yes`` is not given, or a path cannot be removed.
     """
     root = Path(root)
-    found = find(root, plan)
-    if weights:
-        found += [_measured(path, run) for path, run in removed_weights.find(root, plan)]
+    found, emptied = find(root, plan), dict(removed_weights.find(root, plan)) if weights else {}
+    found += [_measured(path, run) for path, run in emptied.items()]
     used = set() if yes else _in_use(root, found)
     chosen = [item for item in found if item.owner not in used]
     size = in_bytes(sum(item.bytes for item in chosen))
@@ -98,7 +96,7 @@ def prune(
             print("nothing was removed")
             return
     for item in chosen:
-        if item.owner and item.path.suffix == WEIGHTS:
+        if item.path in emptied:
             removed_weights.remove(item.path, item.owner)
         else:
             remove(item.path)

@@ -106,7 +106,8 @@ def read(picture: Picture, side: int) -> np.ndarray:
         content = path.read_bytes()
         if (found := hashlib.sha256(content).hexdigest()) != picture.sha256:
             raise UserError(
-                f"cannot read picture {path}: it changed; its SHA-256 is {found}, was {picture.sha256}"
+                f"cannot read picture {path}: it changed; its SHA-256 is {found}, was {picture.sha256}; put "
+                "the old one back, or remove `sha256` from the configuration to be told the folder's new one"
             )
         with Image.open(io.BytesIO(content), formats=_formats()) as opened:
             if opened.width * opened.height > MOST_PIXELS:
@@ -175,7 +176,9 @@ def _found(folder: Path) -> list[str]:
             if not name.startswith(".") and Path(name).suffix.lower() in endings:
                 names.append(Path(place, name).relative_to(folder).as_posix())
                 if "\n" in names[-1]:
-                    raise UserError(f"{folder}: a picture has a line break in its name: {names[-1]!r}")
+                    raise UserError(
+                        f"{folder}: rename a picture with a line break in its name: {names[-1]!r}"
+                    )
     return sorted(names)
 
 
