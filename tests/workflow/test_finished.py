@@ -61,6 +61,9 @@ def test_all_studies_are_on_one_page(project):
 def test_without_weights_results_stay_and_nothing_is_made_again(project):
     table = next((project / "results/studies").glob("tiny-*/table.csv"))
     before = table.read_bytes()
+    folder = a_run(project)
+    paths = [folder / "model.safetensors", *(project / "results/pretrain").glob("*/model.safetensors")]
+    weights = [path.read_bytes() for path in paths]
     printed = run(project, "kinefract", "prune", "--weights", "--yes").stdout
     assert "model.safetensors" in printed
     assert NOTHING in run(project, "snakemake", "-n", "tiny").stdout
@@ -69,4 +72,11 @@ def test_without_weights_results_stay_and_nothing_is_made_again(project):
     run(project, "snakemake", "-c", "1", "tiny")
     assert table.read_bytes() == before
     (video,) = (project / "data/benchmarks").glob("motions-*/videos/test/up/*.mp4")
-    assert "these weights were removed" in refused(project, "kinefract", "predict", a_run(project), video)
+    text = refused(project, "kinefract", "predict", folder, video)
+    assert "these weights were removed" in text
+    wanted = f"results/finetune/{folder.name}/model.safetensors"
+    assert f"delete this file and run `snakemake {wanted}`" in text
+    for path in paths:
+        path.unlink()
+    run(project, "snakemake", "-c", "1", wanted)
+    assert [path.read_bytes() for path in paths] == weights

@@ -61,9 +61,10 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
     if not state and made_by(path):  # an empty file of another program is not of a run that can be made again
+        wanted = "/".join(path.resolve().parts[-4:])  # results/<phase>/<id>/<file>
         raise UserError(
             f"{path}: these weights were removed (`kinefract prune --weights`); "
-            f"delete {path.parent} and run snakemake to make them again"
+            f"to make them again, delete this file and run `snakemake {wanted}`"
         )
     return state
 
