@@ -1,12 +1,14 @@
-"""Measure how the tools grow: `python speed/growth.py shards|files|mlflow [--sizes 1000 2000] [--json FILE]`.
+"""Measure how the tools grow: `python speed/growth.py shards|waiting|files|mlflow [--sizes 1000]`.
 
 - shards: `snakemake -n` with a dataset of so many shards, nothing made yet.
+- waiting: Snakemake in twenty seconds in which two jobs run and 198 wait, when so many have finished; with
+  its own rate of jobs, and with that of the default profile.
 - files: `dvc status` with an output folder of so many files of 1 kB, after `dvc commit`, which stores them.
 - mlflow: with so many finished fine-tunings in a project and its SQLite store: `kinefract sync`, which finds
   them there, the comparison with MLflow that `kinefract verify` makes, and the log of a study of ten of them.
   All runs of the store but one are copies, made by SQL.
 
-Each figure is of a process from start to end.
+Each other figure is of a process from start to end.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from contextlib import closing
 from pathlib import Path
 
 import plan as planning
+import psutil
 import yaml
 
 from kinefract.common.files import write_json, write_text
@@ -31,7 +34,25 @@ from kinefract.config.specs import FinetuneSpec, StudySpec, Variant
 from kinefract.tracking.labels import read_run
 from kinefract.tracking.sync import sync
 
-SIZES = {"shards": [1_000, 3_000, 10_000], "files": [10_000, 30_000, 100_000], "mlflow": [500, 1_500, 5_000]}
+SIZES = {
+    "shards": [1_000, 3_000, 10_000],
+    "waiting": [100, 300],
+    "files": [10_000, 30_000, 100_000],
+    "mlflow": [500, 1_500, 5_000],
+}
+WAITING = """
+rule all:
+    input: expand("out/{{n}}.long", n=range(200))
+rule short:
+    output: touch("out/{{n}}.short")
+rule middle:
+    input: expand("out/{{n}}.short", n=range({size}))
+    output: touch("out/middle")
+rule long:
+    input: "out/middle"
+    output: touch("out/{{n}}.long")
+    shell: "sleep 60"
+"""
 EPOCHS = 10
 VARIANTS, SEEDS = ("scratch", "wider"), range(1, 6)  # of the study that is logged
 LOG_STUDY = """
@@ -73,6 +94,30 @@ def shards(folder: Path, size: int) -> Iterator[tuple[str, Figures]]:
     dataset |= {"classes": 100, "clips_per_class": 10 * size, "clips_per_shard": 1000}
     planning.make_project(folder, content)
     yield "snakemake -n", measured(folder, *planning.SNAKEMAKE[1:])
+
+
+def waiting(folder: Path, size: int) -> Iterator[tuple[str, Figures]]:
+    """Measure Snakemake while jobs wait for others that run, after so many that have finished."""
+    profile = yaml.safe_load((planning.PROJECT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    scheduler, rate = (f"--{key}={profile[key]}" for key in ("scheduler", "max-jobs-per-timespan"))
+    for name, options in (("its own rate", []), ("the profile's", [rate])):
+        place = folder / name.replace(" ", "_")
+        write_text(place / "Snakefile", WAITING.format(size=size))
+        command = [sys.executable, "-m", "snakemake", "--cores=2", scheduler, *options]
+        process = psutil.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        while not (place / "out/middle").exists():
+            if process.poll() is not None:
+                sys.exit(f"{' '.join(command)}: status {process.returncode}")
+            time.sleep(1)
+        time.sleep(5)
+        start, before = time.perf_counter(), process.cpu_times()
+        time.sleep(20)
+        after, seconds = process.cpu_times(), time.perf_counter() - start
+        used = after.user + after.system - before.user - before.system
+        yield name, {"seconds": seconds, "of CPU": used, "MB": process.memory_info().rss / 1e6}
+        for started in [*process.children(recursive=True), process]:
+            started.kill()
+        process.wait()
 
 
 def files(folder: Path, size: int) -> Iterator[tuple[str, Figures]]:

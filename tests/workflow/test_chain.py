@@ -132,6 +132,17 @@ def test_the_error_of_a_job_is_printed_once(unbuilt, tiny):
     assert text.count("none.csv: No such file or directory") == text.count("error: ") == 1
 
 
+def test_snakemake_ends_with_its_last_job(unbuilt, tiny):
+    """It would wait for the timer of its rate of jobs: here an hour, longer than any test may take."""
+    rate = "--max-jobs-per-timespan=1000/1h"
+    (spec,) = resolved(unbuilt).benchmarks.values()
+    run(unbuilt, "snakemake", rate, f"{spec.folder}/index.csv")
+    tiny["benchmarks"]["motions"] = {"kind": "csv", "file": "none.csv"}
+    write(unbuilt, tiny)
+    (spec,) = resolved(unbuilt).benchmarks.values()
+    assert "none.csv: " in run(unbuilt, "snakemake", rate, f"{spec.folder}/index.csv", code=1).stdout
+
+
 def test_bad_parameters_stop_everything_before_any_job(unbuilt, tiny):
     tiny["finetuning"]["small"]["epoch"] = 3
     tiny["run"] = ["tinny"]

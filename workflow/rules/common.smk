@@ -3,6 +3,7 @@ import itertools
 import os
 import shlex
 import shutil
+import threading
 from pathlib import Path
 
 from kinefract.common import layout
@@ -49,6 +50,13 @@ wildcard_constraints:
     id=r"[a-z0-9_]+(-[a-z0-9_]+)*-[0-9a-f]{12}",
     shard=r"\d{5}",
     parent="data/synthetic|data/benchmarks|results/pretrain|results/finetune|results/studies",
+
+
+def end_at_once():
+    """Cancel the timers by which Snakemake limits the rate of jobs; else it waits for them at its end."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def spec_of(wildcards):
