@@ -16,7 +16,7 @@ from kinefract.config.specs import StudySpec
 ROOT = Path(__file__).parents[1]
 RECORDED = json.loads((ROOT / "tests/digests.json").read_text(encoding="utf-8"))
 STUDIES = (
-    "evidence",
+    "evidence_first",
     "evidence_released",
     "evidence_formulas",
     "evidence_formulas_probe",
@@ -101,7 +101,7 @@ def test_long_pre_trainings_differ_from_the_main_one_in_one_thing_each(planned):
         spec.model_dump(include={"recipe", "dataset"}) for spec in pretrains(planned, "evidence_long")
     )
     assert [main] == [
-        spec.model_dump(include={"recipe", "dataset"}) for spec in pretrains(planned, "evidence")
+        spec.model_dump(include={"recipe", "dataset"}) for spec in pretrains(planned, "evidence_first")
     ]
     seed, still, twice, all_effects = others
     assert [spec["recipe"]["epochs"] for spec in (main, *others)] == [30, 30, 30, 60, 30]
@@ -121,7 +121,7 @@ def test_long_pre_trainings_differ_from_the_main_one_in_one_thing_each(planned):
 
 
 def test_each_seed_of_both_phases_has_the_main_pre_training_but_for_its_seed(planned):
-    (main,) = pretrains(planned, "evidence")
+    (main,) = pretrains(planned, "evidence_first")
     found = pretrains(planned, "evidence_seeds")
     assert [spec.recipe.seed for spec in found] == [1, 2, 3, 4, 5]
     for spec in found:
@@ -132,7 +132,7 @@ def test_each_seed_of_both_phases_has_the_main_pre_training_but_for_its_seed(pla
 def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     studies = list(filter(partial(as_recorded, planned), STUDIES))
     seeds = {study: {spec.seed for spec in finetunes(planned, study)} for study in studies}
-    main = ("evidence", "evidence_released", "evidence_long", "evidence_seeds")
+    main = ("evidence_first", "evidence_released", "evidence_long", "evidence_seeds")
     assert all(len(found) == (5 if study in main else 3) for study, found in seeds.items())
     ways = {
         (spec.recipe.method, spec.recipe.epochs, spec.recipe.lr, spec.recipe.windows, spec.benchmark.id)
