@@ -6,7 +6,7 @@ import pytest
 
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
-from kinefract.config.locate import locate_dataset, locate_index, title_of
+from kinefract.config.locate import locate_dataset, locate_index, locate_results, title_of
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec
 
 
@@ -41,6 +41,13 @@ def test_a_dataset_at_hand_goes_before_a_name(project, tiny):
     (project / "fractal").mkdir()
     (project / "fractal" / "spec.yaml").write_text(other.to_yaml(), encoding="utf-8")
     assert locate_dataset("fractal", project) == (other, project / "fractal")
+
+
+@pytest.mark.parametrize("text", ["/no/such/folder", "../nope", "results/nope"])
+def test_a_path_to_no_result_is_no_name(project, monkeypatch, text):
+    monkeypatch.chdir(project)
+    with pytest.raises(UserError, match=f"{text}: no such folder, and no id or name of a result"):
+        locate_results(text)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,29 @@ def test_a_key_varied_in_two_sections_keeps_its_section(tiny):
     assert len(labels) == 2 + 4
 
 
+def test_snapshots_are_varied_and_labelled_by_their_epoch(tiny):
+    tiny["pretraining"]["small"]["snapshots"] = [1]
+    tiny["studies"]["tiny"]["vary"] = {"init": ["scratch", "small", "kinetics"], "init_epoch": [1, 2]}
+    tiny["weights"] = {"kinetics": {"file": "w.pth", "backbone": "tsm_resnet18", "width": 8}}
+    labels = [variant.label for variant in resolve(tiny).study("tiny").variants]
+    assert labels == ["scratch", "small, init_epoch 1", "small, init_epoch 2", "kinetics"]
+    tiny["studies"]["tiny"]["vary"] = {"init_epoch": [1, None]}
+    with pytest.raises(UserError, match="init_epoch: 'None' is not one of: 1, 2"):
+        resolve(tiny)
+
+
+def test_settings_of_an_objective_vary_beside_it(tiny):
+    tiny["studies"]["tiny"]["vary"] = {
+        "pretraining.moco.momentum": [0.9, 0.99],
+        "pretraining.objective": ["moco"],
+    }
+    found = resolve(tiny).pretrains.values()
+    assert sorted(spec.recipe.moco.momentum for spec in found) == [0.9, 0.99]
+    tiny["studies"]["tiny"]["vary"] = {"pretraining.moco.momentum": [0.9]}
+    with pytest.raises(UserError, match="unknown key, 'moco' has no parts"):
+        resolve(tiny)
+
+
 def test_settings_of_the_dataset_and_parts_of_settings_vary(tiny):
     tiny["studies"]["tiny"]["vary"] = {"dataset.points.steps": [300, 400]}
     resolved = resolve(tiny)
@@ -262,6 +285,16 @@ def test_a_variant_may_not_state_what_decides_nothing(tiny, values, told):
     with pytest.raises(UserError) as caught:
         resolve(tiny)
     assert f"studies.tiny.variants: {told}, leave it out" in str(caught.value)
+
+
+def test_mixup_wants_two_clips_in_each_part(tiny):
+    tiny["finetuning"]["small"] |= {"mixup": 0.8, "batch_size": 6, "accumulate": 3}
+    resolve(tiny)
+    tiny["finetuning"]["small"]["accumulate"] = 6
+    with pytest.raises(
+        UserError, match="mixup: wants two clips in each part of a batch, and 6 clips in 6 parts"
+    ):
+        resolve(tiny)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from projects import write_noise
 from safetensors.torch import load_file
 
 from kinefract.benchmarks import index
+from kinefract.benchmarks.base import Video
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
-from kinefract.evaluation import predict
+from kinefract.evaluation import evaluate, pool, predict, predictions
+from kinefract.evaluation.scores import best, top_k
 from kinefract.report import results
 from kinefract.synth.store.dataset import join, write_shard
 from kinefract.training import runs
@@ -43,6 +45,20 @@ def project(tiny, tmp_path, monkeypatch):
 def made(spec, root):
     spec.write(root)
     return runs.finetune(root / spec.folder / "spec.yaml", Execution(accelerator="cpu"))
+
+
+def test_pooled_scores_keep_the_five_best_of_each_video(tmp_path):
+    """Rounded, most scores of a confident network are 0.0000, as are those of classes that are not listed."""
+    rng = np.random.Generator(np.random.Philox(1))
+    logits = 4 * rng.standard_normal((400, 51))
+    exact = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = rng.integers(51, size=400)
+    videos = [Video(tmp_path / "v", label, str(label), 9, 12.0, 8, 8, 0, 9, "test") for label in labels]
+    evaluate.write_predictions(tmp_path / "predictions.csv", videos, exact, tmp_path)
+    scores = pool._scores(predictions.read_rows(tmp_path), 51)
+    assert (best(scores, 5) == best(exact, 5)).all()
+    for k in (1, 5):
+        assert top_k(scores, labels, k) == top_k(exact, labels, k)
 
 
 def rows(path):

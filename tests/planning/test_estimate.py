@@ -242,6 +242,14 @@ def test_on_a_gpu_one_run_goes_at_a_time(project):
     assert found["hours"]["finetuning"] == pytest.approx(3 * 24 / 4.0 / 3600)
 
 
+def test_a_run_of_several_gpus_tells_what_one_takes(project):
+    project.index(12, 12)
+    spec = first(project.plan.finetunes)
+    project.finish(spec, f"Some GPU; {HERE.processor}", clips_per_second=16.0, processes=4)
+    found = project.total("tiny", machine=HERE._replace(gpu=True))
+    assert found["hours"]["finetuning"] == pytest.approx(3 * 24 / 4.0 / 3600)
+
+
 @pytest.mark.parametrize("machine", ["Some GPU; Some Processor, 2 cores", "Another Processor, 2 cores", ""])
 def test_runs_of_other_machines_are_no_measurement(project, machine):
     project.index(12, 12)

@@ -7,7 +7,7 @@ import torch
 
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.layout import EPOCHS, MODEL, PAGE, RESULT
+from kinefract.common.layout import EPOCHS, MODEL, PAGE, RESULT, snapshot
 from kinefract.config import params, plan
 from kinefract.config.run_files import is_finished, weights_removed
 from kinefract.models import weights
@@ -76,7 +76,17 @@ def test_what_would_load_them_says_that_they_were_removed(project, resolved):
     removed_weights.remove(path, run)
     with pytest.raises(UserError, match="these weights were removed") as caught:
         weights.read(path)
-    assert str(caught.value).endswith(f"delete this file and run `snakemake {spec.folder}/{MODEL}`")
+    assert str(caught.value).endswith(f"delete {path} and run `snakemake {spec.folder}/{MODEL}`")
+
+
+def test_a_snapshot_is_made_again_with_the_weights_of_the_end(project, resolved):
+    run, spec = next(iter(resolved.pretrains.items()))
+    folder = project / spec.folder
+    (folder / snapshot(1)).write_bytes(weights.encoded({"a": torch.ones(9)}, spec.id))
+    removed_weights.remove(folder / snapshot(1), run)
+    with pytest.raises(UserError) as caught:
+        weights.read(folder / snapshot(1))
+    assert str(caught.value).endswith(f"delete {folder / MODEL} and run `snakemake {spec.folder}/{MODEL}`")
 
 
 def test_damage_to_other_files_stays_known(project, resolved):

@@ -91,3 +91,22 @@ def test_a_plan_lists_the_jobs_still_to_run(tiny, tmp_path):
         tmp_path, [made.study("tiny")], made, Inventory(tmp_path, made, Machine("some", 2, False))
     )
     assert {job["job"] for job in left}.isdisjoint({"shard", "dataset"})
+
+
+def test_folds_that_have_run_are_still_to_be_pooled(tiny, tmp_path):
+    tiny["benchmarks"]["motions"] = {"kind": "csv", "file": "videos.csv", "folds": 3}
+    made = plan.resolve(params.parse(tiny))
+    study = made.study("tiny")
+
+    def left() -> dict[str, int]:
+        there = Inventory(tmp_path, made, Machine("some", 2, False))
+        return {job["job"]: job["count"] for job in jobs.needed(tmp_path, [study], made, there)}
+
+    assert (left()["finetune_run"], left()["pool_folds"], left()["index"]) == (12, 4, 4)
+    for run in made.trained(study):
+        folder = made.find(run).write(tmp_path).parent
+        (folder / "model.safetensors").touch()
+    assert left() == {"index": 1, "pool_folds": 4, "study": 1}  # the whole benchmark is read, too
+    for run in study.runs:
+        (made.find(run).write(tmp_path).parent / "result.json").touch()
+    assert left() == {"study": 1}

@@ -52,6 +52,7 @@ def make_up(
     name: str = "little",
     variants: dict | None = None,
     seeds_of: str = "finetuning",
+    snapshots: list[int] | None = None,
 ) -> MadeUp:
     """Write the folders of a study.
 
@@ -65,13 +66,14 @@ def make_up(
         name: The study's name.
         variants: The study's ``variants`` section, in place of ``vary``; ``init: published`` are weights.
         seeds_of: Whether each seed has a pre-training of its own (``both``).
+        snapshots: Epochs whose weights a pre-training keeps.
     """
     seeds = range(1, 1 + len(next(iter(top1[0].values()))))
     settings = params.parse(
         {
             "run": [name],
             "datasets": {"fractal": {"family": "fractal", "classes": 4, "clips_per_class": 5, "size": 32}},
-            "pretraining": {"small": {"dataset": "fractal", "epochs": 4, "width": 8}},
+            "pretraining": {"small": {"dataset": "fractal", "epochs": 4, "width": 8, "snapshots": snapshots}},
             "finetuning": {"small": {"epochs": 12}},
             "weights": {"published": {"file": "weights.pth", "backbone": "tsm_resnet50", "width": 8}},
             "benchmarks": {name: {"kind": "motions", "seed": number} for number, name in enumerate(top1[0])},

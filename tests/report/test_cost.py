@@ -85,6 +85,14 @@ def test_seconds_parameters_and_machines_are_those_of_the_runs(little: MadeUp) -
     assert supervised["machines"] == ["Some Processor, 2 cores"]
 
 
+def test_a_snapshot_costs_the_time_until_it_was_kept(tmp_path: Path) -> None:
+    variants: dict = {"early": {"init_epoch": 1}, "late": {}}
+    made = make_up(tmp_path, [{"one": [0.4, 0.5]}] * 2, variants=variants, previews=False, snapshots=[1])
+    early, late = cost_table.costs(rows_of(made))
+    assert (early["clips"], late["clips"]) == (20, 80)
+    assert (early["pretrain_seconds"], late["pretrain_seconds"]) == (3.5, 4 * 3.5)
+
+
 def test_the_files_of_a_study_hold_the_table(folder: Path) -> None:
     scratch, supervised = read_csv(folder / "costs.csv")
     assert (scratch["clips"], scratch["clips_factor"]) == ("0", "")

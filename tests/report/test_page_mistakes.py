@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from madeup import CLASSES, MadeUp, make_up, write_index
 
+from kinefract.benchmarks.base import Video
 from kinefract.report import mistakes, results
 
 HEAD = "path,label,class,predicted,correct,top5"
@@ -48,6 +49,22 @@ def test_without_videos_the_picture_is_linked(made: MadeUp) -> None:
     (sheet,) = sheets(made)
     assert sheet.shown == []
     assert (made.spec_path.parent / str(sheet.picture)).resolve() == picture
+
+
+def entry(path: str, start: int = 0) -> Video:
+    return Video(Path(path), 0, "walk", 9, 12.0, 8, 8, start, start + 4, "test")
+
+
+def test_videos_of_one_name_in_folders_of_one_name_are_told_apart() -> None:
+    one, two, other = entry("/v/p1/1/walk.avi"), entry("/v/p2/1/walk.avi"), entry("/v/p2/2/walk.avi")
+    shown = mistakes._sources([one, two, other], [two.path, one.path, Path("/old/p2/2/walk.avi")])
+    assert shown == [two, one, other]
+    assert mistakes._sources([one, two], [Path("/old/p2/1/walk.avi")]) == [None]  # of which is not known
+
+
+def test_clips_of_one_file_are_taken_in_order() -> None:
+    first, second = entry("/v/a/walk.avi"), entry("/v/a/walk.avi", start=4)
+    assert mistakes._sources([first, second], [first.path] * 2) == [first, second]
 
 
 def test_a_video_that_is_gone_has_no_thumbnail(made: MadeUp) -> None:

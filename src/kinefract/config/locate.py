@@ -147,7 +147,7 @@ def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:
     kinds = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
     if there := [folder for kind in kinds if (folder := root / kind.PARENT / text).is_dir()]:
         return [_absolute(folder) for folder in there]
-    if len(path.relative_to(root).parts) != 1 or not (root / PARAMS_FILE).exists():
+    if len(Path(text).parts) != 1 or not (root / PARAMS_FILE).exists():
         raise UserError(f"{text}: no such folder, and no id or name of a result of this project")
     read = params.load(root / PARAMS_FILE)
     resolved = plan.resolve(read)

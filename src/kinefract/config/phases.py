@@ -15,6 +15,7 @@ from kinefract.augment.effects import Filmed, RandAugment
 from kinefract.common.errors import UserError
 from kinefract.common.ranges import Count, Epochs, Probability, Rate, Seed, Small
 from kinefract.common.schema import Section, is_none, is_one, is_zero, not_one_of
+from kinefract.common.words import counted
 from kinefract.config.networks import NetworkRecipe
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
@@ -225,7 +226,8 @@ class FinetuneRecipe(TrainRecipe):
         ge=0,
         le=100,
         exclude_if=is_zero,
-        description="alpha of the Beta distribution by which two clips of a batch are mixed; 0 for none",
+        description="alpha of the Beta distribution by which two clips of a batch, or of a part of it, are "
+        "mixed; 0 for none",
     )
     method: Literal["full", "linear_probe"] = Field(
         default="full", description="train all of the network, or its classifier alone on features that stay"
@@ -256,6 +258,15 @@ class FinetuneRecipe(TrainRecipe):
     def _crop_fits(self) -> Self:
         if self.resize < self.size:
             raise ValueError(f"resize: {self.resize} px leaves no room for a {self.size} px crop")
+        return self
+
+    @model_validator(mode="after")
+    def _mixes_two_clips(self) -> Self:
+        if self.mixup and self.batch_size < 2 * self.accumulate:
+            raise ValueError(
+                f"mixup: wants two clips in each part of a batch, and {self.batch_size} clips in "
+                f"{counted(self.accumulate, 'part')} (batch_size, accumulate) are too few"
+            )
         return self
 
     @model_validator(mode="after")

@@ -174,7 +174,7 @@ def _resolve_study(params: Params, name: str, study: Study, plan: Plan) -> None:
         if study.seeds_of == "both" and SEED in values:
             raise ValueError(f"{SEED}: leave it out, by `seeds_of: both` each of `seeds` is its value")
         init, network, finetuning = _resolve_variant(params, study, values)
-        epoch = _snapshot(values.get(INIT_EPOCH), init)
+        epoch = _snapshot(values, init)
         starts = {seed: _reseeded(init, seed) if study.seeds_of == "both" else init for seed in study.seeds}
         runs: dict[str, dict[int, str]] = {}
         setups[label] = []
@@ -231,11 +231,11 @@ def _reseeded(init: PretrainSpec | WeightsRecipe | None, seed: int) -> PretrainS
     return init.model_copy(update={"recipe": init.recipe.model_copy(update={"seed": seed})})
 
 
-def _snapshot(epoch: Any, init: PretrainSpec | WeightsRecipe | None) -> int | None:
+def _snapshot(values: dict[str, Any], init: PretrainSpec | WeightsRecipe | None) -> int | None:
     """Return the epoch whose weights a fine-tuning starts from; None for the weights of the end."""
-    if epoch is None or not isinstance(init, PretrainSpec):
+    if INIT_EPOCH not in values or not isinstance(init, PretrainSpec):
         return None
-    kept = [*(init.recipe.snapshots or ()), init.recipe.epochs]
+    epoch, kept = values[INIT_EPOCH], [*(init.recipe.snapshots or ()), init.recipe.epochs]
     if epoch not in kept:
         raise ValueError(f"{INIT_EPOCH}: {not_one_of(epoch, map(str, kept))} (pretraining.snapshots, epochs)")
     return None if epoch == init.recipe.epochs else epoch
@@ -254,7 +254,9 @@ def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]
             }
         elif combination.get(INIT) in list(params.weights):  # a value may be no name
             combination = {
-                key: value for key, value in combination.items() if key.startswith(("init", "finetuning."))
+                key: value
+                for key, value in combination.items()
+                if key == INIT or key.startswith("finetuning.")
             }
         combinations.setdefault(repr(combination), combination)
     return list(combinations.values())
@@ -319,14 +321,16 @@ def _refuse_idle(values: dict[str, Any], more: tuple[str, ...], where: str) -> N
 def _changed(recipe: Section, changes: dict[str, Any], section: str) -> Any:
     """Return a recipe with some settings replaced and checked; ``points.steps`` addresses a nested one."""
     settings = recipe.model_dump()
-    for path, value in changes.items():
+    for path in sorted(changes, key=lambda path: path.count(".")):  # an objective before its settings
         *parts, key = path.split(".")
         place: Any = settings
         for part in parts:
+            if part == settings.get("objective") and settings[part] is None:
+                settings[part] = {}
             place = place.get(part)
             if not isinstance(place, dict):
                 raise ValueError(f"{section}.{path}: unknown key, {part!r} has no parts")
-        place[key] = value
+        place[key] = changes[path]
     try:
         return type(recipe).model_validate(settings)
     except ValidationError as error:
@@ -340,7 +344,7 @@ def _label(values: dict[str, Any], varied: Iterable[str]) -> str:
     """
     if len(values) == 1:
         return str(next(iter(values.values())))
-    short = {key: key.partition(".")[2] for key in varied}
+    short = {key: key.partition(".")[2] or key for key in varied}
     named = Counter(short.values())
     return ", ".join(
         str(value) if key in (INIT, OBJECTIVE) else f"{key if named[short[key]] > 1 else short[key]} {value}"

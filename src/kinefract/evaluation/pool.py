@@ -56,11 +56,7 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
             )
         videos += evaluated
         rows += predicted_rows
-    predicted = np.zeros((len(rows), len(names)), np.float32)
-    for number, row in enumerate(rows):
-        for rank, entry in enumerate(row[-1].split()):
-            label, score = entry.split(":")
-            predicted[number, int(label)] = float(score) - 1e-6 * rank  # scores are rounded, ranks are not
+    predicted = _scores(rows, len(names))
     write_json(folder / CLASSES, names)
     write_rows(folder / PREDICTIONS, predictions.COLUMNS, rows)
     figures = write_figures(folder / PREDICTIONS, videos, predicted, names)
@@ -77,6 +73,21 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
     with checksums.last_file(folder / RESULT) as partial:
         partial.write_text(as_json(result), encoding="utf-8")
     return result
+
+
+def _scores(rows: Sequence[Sequence[str]], classes: int) -> np.ndarray:
+    """Return scores in the order of those of rows of ``predictions.csv``: float32, (rows, classes).
+
+    The file has the five best classes of a video, their scores rounded. A step a rank keeps their order, and
+    all other classes lie below the fifth.
+    """
+    step = 1e-6
+    scores = np.full((len(rows), classes), -10 * step, np.float32)
+    for number, row in enumerate(rows):
+        for rank, entry in enumerate(row[-1].split()):
+            label, score = entry.split(":")
+            scores[number, int(label)] = float(score) - rank * step
+    return scores
 
 
 def _result(fold: FinetuneSpec, root: Path) -> Result:

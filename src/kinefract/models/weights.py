@@ -13,6 +13,7 @@ from torch import nn
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import written_whole
+from kinefract.common.layout import MODEL
 from kinefract.common.words import counted
 from kinefract.models.base import Backbone
 
@@ -61,10 +62,11 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
     if not state and made_by(path):  # an empty file of another program is not of a run that can be made again
-        wanted = "/".join(path.resolve().parts[-4:])  # results/<phase>/<id>/<file>
+        last = path.with_name(MODEL)  # the file that the rule makes; snapshots come with it
+        target = "/".join(("results", *last.resolve().parts[-3:]))  # .../<phase>/<id>/<file>
         raise UserError(
             f"{path}: these weights were removed (`kinefract prune --weights`); "
-            f"to make them again, delete this file and run `snakemake {wanted}`"
+            f"to make them again, delete {last} and run `snakemake {target}`"
         )
     return state
 

@@ -29,7 +29,7 @@ class Objective(nn.Module):
     of each part, then ``outcome`` of all of them.
 
     ``VIEWS`` is the number of windows that a step takes from each clip. ``PER_CLIP`` says that the loss is
-    the mean of what each clip's outputs alone decide; then no clip has to wait for the other parts.
+    the mean of what the outputs of each part alone decide; then no part has to wait for the others.
     """
 
     VIEWS: ClassVar[int] = 2

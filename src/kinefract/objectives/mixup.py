@@ -1,7 +1,8 @@
 """Mixup: fine-tuning on mixtures of two clips and of their labels.
 
 Zhang et al., "mixup: Beyond Empirical Risk Minimization" (ICLR 2018). One weight is drawn for each step, and
-each clip is mixed with its mirror place in the batch, as VideoMAE's fine-tuning does.
+each clip is mixed with its mirror place in the batch, as VideoMAE's fine-tuning does. Of a batch that passes
+through the network in parts, it is the mirror place in the part.
 """
 
 import numpy as np

@@ -203,7 +203,9 @@ class Inventory:
             result = read_result(folder)
             if not machine.made(result):
                 return
-            self.training_seconds.add(1 / result["clips_per_second"], spec.id, *setting.keys)
+            # Of one of its processes, for a clip: that of one GPU, or of as many cores as threads.
+            seconds = result.get("processes", 1) / result["clips_per_second"]
+            self.training_seconds.add(seconds, spec.id, *setting.keys)
             if isinstance(spec, FinetuneSpec):
                 windows = result["videos"] * spec.recipe.windows
                 self.window_seconds.add(result["evaluation_seconds"] / windows, spec.id, *setting.keys)

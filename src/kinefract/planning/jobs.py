@@ -7,7 +7,7 @@ from typing import Any
 from tabulate import tabulate
 
 from kinefract.common.files import in_bytes
-from kinefract.common.layout import PAGE
+from kinefract.common.layout import PAGE, RESULT
 from kinefract.config.plan import Plan
 from kinefract.config.specs import Spec, StudySpec
 from kinefract.planning import resources
@@ -36,17 +36,16 @@ def needed(root: Path, studies: Sequence[StudySpec], plan: Plan, there: Inventor
         spec for spec in unmade for _ in range(0, there.clips_left[spec.id], spec.recipe.clips_per_shard)
     ]
     tuned = [plan.finetunes[run] for run in runs if run in plan.finetunes]
-    read = {spec.benchmark.id: spec.benchmark for spec in tuned}
-    pooled = {
-        run: plan.finetunes[run] for study in studies for run in study.runs if plan.finetunes[run].folds
-    }
+    results = (plan.finetunes[run] for run in dict.fromkeys(run for study in studies for run in study.runs))
+    pooled = [spec for spec in results if spec.folds and not (root / spec.folder / RESULT).exists()]
+    read = {spec.benchmark.id: spec.benchmark for spec in [*tuned, *pooled]}
     wanted: dict[str, Iterable[Spec]] = {
         "shard": shards,
         "dataset": unmade,
         "index": [spec for key, spec in read.items() if there.videos[key] is None],
         "pretrain_run": trained,
         "finetune_run": tuned,
-        "pool_folds": [spec for spec in pooled.values() if any(fold.id in runs for fold in spec.folds)],
+        "pool_folds": pooled,
         "study": [study for study in studies if not (root / study.folder / PAGE).exists()],
     }
     found = []

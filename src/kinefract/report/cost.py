@@ -1,5 +1,6 @@
 """The length of training of a study's variants, in clips and steps, and whether it was equal."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.layout import SPEC_FILE
 from kinefract.config.plan import INIT_EPOCH
 from kinefract.config.specs import FinetuneSpec, PretrainSpec
-from kinefract.report.results import Cell, Row
+from kinefract.report.results import Cell, Row, Run
 
 
 def counted(root: Path, rows: list[Row]) -> list[Row]:
@@ -63,6 +64,13 @@ def pretraining(row: Row) -> str:
 
 def _finetuning(cell: Cell) -> str:
     return "" if cell.steps_factor == 1 else f", fine-tuning {times(cell.steps_factor)}"
+
+
+def seconds(pretraining: Run, row: Row) -> float:
+    """Return the time of one of a variant's pre-trainings; of a snapshot, until it was kept."""
+    if INIT_EPOCH not in row.values:
+        return pretraining.seconds
+    return math.fsum(line["seconds"] for line in pretraining.epochs[: row.values[INIT_EPOCH]])
 
 
 def unequal(rows: list[Row]) -> bool:

@@ -16,8 +16,9 @@ def costs(rows: list[Row]) -> list[dict[str, Any]]:
     """Return the cost of each variant: a dict per row.
 
     The keys are ``variant``; ``clips`` (seen in pre-training) and ``clips_factor``, as in ``Row``;
-    ``pretrain_seconds``; ``finetune_seconds`` of all its runs, evaluation included, and ``finetunes``, their
-    number; ``parameters`` of the fine-tuned networks, in order of size; and ``machines``.
+    ``pretrain_seconds``, of a snapshot until it was kept; ``finetune_seconds`` of all its runs, evaluation
+    included, and ``finetunes``, their number; ``parameters`` of the fine-tuned networks, in order of size;
+    and ``machines``.
     """
     lines = []
     for row in rows:
@@ -29,7 +30,7 @@ def costs(rows: list[Row]) -> list[dict[str, Any]]:
                 "variant": row.label,
                 "clips": row.clips,
                 "clips_factor": row.clips_factor,
-                "pretrain_seconds": math.fsum(run.seconds for run in row.pretrainings),
+                "pretrain_seconds": math.fsum(cost.seconds(run, row) for run in row.pretrainings),
                 "finetune_seconds": sum(run.seconds for run in finetunes),
                 "finetunes": len(finetunes),
                 "parameters": sorted({int(run.result.get("parameters") or 0) for run in finetunes} - {0}),

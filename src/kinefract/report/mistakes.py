@@ -1,7 +1,7 @@
 """The worst mistakes of a study's best networks, as thumbnails that move."""
 
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,14 +56,14 @@ def sheets(root: Path, spec: StudySpec, rows: list[Row], page: Path) -> list[She
     for name in benchmarks(rows):
         best = max((row for row in rows if row.cells[name].runs), key=lambda row: row.cells[name].top1.mean)
         seed, run = next(iter(best.cells[name].runs.items()))
-        shown = _worst(run, root / BenchmarkSpec.PARENT / spec.benchmarks[name])
+        shown = _worst(run, root, root / BenchmarkSpec.PARENT / spec.benchmarks[name])
         picture = link(run.folder / MISTAKES, page)
         if shown or picture:
             found.append(Sheet(f"{best.label} on {name}, seed {seed}", shown, picture))
     return found
 
 
-def _worst(run: Run, folder: Path) -> list[Mistake]:
+def _worst(run: Run, root: Path, folder: Path) -> list[Mistake]:
     said = predictions_of(run)
     try:
         videos = index.read(folder) if said else []
@@ -72,7 +72,7 @@ def _worst(run: Run, folder: Path) -> list[Mistake]:
     if said is None:
         return []
     names, rows = names_of(run, said), predictions.read_rows(run.folder)
-    sources = _sources(videos, [row[0] for row in rows])
+    sources = _sources(videos, [Path(root.resolve(), row[0]) for row in rows])
     scores = [float(row[5].split()[0].partition(":")[2]) for row in rows]
     wrong = sorted((place for place in range(len(rows)) if not said.right[place]), key=lambda at: -scores[at])
     found = []
@@ -84,13 +84,19 @@ def _worst(run: Run, folder: Path) -> list[Mistake]:
     return found
 
 
-def _sources(videos: list[Video], paths: list[str]) -> list[Video | None]:
-    """Return the video of each prediction; clips of one file are taken in the order of the index."""
-    there: dict[tuple[str, ...], list[Video]] = defaultdict(list)
+def _sources(videos: list[Video], paths: list[Path]) -> list[Video | None]:
+    """Return the video of each prediction; clips of one file are taken in the order of the index.
+
+    Videos that lay elsewhere when they were evaluated are known by their name and folder, if one file alone
+    has these.
+    """
+    there: dict[Path, list[Video]] = defaultdict(list)
     for entry in reversed(videos):
         if entry.split != TRAIN:
-            there[entry.path.parts[-2:]].append(entry)
-    listed = (there.get(Path(path).parts[-2:]) for path in paths)
+            there[entry.path].append(entry)
+    alike = Counter(path.parts[-2:] for path in there)
+    moved = {path.parts[-2:]: clips for path, clips in there.items() if alike[path.parts[-2:]] == 1}
+    listed = (there.get(path) or moved.get(path.parts[-2:]) for path in paths)
     return [known.pop() if known else None for known in listed]
 
 

@@ -86,7 +86,7 @@ class CachedClips:
 
     @classmethod
     def of(cls, shards: Shards, folder: Path) -> "CachedClips":
-        """Open the cache in a folder; make it first if it does not exist or is of other shards.
+        """Open the cache in a folder; make it first if it does not exist or has another size.
 
         Raises:
             UserError: the cache cannot be written, or a shard cannot be read.
