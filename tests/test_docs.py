@@ -21,7 +21,7 @@ import kinefract
 from kinefract.augment.effects import EFFECTS
 from kinefract.common.ranges import FloatRange, within
 from kinefract.common.schema import Section, merged
-from kinefract.config import params
+from kinefract.config import params, plan
 from kinefract.synth.dataset_recipe import Points
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.families.fractal import FractalRecipe
@@ -87,6 +87,18 @@ def test_every_study_that_a_page_tells_to_build_is_there():
                 told += 1
                 assert name in there or re.search(rf"^ +{name}:", text, re.MULTILINE), f"{page}: {name}"
     assert told >= 15
+
+
+def test_every_run_that_a_page_names_is_one_of_a_study():
+    """In the configuration of version 0.1, or as it is now."""
+    plans = [plan.resolve(params.load(ROOT / name)) for name in ("params.yaml", "tests/params_0.1.yaml")]
+    there = {run for found in plans for run in (*found.pretrains, *found.finetunes)}
+    told = set()
+    for page in (*PAGES, *ROOT.glob("src/kinefract/released/*.md")):
+        runs = r"\b[a-z][\w-]*-(?:scratch|supervised|moco)-[\w-]*[0-9a-f]{12}\b"
+        told |= {(run, page.name) for run in re.findall(runs, page.read_text(encoding="utf-8"))}
+    assert not [(run, page) for run, page in told if run not in there]
+    assert len(told) >= 2
 
 
 def test_what_pages_add_to_the_configuration_is_in_order(own_settings):

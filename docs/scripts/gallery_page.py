@@ -1,9 +1,11 @@
 """Draws docs/gallery.md anew: each family, setting, time curve and variation, as the code makes them."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from kinefract.common.files import write_text
 from kinefract.common.progress import progress
@@ -69,7 +71,11 @@ def _picture(folder: Path, name: str, caption: str, frames: np.ndarray) -> str:
 
 
 def _written(settings: dict) -> str:
-    return f"(`{', '.join(f'{key}: {value}' for key, value in settings.items())}`)" if settings else ""
+    """Return settings as YAML on one line, in brackets."""
+    flow = yaml.safe_dump(
+        json.loads(json.dumps(settings)), default_flow_style=True, sort_keys=False, width=1000
+    )
+    return f"(`{flow.strip()[1:-1]}`)" if settings else ""
 
 
 def _names(names: Iterable[str]) -> str:

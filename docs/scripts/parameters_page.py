@@ -50,8 +50,7 @@ def page() -> str:
         "# Parameters",
         _prose(
             "Every key of `params.yaml` with what the code says of it; "
-            "[config/README.md](../config/README.md) says how the sections work together. "
-            "`make pages` writes this page anew."
+            "[config/README.md](../config/README.md) says how the sections work together."
         ),
         _prose(
             "A key with a dot belongs to a part: `points.steps` is `points: {steps: ...}`. In every section "

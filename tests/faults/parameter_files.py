@@ -48,7 +48,7 @@ BROKEN: dict[str, tuple[bytes | str, str]] = {
     "list as a key": ("? [a]\n: 1", "line 1: a list or a mapping as a key"),
     "two documents": ("a: 1\n---\nb: 2", "line 2: expected a single document"),
     "open bracket": ("run: [tiny\n", "cannot be read: line 2: "),
-    "tab": ("a:\n\tb: 1", "cannot be read: line 2: "),
+    "tab": ("a:\n\tb: 1", "cannot be read: line 2: a tab; indent with spaces"),
 }
 
 SEEDS = "seeds: [1, 2]"

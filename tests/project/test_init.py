@@ -1,6 +1,7 @@
 """`kinefract init` writes a project from the package, and leaves alone what is there."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_files_that_are_there_stay_and_missing_ones_come(tmp_path, capsys):
     )
     assert main(["init", str(tmp_path)]) == 0
     assert "nothing was written" in capsys.readouterr().out
+
+
+def test_links_of_its_pages_lead_somewhere_and_other_pages_are_named(tmp_path):
+    init(tmp_path)
+    for page in tmp_path.rglob("*.md"):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            assert ":" in link or (page.parent / link.partition("#")[0]).exists(), f"{page}: {link}"
+    assert "docs/weights.md of kinefract" in (tmp_path / "config/README.md").read_text(encoding="utf-8")
 
 
 def test_the_line_for_editors_leads_to_the_schema(tmp_path):

@@ -64,7 +64,8 @@ def test_one_class_alone(project):
     [
         (["--curve", "sharpe"], "did you mean 'sharp'"),
         (["--family", "fractals"], "did you mean 'fractal'"),
-        (["--variation", "horse"], "did you mean 'horseshoe'"),
+        (["--variation", "horse"], "'horse' is none (did you mean 'horseshoe'?); there are sinusoidal, "),
+        (["--variation", "99"], "'99' is none; there are sinusoidal, "),
         (["--class", "9"], "has classes 0 to 5"),
         (["--curve", "sharp", "--out", "x.avi"], "wants the ending"),
     ],

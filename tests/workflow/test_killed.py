@@ -90,7 +90,9 @@ def test_a_shard_killed_in_its_middle(unbuilt, tiny, tmp_path, env):
     process = start(unbuilt, "kinefract", "shard", path, "0", env=env)
     kill_when(process, begun)
     assert not tar.exists() and not table.exists()
-    assert "make it first" in refused(unbuilt, "kinefract", "dataset", path, env=env)
+    assert "make it with `snakemake data/synthetic/" in refused(
+        unbuilt, "kinefract", "dataset", path, env=env
+    )
 
     run(unbuilt, "kinefract", "shard", path, "0", env=env)
     write_shard(spec.recipe, 0, tmp_path / "alone")

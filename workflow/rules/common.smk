@@ -64,8 +64,8 @@ def spec_of(wildcards):
         return PLAN.find(wildcards.id)
     except KeyError:
         raise WorkflowError(
-            f"{wildcards.id}: the configuration as it is now makes no such thing; "
-            "`snakemake -n` lists what it does"
+            f"{wildcards.id}: the configuration as it is now makes no such thing; it makes what its studies use, "
+            "and `snakemake -n <study>` lists that"
         )
 
 

@@ -69,7 +69,8 @@ ConfigDir = Annotated[
 ]
 ParamsFile = Annotated[Path, typer.Argument(metavar="params", help="The main file of the configuration.")]
 SpecFile = Annotated[
-    Path, typer.Argument(metavar="spec", help="The spec.yaml in the folder that is to be filled.")
+    Path,
+    typer.Argument(metavar="spec", help="The spec.yaml that Snakemake wrote into the folder to be filled."),
 ]
 DatasetName = Annotated[
     str,

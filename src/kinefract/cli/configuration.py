@@ -63,7 +63,9 @@ def studies(as_json: Json = False, config_dir: ConfigDir = None) -> None:
 def plan(
     studies: Annotated[
         list[str] | None,
-        typer.Argument(metavar="study", help="Name or pattern, as in '*_small'; those under `run:` without."),
+        typer.Argument(
+            metavar="study", help="Names or patterns, such as '*_small'. Without one: those under `run:`."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every study of the configuration.")] = False,
     as_json: Json = False,

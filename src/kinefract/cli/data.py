@@ -58,7 +58,7 @@ def download(
 ) -> None:
     """Fetch a benchmark's official files, or say where they are.
 
-    Fetches what licence and server allow, and goes on where it was stopped.
+    Goes on where it was stopped. docs/benchmarks has what licence and server of each allow.
     """
     from kinefract.benchmarks.official.download import fetch
     from kinefract.config.params import load
@@ -108,7 +108,7 @@ def verify(
     results: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Datasets, benchmarks, runs or studies: a folder, id or name each; all without.",
+            help="Datasets, benchmarks, runs or studies: folders, ids or names. Without one: all.",
             show_default=False,
         ),
     ] = None,

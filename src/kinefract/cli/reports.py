@@ -134,7 +134,7 @@ def log_model(
 @app.command()
 def sync(
     folders: Annotated[
-        list[str] | None, typer.Argument(help="Folders of runs and studies; all without.")
+        list[str] | None, typer.Argument(help="Folders of runs and studies. Without one: all.")
     ] = None,
 ) -> None:
     """Log to MLflow what is finished and not there yet.

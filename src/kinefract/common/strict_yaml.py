@@ -81,10 +81,11 @@ def parse(text: str, nodes: int = NODES) -> Any:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
         problem = ", ".join(part for part in (error.context, error.problem) if part)
-        raise UserError(
-            f"cannot be read: {_line(error.problem_mark or error.context_mark)}{problem}"
-        ) from error
+        if mark and "".join(text.split("\n")[mark.line : mark.line + 1])[mark.column :].startswith("\t"):
+            problem = "a tab; indent with spaces"
+        raise UserError(f"cannot be read: {_line(mark)}{problem}") from error
     except yaml.YAMLError as error:
         raise UserError(f"cannot be read: {' '.join(str(error).split())}") from error
 

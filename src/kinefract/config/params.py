@@ -180,8 +180,11 @@ def _checked(whole: Configuration) -> Params:
         for name, recipe in inherited[section].items():
             at, wrong = f"{section}.{name}", []
             if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
+                shown = (
+                    name if isinstance(name, str) and re.fullmatch(r"[\w -]{1,100}", name) else short(name)
+                )
                 wrong.append(
-                    f"{section}.{short(name)}: a name is lower-case letters, digits and _, a letter first, "
+                    f"{section}.{shown}: a name is lower-case letters, digits and _, a letter first, "
                     "at most 100 of them"
                 )
             try:

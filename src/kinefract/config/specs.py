@@ -96,7 +96,9 @@ class Spec(Section):
         try:
             data = strict_yaml.read(path, cls.NODES)
         except FileNotFoundError:
-            raise UserError(f"{path}: no such file; `snakemake -n` lists what can be made") from None
+            raise UserError(
+                f"{path}: no such file; a spec.yaml is wanted, and `snakemake -n` lists what can be made"
+            ) from None
         if not isinstance(data, dict) or "id" not in data:
             raise UserError(f"{path}: not a spec (a mapping that begins with its id)")
         stated = data.pop("id")

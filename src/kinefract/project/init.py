@@ -1,5 +1,7 @@
 """The files of a new project, copied from the package."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -26,6 +28,7 @@ PLACES = {
     "results.md": RESULTS_README,
 }
 SUFFIXES = {".yaml", ".yml", ".md"}  # of files in folders
+LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
 def init(folder: Path | str) -> list[str]:
@@ -49,9 +52,29 @@ def init(folder: Path | str) -> list[str]:
         if place.exists() or (target == SNAKEFILE and (folder / OTHER_SNAKEFILE).exists()):
             continue
         with written_whole(place) as partial:
-            shutil.copyfile(source, partial)
+            if place.suffix == ".md":
+                partial.write_text(_page(source, target), encoding="utf-8")
+            else:
+                shutil.copyfile(source, partial)
         written.append(target)
     return written
+
+
+def _page(source: Path, target: str) -> str:
+    """Return a page of the package with links to pages that the project has not, as names of kinefract's."""
+    there = {place for _, place in _files()}
+
+    def shown(link: re.Match[str]) -> str:
+        page = os.path.normpath(Path(target).parent / link[2].partition("#")[0])
+        if ":" in link[2] or page in there or link[2].startswith("#"):
+            return link[0]
+        return (
+            f"{page} of kinefract"
+            if link[1] in (page, Path(page).name)
+            else f"{link[1]}, {page} of kinefract"
+        )
+
+    return LINK.sub(shown, source.read_text(encoding="utf-8"))
 
 
 def _files() -> list[tuple[Path, str]]:

@@ -36,6 +36,8 @@ def folder_of(study: str) -> Path:
         if study not in read.studies:
             raise UserError(f"{not_one_of(study, read.studies)} (studies of the configuration)")
         folder = Path(plan.resolve(read).study(study).folder)
+    elif not folder.is_dir():
+        raise UserError(f"{PARAMS_FILE}: no such file; run this from the project's folder")
     if not folder.is_dir():
         raise UserError(f"{folder}: the study is not made yet; make it with: snakemake {study}")
     return folder

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST, PARAMS_FILE
-from kinefract.common.problems import in_one_line
-from kinefract.common.schema import not_one_of
+from kinefract.common.schema import not_one_of, suggestion
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
 from kinefract.synth.store.shards import Shards
+from kinefract.synth.variations import NAMES, VARIATIONS
 from kinefract.viewing import curves
 from kinefract.viewing.sheets import Clips, moving_sheet, sheet
 from kinefract.viewing.tiles import in_colour, write
@@ -125,8 +124,8 @@ def _with_variation(recipe: DatasetRecipe, variation: str) -> DatasetRecipe:
     if recipe.family != "fractal":
         raise UserError(f"--variation: clips of {recipe.family} have none")
     value: Any = int(variation) if variation.isdecimal() else variation
+    if value not in VARIATIONS and value not in NAMES:
+        close = suggestion(variation, VARIATIONS)
+        raise UserError(f"--variation: {variation!r} is none{close}; there are {', '.join(VARIATIONS)}")
     changed = recipe.model_dump() | {"variations": [value], "nonlinear_shapes": 1.0}
-    try:
-        return type(recipe).model_validate(changed)
-    except ValidationError as error:
-        raise UserError("--variation: " + in_one_line(error)) from error
+    return type(recipe).model_validate(changed)

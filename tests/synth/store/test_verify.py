@@ -235,7 +235,7 @@ def test_a_manifest_of_other_clips(copy, change, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "no such file; make it first"),
+        (None, "no such file; make it with `snakemake data/synthetic/copy/manifest.csv`"),
         (b"", "its first line is not index,label"),
         (b"a,b\n1,2\n", "its first line is not index,label"),
         (b"\xff\xfe\x00", "cannot be read"),

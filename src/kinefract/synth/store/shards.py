@@ -17,7 +17,7 @@ import numpy as np
 from kinefract import video
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
-from kinefract.common.layout import MANIFEST, SHARDS
+from kinefract.common.layout import DATASETS, MANIFEST, SHARDS
 from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import DatasetRecipe
 
@@ -168,8 +168,11 @@ class Shards:
 
 def repair_hint(path: Path) -> str:
     """Return the hint of messages about a damaged file of a dataset."""
-    folder = path.parents[1] if path.parent.name == SHARDS else path.parent
-    return f"delete {folder} and run snakemake, which makes it again"
+    return f"delete {_folder(path)} and run snakemake, which makes it again"
+
+
+def _folder(path: Path) -> Path:
+    return path.parents[1] if path.parent.name == SHARDS else path.parent
 
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
@@ -186,7 +189,8 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
             raise UserError(f"{path}: holds no clips; {repair_hint(path)}")
         table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; make it first") from None
+        target = f"{DATASETS}/{path.relative_to(_folder(path).parent)}"
+        raise UserError(f"{path}: no such file; make it with `snakemake {target}`") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; {repair_hint(path)}") from error
     columns = dict(zip(NUMBERS, table.T, strict=True))
