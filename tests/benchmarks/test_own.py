@@ -190,6 +190,16 @@ def test_a_class_of_one_file_under_two_names_is_refused(tmp_path):
         contents(FolderRecipe(root="own"), tmp_path)
 
 
+def test_a_class_that_is_not_wanted_may_have_one_video(tmp_path):
+    put(tmp_path / "own", "a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4", "c/1.mp4")
+    for path in (tmp_path / "own").rglob("*.mp4"):
+        path.write_text(str(path))
+    with pytest.raises(UserError, match="one to train and one to test, that are not the same file: c"):
+        contents(FolderRecipe(root="own"), tmp_path)
+    found = listed(FolderRecipe(root="own", classes=["a", "b"]), tmp_path)
+    assert {(name, split) for name, split, _ in found} == {(n, s) for n in "ab" for s in ("train", "test")}
+
+
 @pytest.mark.parametrize("share", [0.001, 0.999])
 def test_a_small_class_is_on_both_sides(tmp_path, share):
     many(tmp_path / "own", count=3)
@@ -366,6 +376,17 @@ def test_a_group_stays_together_and_is_said_to_be_on_both_sides(tmp_path, capsys
     write_csv(tmp_path / "list.csv", [*rows, ("41.mp4", "a", "test", "film 3")], "path,label,split,group")
     contents(CsvRecipe(file="list.csv"), tmp_path)
     assert "in more than one split, which makes results too good: 1 group, film 3" in capsys.readouterr().err
+
+
+def test_clips_of_a_file_in_two_spellings_are_of_one_group(tmp_path):
+    rows = [(f"{n}.mp4", "ab"[n % 2], "train", 0, 2) for n in range(8)]
+    rows += [(f"./{n}.mp4", "ab"[n % 2], "train", 2, 4) for n in range(8)]
+    put(tmp_path, *(row[0] for row in rows))
+    write_csv(tmp_path / "list.csv", rows, "path,label,split,start,end")
+    for seed in range(1, 5):
+        found = contents(CsvRecipe(file="list.csv", folds=4, fold=1, seed=seed), tmp_path).entries
+        sides = [{Path(e.path).name for e in found if e.split == split} for split in ("train", "test")]
+        assert all(sides) and not sides[0] & sides[1]
 
 
 def test_videos_that_are_not_there_are_missing(tmp_path):

@@ -163,6 +163,8 @@ def test_cost_without_notes_is_not_known(tmp_path):
 def test_the_page_holds_all_it_shows(folder):
     html = (folder / "card.html").read_text(encoding="utf-8")
     page = Page(html)
+    linked = {attributes.get("href") for tag, attributes in page.tags if tag == "a"}
+    assert {"card.json", "manifest.csv", "preview.mp4"} <= linked  # the manifest is written after the page
     tags = [tag for tag, _ in page.tags]
     assert tags.count("script") == tags.count("video") == tags.count("img") == 1
     for tag, attributes in page.tags:

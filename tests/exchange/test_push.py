@@ -16,10 +16,12 @@ from huggingface_hub import ModelCard, RepoCard
 from safetensors.torch import load_file
 
 from kinefract import cli, models, released, synth, video
+from kinefract.benchmarks.kinds.own import CsvRecipe
 from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.config.specs import DatasetSpec, FinetuneSpec
 from kinefract.evaluation.predict import predict_videos
+from kinefract.exchange import cards
 from kinefract.exchange.networks import find
 from kinefract.exchange.push import push
 from kinefract.models import weights
@@ -96,6 +98,31 @@ def test_the_network_that_comes_with_it_goes_there_as_it_is(the_hub):
     assert files(the_hub, "models/me/copy")["model.safetensors"] == released.path(RELEASED).read_bytes()
     own, theirs = released.load(RELEASED), released.load("hf:me/copy")
     assert all(torch.equal(own.state_dict()[key], value) for key, value in theirs.state_dict().items())
+
+
+def test_a_released_network_without_a_page_is_one_clear_error(the_hub, monkeypatch, tmp_path):
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(released.path(RELEASED).with_suffix(suffix), tmp_path / f"mine{suffix}")
+    facts = released.facts(RELEASED)
+    monkeypatch.setattr(released, "names", lambda: ["mine"])
+    monkeypatch.setattr(released, "checked", lambda name: (facts, tmp_path / f"{name}.safetensors"))
+    with pytest.raises(UserError, match=r"mine\.md: no such file; write the page of this network first"):
+        push("mine", "me/mine")
+
+
+def test_the_card_says_which_videos_were_tested():
+    for share, tested in ((0.0, "test"), (0.25, "validation")):
+        recipe = CsvRecipe(file="videos.csv", validation=share)
+        spec = FinetuneSpec.model_validate(
+            {
+                "recipe": {},
+                "network": {"backbone": "tsm_resnet18", "width": 8},
+                "benchmark": {"recipe": recipe.model_dump()},
+                "init": None,
+                "seed": 1,
+            }
+        )
+        assert cards._tested(spec) == tested
 
 
 def test_a_study_starts_from_it_by_the_lines_of_its_card(the_hub, pretrained, tiny, tmp_path):

@@ -9,6 +9,7 @@ from flips import files, flipped, outcome
 from hypothesis import settings
 from projects import run
 
+from kinefract import tracking
 from kinefract.common.errors import UserError
 from kinefract.report.verify import verify
 
@@ -49,6 +50,26 @@ def test_a_study_is_verified_with_all_on_which_it_rests(project):
         verify(project, [study])
 
 
+def test_damage_is_named_where_mlflow_cannot_be_used(project, monkeypatch):
+    (run_folder,) = (project / "results/pretrain").iterdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with flipped(run_folder / "result.json", 99), pytest.raises(UserError) as caught:
+        verify(project)
+    assert "result.json: changed since it was written" in str(caught.value)
+    assert "MLflow's store cannot be used" in str(caught.value)
+
+
+def test_a_spec_that_cannot_be_read_is_no_fault_of_mlflow(project, capsys):
+    (run_folder,) = (project / "results/pretrain").iterdir()
+    text = (run_folder / "spec.yaml").read_text()
+    (run_folder / "spec.yaml").write_text("id: [")
+    try:
+        assert tracking.differences(project) == []
+    finally:
+        (run_folder / "spec.yaml").write_text(text)
+    assert "MLflow" not in capsys.readouterr().err
+
+
 @pytest.mark.long
 def test_the_command_takes_names_ids_and_folders_and_counts_problems(project):
     (run_folder,) = (project / "results/pretrain").iterdir()
@@ -57,7 +78,7 @@ def test_the_command_takes_names_ids_and_folders_and_counts_problems(project):
     assert "did you mean 'tiny'?" in run(project, "kinefract", "verify", "tinny", code=1).stdout
     with flipped(run_folder / "result.json", 99), flipped(run_folder / "metrics.jsonl", 99):
         printed = run(project, "kinefract", "verify", run_folder, code=1).stdout
-    assert "2 problems:" in printed and printed.count(f"delete {run_folder} to make it again") == 2
+    assert "2 problems:" in printed and printed.count(f"delete {run_folder} and run `snakemake ") == 2
 
 
 def test_results_without_checksums_are_compared_with_each_other(project):
@@ -81,7 +102,7 @@ def test_files_that_fit_their_own_folder_but_not_each_other_are_named(project, t
     copy = tmp_path / "results/finetune" / scratch.name
     shutil.copytree(scratch, copy)
     (copy / "SHA256SUMS").unlink()
-    again = f"delete {copy} to make it again"
+    again = f"delete {copy} and run `snakemake results/finetune/{copy.name}/result.json`"
     shutil.copy(other / "model.safetensors", copy)
     with pytest.raises(UserError, match=rf"model\.safetensors: weights of {other.name}; {again}$"):
         verify(tmp_path, [copy])

@@ -89,7 +89,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, change, said: str) -
     made = make_up(tmp_path, [{"motions": [0.4]}, {"motions": [0.6]}], previews=False)
     path = made.finetune_folder(1, "motions", 1) / name
     path.write_text(change(path.read_text()))
-    with pytest.raises(UserError, match=rf"{path.parent.name}: .*{said}.*; delete .* to make it again"):
+    with pytest.raises(
+        UserError, match=rf"{path.parent.name}: .*{said}.*; delete .* and run `snakemake results/"
+    ):
         results.read(tmp_path, made.study)
 
 
@@ -148,7 +150,9 @@ def test_a_run_on_a_benchmark_that_was_indexed_anew_since_is_named(tmp_path: Pat
     assert not results.read_available(tmp_path, made.study).missing
     listed.write_text(rows.replace("wave", "point"))
     (listed.parent / "classes.json").write_text('["point"]')
-    with pytest.raises(UserError, match=rf"{folder.name}: .*indexed anew since.*delete its folder"):
+    with pytest.raises(
+        UserError, match=rf"{folder.name}: .*indexed anew since.*; delete .* and run `snakemake "
+    ):
         results.read(tmp_path, made.study)
     listed.unlink()  # as in a clone that has the results alone
     assert not results.read_available(tmp_path, made.study).missing

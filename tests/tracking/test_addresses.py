@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from kinefract import tracking
 from kinefract.config.specs import StudySpec, Variant
-from kinefract.tracking import labels
+from kinefract.tracking import labels, store
 from kinefract.tracking.addresses import runs_address
 
 FACTS = {"benchmarks": {"motions": "motions-0"}, "datasets": []}
@@ -101,3 +101,12 @@ def test_a_run_says_where_its_folder_and_the_pages_of_its_studies_are() -> None:
         "Page of the study b: `results/studies/b/index.html`",
     ]
     assert labels.noted({labels.NOTE: "Mine."}, "results/finetune/one", "a") == {}
+
+
+def test_the_description_of_a_run_of_many_studies_is_stored_whole():
+    folder, tags = "results/finetune/ucf101-scratch-s3-53407f37e8de", {}
+    for number in range(20):
+        study = f"a_study_with_a_long_name_{number}"
+        tags |= {**labels.noted(tags, folder, study), f"study.{study}": "variant"}
+        tags = store.tag_texts(tags)
+    assert tags[labels.NOTE].count("Page of the study") == 20

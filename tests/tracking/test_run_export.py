@@ -429,10 +429,19 @@ def test_more_epochs_parameters_and_tags_than_one_request_takes_are_all_logged(r
 
 def test_a_moved_project_keeps_its_artifacts_with_it(root: Path, tmp_path: Path) -> None:
     make(root, spec_of())
+    (run,) = runs(root, "pretrain")
+    model = client(root).create_logged_model(run.info.experiment_id, "model", run.info.run_id)
+    registry = MlflowClient(tracking.store_uri(root), tracking.store_uri(root))
+    registry.create_registered_model("little")
+    version = registry.create_model_version("little", model.artifact_location, run.info.run_id)
     moved = root.rename(tmp_path / "moved to 'here'? #1, 100%41 {ü}")
     tracking.prepare(moved)
     (run,) = runs(moved, "pretrain")
     assert [item.path for item in client(moved).list_artifacts(run.info.run_id)] == ["first_batch.png"]
+    place = (moved / "results/mlflow/artifacts").as_uri()
+    assert client(moved).get_logged_model(model.model_id).artifact_location.startswith(f"{place}/")
+    registry = MlflowClient(tracking.store_uri(moved), tracking.store_uri(moved))
+    assert registry.get_model_version("little", version.version).source.startswith(f"{place}/")
     make(moved, spec_of(classes=5))
     assert not root.exists() and list(tmp_path.iterdir()) == [moved]
 

@@ -49,6 +49,22 @@ def test_actions_are_named_in_any_video(project):
     assert "cannot" in refused(project, "kinefract", "predict", folder, project / "params.yaml")
 
 
+@pytest.mark.long
+def test_what_an_error_says_makes_a_damaged_result_again(project):
+    """In a project whose study is finished, where `snakemake` by itself has nothing to do."""
+    (dataset,) = (project / "data/synthetic").glob("*-*")
+    for folder, name in ((a_run(project), "predictions.csv"), (dataset, "card.json")):
+        before = (folder / name).read_bytes()
+        (folder / name).write_bytes(before + b"#")
+        error = refused(project, "kinefract", "verify", folder)
+        assert f"delete {folder} and run `snakemake " in error
+        shutil.rmtree(folder)
+        assert NOTHING in run(project, "snakemake", "-n").stdout
+        run(project, "snakemake", "--cores", "1", error.rpartition("`snakemake ")[2].partition("`")[0])
+        run(project, "kinefract", "verify", folder)
+        assert (folder / name).read_bytes() == before or name == "card.json"
+
+
 def test_all_studies_are_on_one_page(project):
     page = project / "results/index.html"
     assert "Does the chain hold?" in page.read_text(encoding="utf-8")
@@ -75,7 +91,7 @@ def test_without_weights_results_stay_and_nothing_is_made_again(project):
     text = refused(project, "kinefract", "predict", folder, video)
     assert "these weights were removed" in text
     wanted = f"results/finetune/{folder.name}/model.safetensors"
-    assert f"delete this file and run `snakemake {wanted}`" in text
+    assert f"/{wanted} and run `snakemake {wanted}`" in text
     for path in paths:
         path.unlink()
     run(project, "snakemake", "-c", "1", wanted)

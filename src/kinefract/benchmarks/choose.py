@@ -5,7 +5,7 @@ The choice is a function of the seed and the clips' listed names; the files on d
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from kinefract.benchmarks.base import TEST, TRAIN, VALIDATION
@@ -111,7 +111,9 @@ def validation(videos: list[Listed], share: float, seed: int, what: str) -> list
     return [video._replace(split=VALIDATION if video.group in out else TRAIN) for video in train]
 
 
-def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[Listed]:
+def test_part(
+    videos: list[Listed], share: float, seed: int, what: str, classes: Collection[str] | None = None
+) -> list[Listed]:
     """Split a part for testing off videos without a split, by whole groups and class by class.
 
     Groups, in an order drawn by the seed, go to the tests as long as that brings their number in the class
@@ -122,9 +124,10 @@ def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[
         share: Share of each class that is for testing, above 0 and below 1.
         seed: The seed of the order of groups.
         what: The benchmark, for messages.
+        classes: The classes that must have videos on both sides; all where None.
 
     Raises:
-        UserError: the videos of a class are of one group.
+        UserError: the videos of such a class are of one group.
     """
     sizes: dict[str, Counter[str]] = defaultdict(Counter)  # class -> group -> videos
     holders: dict[str, set[str]] = defaultdict(set)  # group -> classes
@@ -152,7 +155,9 @@ def test_part(videos: list[Listed], share: float, seed: int, what: str) -> list[
                 for other in holders[group]:
                     left[other] -= 1
         settled |= own.keys()
-    if single := sorted(name for name, own in sizes.items() if not own.keys() & out or own.keys() <= out):
+    both = sizes.keys() if classes is None else sizes.keys() & set(classes)
+    one_sided = (name for name in both if not sizes[name].keys() & out or sizes[name].keys() <= out)
+    if single := sorted(one_sided):
         raise UserError(
             f"{what}: a class needs two videos, one to train and one to test, that are not the same file: "
             f"{', '.join(single[:10])}"

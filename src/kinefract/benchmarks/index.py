@@ -25,6 +25,7 @@ from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CLASSES, INDEX, PROBLEMS, SPEC_FILE, SUMMARY, SUMMARY_PAGE
 from kinefract.common.progress import log_line
 from kinefract.common.records import damaged, read_json
+from kinefract.common.remedies import make_again
 from kinefract.common.schema import digest_of, short
 from kinefract.common.terminal import printable
 from kinefract.common.words import counted
@@ -119,7 +120,7 @@ def read_classes(folder: Path) -> list[str]:
     try:
         names = read_json(path, list[str])
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: remove its folder, make it again") from None
+        raise UserError(f"{path} is missing; {make_again(path.parent)}") from None
     if len(set(names)) != len(names) or not names:
         raise damaged(path, f"wants at least one class name, and each once, got {short(names)}")
     for name in names:

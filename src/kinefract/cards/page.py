@@ -1,6 +1,7 @@
 """Cards as a page or as text: one dataset, or several beside each other and beside benchmarks."""
 
 import math
+import posixpath
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from tabulate import tabulate
 
 from kinefract.cards import diversity, filmed
 from kinefract.cards.measure import FIGURES as OF_CLIPS
-from kinefract.common.layout import CARD, INDEX, MANIFEST, MOVING, SPEC_FILE, STILL, SUMMARY_PAGE
+from kinefract.common.layout import CARD, INDEX, MANIFEST, MOVING, SHARDS, SPEC_FILE, STILL, SUMMARY_PAGE
 from kinefract.common.pages import data_uri, link, rendered
 from kinefract.common.words import counted
 
@@ -91,7 +92,7 @@ def html(
                 "recipe": yaml.safe_dump(column.card["recipe"], sort_keys=False) if column.made else "",
                 "made_with": column.card.get("made_with", {}),
                 "measured": column.card["measured"],
-                "links": [(name, link(column.folder / name, page)) for name in _there(column.folder)],
+                "links": _links(column.folder, page),
             }
             for column in columns
         ],
@@ -180,8 +181,11 @@ def _with_filmed(columns: list[Column]) -> list[Column]:
     return [*columns, Column(f"filmed ({known['name']})", filmed.FILE.parent, known)]
 
 
-def _there(folder: Path) -> list[str]:
-    return [name for name in FILES if (folder / name).exists()]
+def _links(folder: Path, page: Path) -> list[tuple[str, str]]:
+    """Return name and address of the files that are there; a manifest of clips is written after its page."""
+    there = {name for name in FILES if (folder / name).exists()}
+    there |= {MANIFEST} if (folder / SHARDS).is_dir() else set()
+    return [(name, posixpath.normpath(f"{link(folder, page)}/{name}")) for name in FILES if name in there]
 
 
 def _lead(card: dict[str, Any]) -> str:

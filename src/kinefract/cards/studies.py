@@ -162,7 +162,7 @@ def measured_benchmark(text: str, like: Column, sample: int | None = None, root:
         "fps": round(float(np.median([item.fps for item in videos])), 2),
         "frames": sum(item.length for item in videos),
         "seconds": round(sum(item.length / item.fps for item in videos if item.fps), 3),
-        "bytes": sum(item.path.stat().st_size for item in videos),
+        "bytes": sum(map(video.size, {item.path for item in videos})),
         "measured": card.measured(len(chosen), side),
         "figures": card.summary(progress(clips, "measuring", len(chosen), "videos"), side),
     }

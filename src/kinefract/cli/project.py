@@ -1,6 +1,7 @@
 """Commands that begin a project and look at the machine."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def init(
         print(f"{folder}: holds a project already; nothing was written")
         return
     print(f"{folder}: {', '.join(dict.fromkeys(name.partition('/')[0] for name in written))}")
-    here = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    here = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     print(f"next: {here}snakemake quickstart")
 
 

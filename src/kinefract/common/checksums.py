@@ -14,6 +14,7 @@ from pathlib import Path
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256, write_text, written_whole
 from kinefract.common.layout import CHECKPOINT, CHECKSUMS, HUB_CARD, PARTIAL, PROGRESS, SHARDS
+from kinefract.common.remedies import make_again
 
 # Files and folders that come and go while a result is made, shards, which hold checksums of their own, and
 # what a copy from the Hub has besides.
@@ -91,7 +92,7 @@ def check_all(folder: Path) -> None:
     """
     if (folder / CHECKSUMS).exists() and (problems := differing(folder)):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(f"{problems[0]}{more}; delete {folder} to make it again")
+        raise UserError(f"{problems[0]}{more}; {make_again(folder)}")
 
 
 def differing(folder: Path) -> list[str]:
@@ -120,7 +121,7 @@ def _compare(path: Path, found: str) -> None:
     if sums is not None and sums.get(path.name) != found:
         raise UserError(
             f"{path}: changed since it was written ({CHECKSUMS} beside it has another checksum); "
-            f"delete {path.parent} to make it again"
+            f"{make_again(path.parent)}"
         )
 
 
@@ -140,7 +141,7 @@ def _sums(folder: Path) -> dict[str, str] | None:
     found = [LINE.fullmatch(line) for line in lines]
     sums = {match[2]: match[1] for match in found if match}
     if not lines or rest or len(sums) < len(lines):
-        raise UserError(f"{path}: damaged; delete {folder} to make it again")
+        raise UserError(f"{path}: damaged; {make_again(folder)}")
     return sums
 
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.problems import problem_lines
+from kinefract.common.remedies import make_again
 from kinefract.common.schema import listed
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ def read_json_lines(path: Path, kind: type[T]) -> list[T]:
 def damaged(path: Path, problem: object) -> UserError:
     """Return the error about a file that was read back and is not as it was written."""
     (text,) = listed([" ".join(str(problem).split())])
-    return UserError(f"{path}: {text}; delete {path.parent} to make it again")
+    return UserError(f"{path}: {text}; {make_again(path.parent)}")
 
 
 def _content(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.files import as_json, write_json, write_text
 from kinefract.common.layout import CLASSES, EPOCHS, PREDICTIONS, RESULT, SPEC_FILE
+from kinefract.common.remedies import make_again
 from kinefract.common.words import counted
 from kinefract.config.run_files import Result, read_epochs, read_result
 from kinefract.config.specs import FinetuneSpec
@@ -51,8 +52,7 @@ def pool(spec: FinetuneSpec, root: Path) -> dict:
         if len(predicted_rows) != len(evaluated):
             raise UserError(
                 f"{fold.folder}: {counted(len(predicted_rows), 'prediction')} for "
-                f"{counted(len(evaluated), 'video')}; "
-                "delete the run's folder to make it again"
+                f"{counted(len(evaluated), 'video')}; {make_again(fold.folder)}"
             )
         videos += evaluated
         rows += predicted_rows
@@ -100,8 +100,7 @@ def _result(fold: FinetuneSpec, root: Path) -> Result:
         raise UserError(problem)
     if not index.matches_fingerprint(result["index"], root):
         raise UserError(
-            f"{fold.folder}: the benchmark was indexed again since and is another; "
-            "delete the run's folder to make it again"
+            f"{fold.folder}: the benchmark was indexed again since and is another; {make_again(fold.folder)}"
         )
     return result
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kinefract import __version__
 from kinefract.augment.basic import IMAGENET_MEAN, IMAGENET_STD
+from kinefract.benchmarks.base import TEST, VALIDATION
 from kinefract.common.extras import needed
 from kinefract.common.files import in_bytes
 from kinefract.config.networks import HUB
@@ -71,7 +72,7 @@ def of_network(
             "| | |\n|---|---|\n"
             f"| top-1 | {100 * result['top1']:.1f} % |\n| top-5 | {100 * result['top5']:.1f} % |\n"
             f"| mean over classes | {100 * result['mean_class_accuracy']:.1f} % |\n"
-            f"| test videos | {result['videos']:,} of {spec.benchmark.recipe.kind} |\n"
+            f"| {_tested(spec)} videos | {result['videos']:,} of {spec.benchmark.recipe.kind} |\n"
             f"| seed | {spec.seed} |",
             "One run says little: another seed gives another figure.",
         ]
@@ -86,14 +87,14 @@ def of_network(
     return _card(data, parts)
 
 
-def of_released(facts: Facts, text: str, repository: str) -> str:
+def of_released(facts: Facts, text: str, repository: str, license: str) -> str:
     """Return the card of a network that comes with kinefract, whose own card is ``text``.
 
     Raises:
         UserError: ``huggingface_hub`` is not installed.
     """
     data = needed("huggingface_hub", "hub").ModelCardData(
-        license="apache-2.0",
+        license=license,
         library_name="kinefract",
         pipeline_tag=TASK,
         tags=["action-recognition", "synthetic-data", facts.backbone],
@@ -207,6 +208,11 @@ def _network_tags(spec: PretrainSpec | FinetuneSpec, facts: Facts) -> list[str]:
     return tags
 
 
+def _tested(spec: FinetuneSpec) -> str:
+    """Return the part of its benchmark that a run was evaluated on."""
+    return VALIDATION if spec.benchmark.recipe.has_validation else TEST
+
+
 def _results(spec: FinetuneSpec, result: dict[str, Any]) -> list[Any]:
     kind = spec.benchmark.recipe.kind
     values = {"top-1": result["top1"], "top-5": result["top5"]}
@@ -215,6 +221,7 @@ def _results(spec: FinetuneSpec, result: dict[str, Any]) -> list[Any]:
             task_type=TASK,
             dataset_type=kind,
             dataset_name=kind,
+            dataset_split=_tested(spec),
             metric_type="accuracy",
             metric_name=f"{name} accuracy",
             metric_value=round(value, 4),

@@ -38,6 +38,7 @@ from kinefract.models import weights
 from kinefract.released import hub
 from kinefract.synth.store.shards import Shards, shard_files
 
+LICENSE = "apache-2.0"  # of the networks that come with kinefract
 OF_DATASET = (SPEC_FILE, MANIFEST, CARD, CARD_PAGE, STILL, MOVING, CHECKSUMS)
 
 
@@ -107,7 +108,7 @@ def stage(
 ) -> Staged:
     """Write the content of a repository into an empty folder; arguments and errors as for ``push``."""
     if name in released.names():
-        return _released(name, repository, folder)
+        return _released(name, repository, folder, license)
     spec, source = locate(name, root)
     match spec:
         case DatasetSpec():
@@ -118,12 +119,15 @@ def stage(
             return _finetuned(spec, source, repository, folder, license)
 
 
-def _released(name: str, repository: str, folder: Path) -> Staged:
+def _released(name: str, repository: str, folder: Path, license: str | None) -> Staged:
     facts, file = released.checked(name)
+    page = file.with_suffix(".md")
+    if not page.exists():
+        raise UserError(f"{page}: no such file; write the page of this network first, as others have one")
     _link(folder / MODEL, file)
     write_json(folder / hub.FACTS, facts.model_dump(mode="json"))
-    text = file.with_suffix(".md").read_text(encoding="utf-8")
-    write_text(folder / HUB_CARD, cards.of_released(facts, text, repository))
+    text = page.read_text(encoding="utf-8")
+    write_text(folder / HUB_CARD, cards.of_released(facts, text, repository, license or LICENSE))
     return Staged("model", name)
 
 

@@ -13,6 +13,7 @@ from kinefract.benchmarks.index import matches_fingerprint
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CHECKPOINT, SPEC_FILE
+from kinefract.common.remedies import make_again
 from kinefract.common.words import counted
 from kinefract.config.baselines import baseline_of
 from kinefract.config.run_files import read_epochs, read_result
@@ -290,7 +291,7 @@ def _read_run(folder: Path) -> tuple[Run | None, str]:
     if not (folder / SPEC_FILE).exists():
         return None, f"without {SPEC_FILE}"
     if "index" in result and not matches_fingerprint(result["index"], folder.parents[2]):
-        return None, "the benchmark was indexed anew since and is another, delete its folder to make it again"
+        return None, f"the benchmark was indexed anew since and is another; {make_again(folder)}"
     if folder.parent.name == Path(FinetuneSpec.PARENT).name:
         try:
             problem = predictions.contradiction(folder, result)

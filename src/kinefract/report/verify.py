@@ -28,6 +28,7 @@ from kinefract.common.layout import (
 )
 from kinefract.common.progress import progress
 from kinefract.common.records import damaged, read_json
+from kinefract.common.remedies import make_again
 from kinefract.common.words import counted
 from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
@@ -80,8 +81,11 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
         problems += found
         lines += [line] if line else []
         unsummed += not (folder / CHECKSUMS).exists()
-    if not folders:
-        problems += [*summary.differing(root), *tracking.differences(root)]
+    for compared in (summary.differing, tracking.differences) if not folders else ():
+        try:
+            problems += compared(root)
+        except UserError as error:
+            problems.append(str(error))
     if len(problems) == 1:
         raise UserError(problems[0])
     if problems:
@@ -143,7 +147,7 @@ def _checked(folder: Path, kind: type[Spec], sample: int | None, jobs: int) -> t
     """Return the problems of a result, and a line on what was checked if it is a dataset."""
     problems = checksums.differing(folder) if (folder / CHECKSUMS).exists() else []
     if problems:
-        return [f"{problem}; delete {folder} to make it again" for problem in problems], ""
+        return [f"{problem}; {make_again(folder)}" for problem in problems], ""
     spec = kind.read(folder / SPEC_FILE)
     if isinstance(spec, DatasetSpec):
         return [], f"{folder}: {dataset.verify(spec.recipe, folder, sample, jobs)}"
@@ -161,7 +165,7 @@ def _benchmark(folder: Path, sample: int | None) -> list[str]:
     """Decode a sample of the videos, and compare each with its line in the index."""
     videos = index.read(folder)
     wanted = len(videos) if sample is None else min(sample, len(videos))
-    again = f"delete {folder} to index again"
+    again = make_again(folder)
     problems = [f"{entry.path}: missing; {again}" for entry in videos if not entry.path.exists()]
     for place in np.linspace(0, len(videos) - 1, wanted).round().astype(int).tolist() if not problems else []:
         entry = videos[place]

@@ -53,7 +53,7 @@ class DatasetRecipe(Section):
         default=(18, 20), description="fewest and most frames of a clip, drawn uniformly"
     )
     fps: Small = Field(default=12, description="frames per second written into the files")
-    crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
+    crf: int = Field(default=23, ge=0, le=51, description="H.264 quality, 0 (best) to 51")
     clips_per_shard: Count = Field(default=500, description="clips in one tar file, made by one job")
     seed: Seed = Field(default=1, description="of all that is drawn; another one is another dataset")
 

@@ -1,6 +1,7 @@
 """The comparison of MLflow with the results on disk, which it repeats."""
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ def differences(root: Path) -> list[str]:
 
     Returns:
         A line for each result that MLflow lacks, holds twice or with other numbers; none if the project has
-        no store yet.
+        no store yet. Results that cannot be read are left out.
 
     Raises:
         UserError: the store cannot be used.
@@ -35,24 +36,30 @@ def differences(root: Path) -> list[str]:
     root = Path(root).resolve()
     if store_uri(root).startswith("sqlite:") and not (root / MLFLOW / DATABASE).exists():
         return []
-    found = store.attempt(root, lambda client: _differences(client, root))
+    wanted = []
+    for kind, folder in finished_folders(root)[0]:
+        with suppress(UserError):  # of a result that cannot be read there is nothing to compare
+            spec: Spec = kind.read(folder / SPEC_FILE)
+            phase = f"study/{spec.name}" if isinstance(spec, StudySpec) else folder.parent.name
+            wanted.append((phase, _expected(root, spec, folder)))
+    found = store.attempt(root, lambda client: _differences(client, root, wanted))
     if found is None:
         raise UserError("MLflow's store cannot be used")
     return found
 
 
-def _differences(client: "MlflowClient", root: Path) -> list[str]:
+def _differences(
+    client: "MlflowClient", root: Path, of_results: "list[tuple[str, list[tuple[str, _Wanted]]]]"
+) -> list[str]:
     problems = []
     held: dict[str, dict[str, list[Run]]] = {}  # experiment -> digest -> runs
-    for kind, folder in finished_folders(root)[0]:
-        spec: Spec = kind.read(folder / SPEC_FILE)
-        phase = f"study/{spec.name}" if isinstance(spec, StudySpec) else folder.parent.name
+    for phase, expected in of_results:
         if phase not in held:
             held[phase] = defaultdict(list)
             (experiment,) = store.experiments(client, root, [phase])
             for run in store.runs(client, experiment):
                 held[phase][run.data.tags.get("digest", "")].append(run)
-        for name, wanted in _expected(root, spec, folder):
+        for name, wanted in expected:
             found = held[phase][wanted.digest]
             # One that is not finished may be of another clone, which makes the same.
             finished = [run for run in found if run.info.status == "FINISHED"]

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 PATIENCE = 2.0  # seconds within which a server or a database must answer
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts to open a database that another process makes
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow takes
+# Tables and columns in which MLflow keeps absolute addresses of artifacts.
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}  # module -> what pip installs
 
 
@@ -246,7 +254,7 @@ def _follow_move(database: Path, artifacts: Path) -> None:
         after = artifacts.as_uri()
         if before == after:
             return
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+        for table, column in PLACES:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
                 (after, len(before) + 1, len(before) + 1, f"{before}/"),

@@ -29,7 +29,7 @@ from kinefract.tracking.store import (
     log_files,
     log_input,
     runs,
-    texts,
+    tag_texts,
 )
 from kinefract.tracking.system import SystemMetrics
 
@@ -173,7 +173,7 @@ class RunExport:
             tags |= {"mlflow.source.git.commit": commit, "mlflow.source.name": f"kinefract {phase}"}
             tags[labels.NOTE] = labels.note(spec.folder, ())
             kept = client.create_run(
-                experiment, tags=texts(tags), run_name=f"{title_of(spec, self._root)}-{spec.digest}"
+                experiment, tags=tag_texts(tags), run_name=f"{title_of(spec, self._root)}-{spec.digest}"
             )
         missing = {key: value for key, value in params.items() if key not in kept.data.params}
         log(client, kept.info.run_id, params=missing)
@@ -286,7 +286,7 @@ def log_study(
             tags["content"] = digest_of([tags, variant.values, numbers, hashes])
             if any(_holds(run, tags["content"]) for run in runs(client, experiment, digest=tags["digest"])):
                 continue
-            run_id = client.create_run(experiment, tags=texts(tags), run_name=variant.label).info.run_id
+            run_id = client.create_run(experiment, tags=tag_texts(tags), run_name=variant.label).info.run_id
             log(client, run_id, params=variant.values, metrics=points(numbers, 0))
             log_files(client, run_id, files)
             client.set_terminated(run_id)

@@ -11,6 +11,7 @@ from typing import Any
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import EPOCHS, PAGE, PROGRESS, SPEC_FILE
+from kinefract.common.remedies import make_again
 from kinefract.common.schema import digest_of
 from kinefract.config.networks import WeightsRecipe
 from kinefract.config.run_files import Result, is_finished, read_epochs, read_result
@@ -114,7 +115,7 @@ def read_run(folder: Path, finished: bool | None = None) -> RunFiles:
     try:
         return RunFiles(read_epochs(folder, EPOCHS), read_result(folder))
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: missing; delete {folder} to make it again") from error
+        raise UserError(f"{error.filename}: missing; {make_again(folder)}") from error
 
 
 def commit_of(made_with: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Fine-tuned networks as models of MLflow, which its commands predict with and serve."""
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -43,7 +44,9 @@ class Logged:
     def text(self) -> str:
         """Return what was done, and how to predict with the model."""
         registered = f", version {self.version} of the registered model {self.study}" if self.version else ""
-        uri = "" if os.environ.get("MLFLOW_TRACKING_URI") else f"MLFLOW_TRACKING_URI={self.store} "
+        uri = (
+            "" if os.environ.get("MLFLOW_TRACKING_URI") else f"MLFLOW_TRACKING_URI={shlex.quote(self.store)} "
+        )
         return (
             f"logged as {self.uri}{registered}; to predict:\n"
             '  echo \'{"dataframe_records": [{"video": "a.mp4"}]}\' > one_clip.json\n'
@@ -69,6 +72,7 @@ def log_model(root: Path | str, run: Path | str, study: str | None = None) -> Lo
     root = Path(root).resolve()
     network = predict.load(run, root)
     spec = FinetuneSpec.read(root / FinetuneSpec.PARENT / network.id / SPEC_FILE)
+    example = _example(root, spec)
     RunExport(root, spec).update()
 
     def write(client: "MlflowClient") -> Logged | str:
@@ -81,7 +85,7 @@ def log_model(root: Path | str, run: Path | str, study: str | None = None) -> Lo
         if study is not None and study not in studies:
             return f"--register: {not_one_of(study, studies)} (finished studies of {spec.id})"
         with _used(store_uri(root)):
-            model = _held(client, held) or _log(client, root, spec, held)
+            model = _held(client, held) or _log(client, root, spec, held, example)
             version = _register(client, model, held, study) if study else None
         return Logged(f"runs:/{held.info.run_id}/{NAME}", study, version, shown_uri(root))
 
@@ -98,8 +102,8 @@ def _held(client: "MlflowClient", run: "Run") -> str | None:
     return next((str(model.model_id) for model in found if str(model.status) == "READY"), None)
 
 
-def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run: "Run") -> str:
-    """Log the model and return its id."""
+def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run: "Run", example: str) -> str:
+    """Log the model, with a video as an example, and return its id."""
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import Model, ModelSignature
@@ -134,7 +138,7 @@ def _log(client: "MlflowClient", root: Path, spec: FinetuneSpec, run: "Run") -> 
             python_model=str(CODE),
             artifacts={"run": str(folder)},
             signature=signature,
-            input_example=pd.DataFrame({"video": [_example(root, spec)]}),
+            input_example=pd.DataFrame({"video": [example]}),
             pip_requirements=[f"kinefract=={__version__}"],
         )
     return str(client.finalize_logged_model(made.model_id, "READY").model_id)

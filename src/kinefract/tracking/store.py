@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-LONGEST_VALUE = 500  # characters of a parameter or tag; what MLflow's older servers accept
+LONGEST_VALUE = 500  # characters of a parameter; what MLflow's older servers accept
+LONGEST_TAG = 5000  # of a tag
 LARGEST_FILE = 5_000_000  # bytes; models and data stay with DVC
 AT_ONCE = {"metrics": 800, "params": 100, "tags": 100}  # of one request; MLflow takes 1000 in all
 
@@ -157,7 +158,7 @@ def log(
     entries: dict[str, list[Any]] = {
         "params": [Param(key, value) for key, value in texts(params or {}).items()],
         "metrics": [Metric(key, float(value), now, step) for key, value, step in metrics],
-        "tags": [RunTag(key, value) for key, value in texts(tags or {}).items()],
+        "tags": [RunTag(key, value) for key, value in tag_texts(tags or {}).items()],
     }
     requests = max(math.ceil(len(entries[kind]) / most) for kind, most in AT_ONCE.items())
     for number in range(requests):
@@ -187,6 +188,11 @@ def log_input(client: "MlflowClient", run_id: str, name: str, digest: str, folde
         client.log_inputs(run_id, inputs)
 
 
-def texts(values: dict[str, Any]) -> dict[str, str]:
+def texts(values: dict[str, Any], longest: int = LONGEST_VALUE) -> dict[str, str]:
     """Return values as MLflow stores them: text of a length that every server accepts."""
-    return {key: str(value)[:LONGEST_VALUE] for key, value in values.items()}
+    return {key: str(value)[:longest] for key, value in values.items()}
+
+
+def tag_texts(tags: dict[str, Any]) -> dict[str, str]:
+    """Return the same of tags, which may be longer."""
+    return texts(tags, LONGEST_TAG)

@@ -1,6 +1,6 @@
 """Reading and writing of videos: frames by number, folders of pictures, and sheets for viewing."""
 
-from kinefract.video.files import decode, encode, probe, stamp, write_for_people
+from kinefract.video.files import decode, encode, probe, size, stamp, write_for_people
 from kinefract.video.reading import VideoInfo
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "decode",
     "encode",
     "probe",
+    "size",
     "stamp",
     "write_for_people",
 ]

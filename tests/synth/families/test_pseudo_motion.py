@@ -8,6 +8,7 @@ from kinefract.common.streams import stream
 from kinefract.synth.families.pseudo_motion import (
     KINDS,
     OF,
+    REDRAWN,
     Motion,
     PseudoMotionRecipe,
     class_setting,
@@ -16,6 +17,7 @@ from kinefract.synth.families.pseudo_motion import (
     paint,
     vary,
 )
+from kinefract.synth.stills import Stills
 
 SIDE, LENGTH = 256, 5
 STILL = Motion(*(np.zeros(size) for size in (2, 1, 1, 2, 2, 2, 3, 1)))
@@ -152,6 +154,22 @@ def test_an_instance_is_weaker_or_stronger_by_the_factor_at_most():
 def test_every_cutmix_has_two_pictures_and_none_without():
     assert len(class_setting(recipe(cutmix=1.0), 0).motions) == 2
     assert len(class_setting(recipe(cutmix=0.0), 0).motions) == 1
+
+
+@pytest.mark.parametrize("classes", [5, 10, 20])
+def test_parts_and_redraws_of_a_class_show_other_pictures_of_a_folder(monkeypatch, classes):
+    """Also where the classes are as many as the pictures, of which there are ten, or twice as many."""
+    read = []
+
+    def recorded(stills, number):
+        read.append(number % 10)
+        return noise()
+
+    monkeypatch.setattr(Stills, "read", recorded)
+    made = recipe(classes=classes, cutmix=1.0, pictures={"root": "mine", "sha256": "0" * 64})
+    for attempt in (0, REDRAWN, 2 * REDRAWN):
+        made.render(3, attempt)
+    assert len(read) == len(set(read)) == 6
 
 
 @pytest.mark.parametrize(

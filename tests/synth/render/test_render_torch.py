@@ -7,9 +7,9 @@ import torch
 from kinefract.common.streams import stream
 from kinefract.synth import ifs
 from kinefract.synth.dataset_recipe import Points
-from kinefract.synth.families.fractal import FractalRecipe, sample_maps
+from kinefract.synth.families.fractal import FractalRecipe, instance, sample_maps
 from kinefract.synth.render import cpu as render
-from kinefract.synth.render import flame, window
+from kinefract.synth.render import flame, gpu_clips, window
 from kinefract.synth.render import gpu as render_torch
 from kinefract.synth.render.flame_torch import Point, vary
 from kinefract.synth.render.gpu_clips import _kept_boxes, _tone, draw_clips
@@ -40,6 +40,22 @@ def test_formulas_on_tensors_are_those_of_the_kernel(number):
     wrong = np.abs(found - [x, y]) > 5e-4 * (1 + np.abs([x, y]))
     # Where tangents run off, and at the steps of rings and fan, rounding shows.
     assert wrong.mean() <= (0.03 if number in (15, 17, 21, 22, 42) else 0.0)
+
+
+@pytest.mark.parametrize(("steps", "discard"), [(7500, 200), (1000, 50), (400, 300)])
+def test_as_many_points_are_drawn_as_on_a_cpu(monkeypatch, steps, discard):
+    points = Points(chains=16, steps=steps, discard=discard, window_steps=steps)
+    drawn = []
+
+    def counted(maps, shares, windows, size, keys, device, chains, steps, discard, **more):
+        drawn.append(chains * (steps - discard))
+        return render_torch.render(maps, shares, windows, size, keys, device, chains, steps, discard, **more)
+
+    monkeypatch.setattr(gpu_clips, "render", counted)
+    recipe = FractalRecipe(classes=1, clips_per_class=1, size=16, frames=(2, 2), points=points)
+    gpu_clips.render_clips([instance(recipe, 0, 0)], 16, points, "cpu")
+    wanted = 16 * (steps - discard)  # of a frame, and of each end of a clip in the search for the window
+    assert len(drawn) == 2 and all(wanted <= count < 1.02 * wanted + 2048 for count in drawn)
 
 
 @pytest.mark.parametrize("variation", [0, 13, 17, 31, 45])

@@ -231,7 +231,7 @@ def test_a_changed_byte_of_a_clip_is_told_when_it_is_read(joined):
     content = tar_path.read_bytes()
     for place in range(512, 512 + int(shards.sizes[0]), 97):
         tar_path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
-        with pytest.raises(UserError, match=r"00000\.tar: clip 0 is damaged, .*delete .* and run snakemake"):
+        with pytest.raises(UserError, match=r"00000\.tar: clip 0 is damaged, .*delete .* to make it again"):
             shards.read(0)
     shards.read(1)
 
@@ -265,7 +265,7 @@ def test_a_manifest_that_disagrees_is_named(joined, column, value, said):
 def test_a_damaged_table_of_a_shard_is_named(copy, content):
     _, table = shard_files(copy, 1)
     table.write_bytes(content)
-    with pytest.raises(UserError, match=r"00001\.csv: .*delete .* and run snakemake"):
+    with pytest.raises(UserError, match=r"00001\.csv: .*delete .* to make it again"):
         join(recipe(), copy)
     assert not (copy / "manifest.csv").exists()
 

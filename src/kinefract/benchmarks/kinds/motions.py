@@ -71,7 +71,7 @@ class MotionsRecipe(BenchmarkRecipe):
     clutter: float = Field(
         default=1.0, ge=0, le=1, description="contrast of the background's texture, as part of the shapes'"
     )
-    crf: int = Field(default=0, ge=0, le=51, description="H.264 quality, 0 (lossless) to 51")
+    crf: int = Field(default=0, ge=0, le=51, description="H.264 quality, 0 (best) to 51")
     seed: Seed = Field(default=1, description="of all that is drawn")
 
     @model_validator(mode="after")

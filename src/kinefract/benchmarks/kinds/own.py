@@ -139,7 +139,7 @@ class FolderRecipe(OwnRecipe):
         for equal in summary.duplicates([place / video.path for video in videos]):
             first |= dict.fromkeys(equal, equal[0].relative_to(place).as_posix())
         grouped = [video._replace(group=first.get(place / video.path, video.group)) for video in videos]
-        return choose.test_part(grouped, self.test_share, self.seed, str(place))
+        return choose.test_part(grouped, self.test_share, self.seed, str(place), self.classes)
 
 
 @BENCHMARKS.register
@@ -162,9 +162,13 @@ class CsvRecipe(OwnRecipe):
     def listed(self, place: Path) -> list[Listed]:
         lines: dict[tuple[str, int, int | None], str] = {}
         spelt_once, videos = same_place(place.parent), []
+        spellings: dict[str, str] = {}  # of each file the first one, which is its group if no other is given
         for row, where in _rows(place):
             video = _parse(row, where)
-            clip = spelt_once(video.path), video.start, video.end
+            file = spelt_once(video.path)
+            if video.group == video.path:
+                video = video._replace(group=spellings.setdefault(file, video.path))
+            clip = file, video.start, video.end
             if (before := lines.setdefault(clip, where)) != where:
                 raise UserError(f"{where}: {printable(video.path)} is listed already, in {before}")
             videos.append(video)

@@ -131,7 +131,9 @@ class PseudoMotionRecipe(DatasetRecipe):
         clip = np.empty((setting.frames, self.size, self.size, 3), np.uint8)
         box = None
         for layer, motion in enumerate(setting.motions):
-            picture = stills.read((2 * again + layer) * self.classes + label)
+            turn = 2 * again + layer
+            # Of a folder, whose pictures repeat, the next ones; else pictures that no other class has.
+            picture = stills.read(label + turn if self.pictures else turn * self.classes + label)
             side = rng.uniform(*self.crop) * min(picture.shape[:2])
             middle = side / 2 + rng.random(2) * (np.array(picture.shape[1::-1]) - side)
             if layer:

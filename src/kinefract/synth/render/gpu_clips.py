@@ -20,7 +20,7 @@ from kinefract.synth.families.fractal import LEAST_INSIDE, FractalRecipe, System
 from kinefract.synth.render.gpu import render
 from kinefract.synth.render.window import WINDOW_GRID, WINDOW_KEEP, WINDOW_PAD, WINDOW_REACH
 
-CHAINS, DISCARD = 2048, 32  # of a GPU; the number of points is the recipe's
+CHAINS, DISCARD = 2048, 32  # of a GPU; the number of points that are drawn is the recipe's
 BOX_CHECK = 16  # sides trimmed between two looks at whether all boxes are done
 
 
@@ -99,13 +99,13 @@ def render_clips(
         WINDOW_GRID,
         np.concatenate([key[-2:] for key in keys]),
         device,
-        *_game(points.chains * points.window_steps),
+        *_game(points.chains * (points.window_steps - points.discard)),
         variation=variation,
     )
     boxes, found = _windows(seen)
 
     lengths = [len(frames) for frames in maps]
-    game = _game(points.chains * points.steps)
+    game = _game(points.chains * (points.steps - points.discard))
     counts = render(
         *_with_probabilities(np.concatenate([_padded(frames, maps) for frames in maps])),
         boxes.repeat(lengths, axis=0),

@@ -18,6 +18,7 @@ from kinefract import video
 from kinefract.common import checksums
 from kinefract.common.errors import UserError
 from kinefract.common.layout import DATASETS, MANIFEST, SHARDS
+from kinefract.common.remedies import make_again
 from kinefract.common.words import counted
 from kinefract.synth.dataset_recipe import DatasetRecipe
 
@@ -168,7 +169,7 @@ class Shards:
 
 def repair_hint(path: Path) -> str:
     """Return the hint of messages about a damaged file of a dataset."""
-    return f"delete {_folder(path)} and run snakemake, which makes it again"
+    return make_again(_folder(path))
 
 
 def _folder(path: Path) -> Path:
