@@ -47,6 +47,7 @@ CONTENTS = {
         "docs/guidelines",
         "docs/masked",
         "docs/evidence/notebook",
+        "docs/evidence/videos",
         "src/kinefract/released/*",
         "docs/performance",
         "docs/reliability",
