@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract.report.answer import answer
+from kinefract.report.answer import answer, name_of
 from kinefract.report.compare import Comparison
 from kinefract.report.results import Cell, Overall, Row, Run, Score
 from kinefract.report.statistics import Difference, Interval
@@ -49,6 +49,32 @@ def test_a_gain_the_test_finds() -> None:
         "against 48.0 % from scratch (3 seeds, no pre-training), a gain of 13.2 points: better than scratch "
         "(95 % interval of the difference 9.1 to 17.0 points, p < 0.001 after Holm's correction)."
     ]
+
+
+def test_what_one_of_several_variants_reached_is_not_said_of_pre_training() -> None:
+    rows = [
+        row("scratch", [0.31, 0.31], {}),
+        row("supervised", []),
+        replace(row("shuffled labels", [0.21, 0.21]), values={"pretraining.shuffled_labels": True}),
+    ]
+    (sentence,) = answer(rows, {"supervised": "fractal", "shuffled labels": "fractal"})
+    assert sentence.startswith("shuffled labels reached 21.0 % top-1 on motions")
+
+
+@pytest.mark.parametrize(
+    ("label", "values", "name"),
+    [
+        ("8", {"pretraining.epochs": 8}, "epochs 8"),
+        ("None", {"pretraining.filmed": None}, "filmed None"),
+        ("300 clips", {"dataset.clips_per_class": 5}, "300 clips"),
+        ("scratch", {"init": "scratch"}, "scratch"),
+        ("moco", {"pretraining.objective": "moco"}, "moco"),
+        ("moco, 8", {"pretraining.objective": "moco", "pretraining.epochs": 8}, "moco, 8"),
+        ("fractals", {}, "fractals"),
+    ],
+)
+def test_a_bare_value_is_named_with_its_setting_and_a_label_stays(label, values, name) -> None:
+    assert name_of(Row(label, values, {}, {})) == name
 
 
 def test_the_mean_over_benchmarks_comes_first_and_has_no_compute_of_its_own() -> None:

@@ -8,6 +8,7 @@ from kinefract.common.files import write_json
 from kinefract.report import appearance, build, results
 
 VARY = {"dataset.size": [32, 40, 48, 56]}
+TWO = (0.2, 0.3, 0.4, 0.5)
 TOP1 = [{"here": [0.2]}, {"here": [0.4]}, {"here": [0.3]}, {"here": [0.5]}]
 
 
@@ -39,6 +40,16 @@ def test_rank_correlation_is_spearmans(tmp_path, values, rank):
     assert appearance.correlations(appearance.appearances(made.root, rows), "here")["ssim"] == pytest.approx(
         rank
     )
+
+
+def test_variants_of_the_same_clips_count_as_one():
+    """Two sets of clips say nothing, however many variants they have; with four, means of each count."""
+    of_two = zip((0.1, 0.1, 0.9, 0.9), TWO, strict=True)
+    two = [appearance.Look("", {"ssim": figure}, {"here": top1}) for figure, top1 in of_two]
+    assert appearance.correlations(two, "here") == {"ssim": None}
+    four = [*[(0.1, 0.2), (0.1, 0.4)], (0.2, 0.25), (0.3, 0.35), (0.4, 0.5)]
+    looks = [appearance.Look("", {"ssim": figure}, {"here": top1}) for figure, top1 in four]
+    assert appearance.correlations(looks, "here")["ssim"] == pytest.approx(0.8)
 
 
 def test_of_three_variants_no_correlation_is_claimed(tmp_path):

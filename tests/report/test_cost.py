@@ -51,6 +51,14 @@ def test_behind_a_number_of_seeds_it_is_a_clause(tmp_path: Path) -> None:
     assert cost.as_clause(rows[0], longer) == "no pre-training, fine-tuning 2.0x"
 
 
+def test_where_scratch_alone_has_finished_its_fine_tuning_is_known(tmp_path: Path) -> None:
+    made = make_up(tmp_path, [{"one": [0.4, 0.5]}] * 2, previews=False)
+    for path in (made.finetune_folder(1, "one", seed) / "result.json" for seed in (1, 2)):
+        path.unlink()
+    scratch = rows_of(made)[0]
+    assert status(scratch) == "none" and scratch.cells["one"].steps
+
+
 def test_longer_fine_tuning_is_named(tmp_path: Path) -> None:
     rows = varied(tmp_path, {"finetuning.epochs": [12, 18]}, 2)
     assert [row.cells["one"].steps for row in rows] == [12 * (400 // 32), 18 * (400 // 32)]

@@ -114,6 +114,7 @@ def test_a_study_of_several_benchmarks_has_a_line_for_their_mean(tmp_path: Path)
     where = head.index("(mean) top-1, %")
     assert (first[where], second[where]) == ("30.5 ± 0.7", "56.5 ± 2.1")
     assert "(mean) top-5, %" not in head
+    assert not [cell for cell in first + second if cell.endswith(",")]
 
 
 def test_markdown_holds_the_mean_over_classes_where_any_run_has_it(little: MadeUp) -> None:

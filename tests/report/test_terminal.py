@@ -155,5 +155,9 @@ def test_json_has_the_columns_of_the_table_and_null_for_blanks(little: MadeUp, f
     assert (scratch["variant"], scratch["benchmark"], scratch["seeds"]) == ("scratch", "motions", 3)
     assert scratch["top1"] == pytest.approx(0.473333) and scratch["difference"] is None
     assert (supervised["verdict"], supervised["baseline"]) == ("better", "scratch")
+    costs = ("compute", "pretrain_clips", "finetune_steps")
+    before = [{key: line[key] for key in costs} for line in (scratch, supervised)]
     scratch, supervised = json.loads(json.dumps(terminal.as_json(folder, "supervised")))
+    assert [{key: line[key] for key in costs} for line in (scratch, supervised)] == before
+    assert "unknown" not in before[0]["compute"]
     assert (scratch["verdict"], scratch["baseline"], supervised["baseline"]) == ("worse", "supervised", None)

@@ -112,7 +112,7 @@ def _against(
     if len(others) > 1:
         kind = f"{len(others)} pre-trained" if from_scratch else f"the other {len(others)}"
         subject = f"{'the' if start else 'The'} best of {kind} variants, {name_of(best)},"
-    elif from_scratch and best.label in families:
+    elif from_scratch and best.label in families and _is_alone(best, rows):
         subject = f"{'pre' if start else 'Pre'}-training on {families[best.label].replace('_', ' ')} clips"
     else:
         subject = name_of(best)
@@ -133,6 +133,12 @@ def _against(
     return f"{reached}{_judged(after.comparison, called)}{counts}"
 
 
+def _is_alone(row: Row, rows: list[Row]) -> bool:
+    """Return whether no other variant of the study, finished or not, has the baseline of this one."""
+    base = baseline_of(row, rows)
+    return sum(baseline_of(other, rows) is base for other in rows) == 1
+
+
 def _shared_by(base: Row, bases: list[Row]) -> str:
     """Return the start of a sentence about variants with one baseline: the settings that set it apart."""
     keys = [
@@ -146,11 +152,12 @@ def _shared_by(base: Row, bases: list[Row]) -> str:
 
 
 def name_of(row: Row) -> str:
-    """Return a variant's label; a bare number is preceded by the name of its setting."""
-    keys = list(row.values)
-    if len(keys) != 1 or keys[0] in ("init", "pretraining.objective"):
+    """Return a variant's label; a bare value of its one setting is preceded by the setting's name."""
+    if len(row.values) != 1:
         return row.label
-    return _setting(keys[0], row.label)
+    ((key, value),) = row.values.items()
+    bare = row.label == str(value) and key not in ("init", "pretraining.objective")
+    return _setting(key, value) if bare else row.label
 
 
 def _setting(key: str, value: object) -> str:

@@ -1,8 +1,10 @@
 """The appearance of a study's clips beside accuracy: figures of the data cards, and top-1."""
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from kinefract.cards import card
@@ -14,7 +16,7 @@ from kinefract.report.samples import dataset_of
 from kinefract.report.table import DIGITS
 from kinefract.report.words import percent
 
-LEAST = 4  # least number of variants for a rank correlation
+LEAST = 4  # least number of datasets for a rank correlation
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,20 @@ def appearances(root: Path, rows: list[Row]) -> list[Look]:
 def correlations(found: list[Look], benchmark: str) -> dict[str, float | None]:
     """Return Spearman's rank correlation of each figure with top-1 on a benchmark.
 
-    The value is None if fewer than four variants have both, or if either is the same everywhere.
+    Variants of the same clips count as one, with their mean top-1. The value is None if fewer than four
+    datasets have both, or if either is the same everywhere.
     """
     from scipy import stats  # imported here since it is slow to load
 
-    there = [look for look in found if benchmark in look.top1]
+    of_clips: dict[tuple[float, ...], list[Look]] = defaultdict(list)
+    for look in found:
+        if benchmark in look.top1:
+            of_clips[tuple(look.figures.values())].append(look)
+    top1 = [fmean(look.top1[benchmark] for look in same) for same in of_clips.values()]
     values: dict[str, float | None] = {}
-    for name in there[0].figures if there else ():
-        figure, top1 = [look.figures[name] for look in there], [look.top1[benchmark] for look in there]
-        varies = len(there) >= LEAST and len(set(figure)) > 1 and len(set(top1)) > 1
+    for place, name in enumerate(found[0].figures if of_clips else ()):
+        figure = [figures[place] for figures in of_clips]
+        varies = len(figure) >= LEAST and len(set(figure)) > 1 and len(set(top1)) > 1
         value = float(stats.spearmanr(figure, top1).statistic) if varies else None
         values[name] = None if value is None or math.isnan(value) else value
     return values

@@ -33,6 +33,7 @@ def counted(root: Path, rows: list[Row]) -> list[Row]:
         done.append(replace(row, cells=cells, clips=count, clips_factor=factor))
     for name in rows[0].cells:
         steps = [row.cells[name].steps for row in done if not (pretrained and row.scratch)]
+        steps = steps if any(steps) else [row.cells[name].steps for row in done]
         least = min((count for count in steps if count), default=None)
         for row in done:
             cell = row.cells[name]

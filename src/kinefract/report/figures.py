@@ -81,7 +81,7 @@ def top1_svg(rows: list[Row]) -> str:
             axis.set_xlim(0, max(1.14 * most, 1))
             axis.grid(False, axis="y")
             axis.spines["left"].set_visible(False)
-        axes[-1].set_xlabel("top-1 on the test videos, %")
+        axes[-1].set_xlabel("top-1, %")
 
     return svg(draw, (WIDTH, height * max(1, len(names)) + 0.5), "top1")
 

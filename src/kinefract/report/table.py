@@ -168,7 +168,8 @@ def by_variant(table: pd.DataFrame, scores: Callable[[pd.DataFrame], dict[str, p
         if lines["seeds"].notna().any():
             columns |= {f"{benchmark} {title}": texts for title, texts in scores(lines).items()}
     for title, key in (("seeds", "seeds"), ("compute", "compute"), ("against", "baseline")):
-        values = {variant: made.loc[made["variant"] == variant, key].fillna("") for variant in variants}
+        given = made[made[key].fillna("") != ""]  # the line of the mean has no seeds of its own, nor compute
+        values = {variant: given.loc[given["variant"] == variant, key] for variant in variants}
         columns[title] = pd.Series({variant: joined(found) for variant, found in values.items()})
     words = pd.DataFrame(columns, dtype=object).fillna("")
     return words.loc[:, (words != "").any()]

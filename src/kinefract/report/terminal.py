@@ -11,7 +11,7 @@ from kinefract.common.records import damaged
 from kinefract.common.schema import not_one_of
 from kinefract.config import params, plan
 from kinefract.config.specs import StudySpec, project_root
-from kinefract.report import compare, results
+from kinefract.report import compare, cost, results
 from kinefract.report.formats import frame_of, read_csv, to_text
 from kinefract.report.results import Comparison, Row
 from kinefract.report.table import COLUMNS, MEAN, WORDS, by_variant, table_of, top1_and_spread
@@ -89,7 +89,8 @@ def as_json(folder: Path | str, against: str | None = None) -> list[dict[str, An
     if against is None:
         table = _read(Path(folder))
     else:
-        table = table_of(_against(Path(folder), against))
+        rows = _against(Path(folder), against)
+        table = table_of(cost.counted(project_root(Path(folder) / SPEC_FILE), rows))
         table["baseline"] = [("" if variant == against else against) for variant in table["variant"]]
     blank = table.isna() | (table == "")
     return table.astype(object).mask(blank, None).to_dict("records")
