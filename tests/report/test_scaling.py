@@ -45,6 +45,36 @@ def test_a_number_that_goes_along_with_the_first_makes_no_lines_of_its_own(tmp_p
     assert [value for value, _ in found.lines[""]] == [5, 10, 20]
 
 
+def test_a_variant_that_names_no_value_has_that_of_its_recipe(tmp_path):
+    variants = {"scratch": {"init": "scratch"}, "one": {"init_epoch": 1}, "two": {"init_epoch": 2}, "end": {}}
+    rows = _rows(tmp_path, variants=variants, top1=[{"here": [0.1, 0.2]}] * 4, snapshots=[1, 2])
+    found = scaling.scaling(rows)
+    assert [(value, row.label) for value, row in found.lines[""]] == [(1, "one"), (2, "two"), (4, "end")]
+    assert [row.label for row in found.levels] == ["scratch"]
+
+
+def test_scratch_is_a_curve_where_it_has_the_setting(tmp_path):
+    vary = {"init": ["scratch", "small"], "finetuning.epochs": [11, 12, 18]}
+    rows = _rows(tmp_path, vary=vary, top1=[{"here": [0.1, 0.2]}] * 6)
+    found = scaling.scaling(rows)
+    assert {name: len(line) for name, line in found.lines.items()} == {"scratch": 3, "small": 3}
+    assert found.levels == []
+
+
+def test_values_of_several_lines_make_no_curve_together_and_a_single_point_is_none(tmp_path):
+    variants = {
+        "a": {"pretraining.epochs": 8},
+        "b": {},
+        "c": {"pretraining.epochs": 16, "dataset.motion": "still"},
+    }
+    assert scaling.scaling(_rows(tmp_path / "a", variants=variants, top1=[{"here": [0.1]}] * 3)) is None
+    variants["d"] = {"pretraining.epochs": 16}
+    found = scaling.scaling(_rows(tmp_path / "b", variants=variants, top1=[{"here": [0.1]}] * 4))
+    assert {name: [row.label for _, row in line] for name, line in found.lines.items()} == {
+        "": ["b", "a", "d"]
+    }
+
+
 def test_two_values_words_and_yes_or_no_make_no_curve(tmp_path):
     rows = _rows(tmp_path / "a", vary={"pretraining.epochs": [4, 8]}, top1=[{"here": [0.1]}] * 2)
     assert scaling.scaling(rows) is None

@@ -8,8 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from kinefract.common.errors import UserError
+from kinefract.common.layout import SPEC_FILE
 from kinefract.common.style import INK, MUTED, SCRATCH, SERIES, svg
 from kinefract.config.baselines import START
+from kinefract.config.plan import INIT_EPOCH
+from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.report.figures import WIDTH
 from kinefract.report.html import Numbers
 from kinefract.report.results import Row, benchmarks
@@ -18,13 +22,14 @@ from kinefract.report.words import percent
 LEAST = 3  # least number of values of a curve
 WIDE = 4  # ratio of largest to least value from which the axis is logarithmic
 HEIGHT = 3.2  # inches of a panel
+REST = "all else as the study has it"  # the curve of variants that change nothing else
 
 
 @dataclass(frozen=True)
 class Scaling:
     """A study's variants along one setting: ``lines`` holds the rows of each curve, in order of value.
 
-    ``levels`` holds the variants from scratch, which lack the setting.
+    ``levels`` holds the variants from scratch that lack the setting.
     """
 
     key: str
@@ -36,23 +41,23 @@ def scaling(rows: list[Row]) -> Scaling | None:
     """Return the curves of a study; None if no setting is varied over three numbers or more.
 
     The first such setting is taken. A curve consists of the variants that agree in all other settings, apart
-    from numbers that follow it, as epochs do if steps are kept equal.
+    from numbers that follow it, as epochs do if steps are kept equal. A variant that does not name the
+    setting has the value of its recipe.
     """
-    trained = [row for row in rows if row.begun and not row.scratch]
-    keys = dict.fromkeys(key for row in trained for key in row.values if _number(row.values[key]))
+    begun = [row for row in rows if row.begun]
+    keys = dict.fromkeys(key for row in begun for key in row.values if _number(row.values[key]))
     for key in keys:
-        with_key = [row for row in trained if _number(row.values.get(key))]
-        if len({row.values[key] for row in with_key}) < LEAST:
-            continue
+        valued = [(_value(row, key), row) for row in begun]
+        with_key = [row for value, row in valued if _number(value)]
         along = [other for other in keys if other != key and _follows(other, key, with_key)]
         lines: dict[str, list[tuple[float, Row]]] = {}
         for row in with_key:
             name = ", ".join(str(value) for other, value in row.values.items() if other not in (key, *along))
-            lines.setdefault(name, []).append((float(row.values[key]), row))
-        for line in lines.values():
-            line.sort(key=lambda point: point[0])
-        if all(len({value for value, _ in line}) == len(line) for line in lines.values()):
-            return Scaling(key, lines, [row for row in rows if row.scratch and row.begun])
+            lines.setdefault(name, []).append((float(_value(row, key)), row))
+        curves = {name: sorted(line, key=lambda point: point[0]) for name, line in lines.items() if line[1:]}
+        distinct = all(len({value for value, _ in line}) == len(line) for line in curves.values())
+        if distinct and max(map(len, curves.values()), default=0) >= LEAST:
+            return Scaling(key, curves, [row for value, row in valued if row.scratch and value is None])
     return None
 
 
@@ -130,7 +135,7 @@ def _draw_panel(axis: Axes, found: Scaling, benchmark: str, panel: int) -> None:
             if row.cells[benchmark].runs
         ]
         means = [100 * score.mean for _, _, score in points]
-        axis.plot([value for _, value, _ in points], means, color=colour, linewidth=1.8, label=name)
+        axis.plot([value for _, value, _ in points], means, color=colour, linewidth=1.8, label=name or REST)
         for number, value, score in points:
             if ends := score.interval:
                 axis.plot([value, value], [100 * ends.low, 100 * ends.high], color=colour, linewidth=1.2)
@@ -164,7 +169,28 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _value(row: Row, key: str) -> Any:
+    """Return a variant's value of a setting, or that of its recipe; None where it has no such setting."""
+    if key in row.values:
+        return row.values[key]
+    section, _, path = key.partition(".")
+    runs = [run for cell in row.cells.values() for run in cell.runs.values()]
+    try:
+        if section == "finetuning":
+            recipe: Any = FinetuneSpec.read(runs[0].folder / SPEC_FILE).recipe
+        elif not row.pretrainings:
+            return None
+        else:
+            spec = PretrainSpec.read(row.pretrainings[0].folder / SPEC_FILE)
+            recipe = spec.dataset.recipe if section == "dataset" else spec.recipe
+    except UserError:
+        return None
+    for part in ("epochs" if key == INIT_EPOCH else path).split("."):
+        recipe = getattr(recipe, part, None)
+    return recipe
+
+
 def _follows(other: str, key: str, rows: list[Row]) -> bool:
     """Return whether each value of ``key`` goes with a single value of ``other`` that is a number."""
-    pairs = {(row.values[key], row.values.get(other)) for row in rows}
+    pairs = {(_value(row, key), row.values.get(other)) for row in rows}
     return other not in START and len(pairs) == len({value for value, _ in pairs})
