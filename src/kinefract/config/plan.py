@@ -253,11 +253,8 @@ def _combinations(params: Params, vary: dict[str, list]) -> list[dict[str, Any]]
                 if value == SCRATCH or key in NETWORK or key.startswith("finetuning.")
             }
         elif combination.get(INIT) in list(params.weights):  # a value may be no name
-            combination = {
-                key: value
-                for key, value in combination.items()
-                if key == INIT or key.startswith("finetuning.")
-            }
+            kept = [key for key in combination if key == INIT or key.startswith("finetuning.")]
+            combination = {key: combination[key] for key in kept}
         combinations.setdefault(repr(combination), combination)
     return list(combinations.values())
 
