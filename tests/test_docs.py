@@ -190,7 +190,7 @@ def test_every_augmentation_has_its_picture(tmp_path, monkeypatch):
     augmentations_page.write_page(tmp_path)
     text = (tmp_path / "augmentations.md").read_text()
     assert set(augmentations_page.CAPTIONS) == set(EFFECTS)
-    for name in (*EFFECTS, "all"):
+    for name in (*EFFECTS, "tint", "all"):
         assert f"augmentations/{name}.webp" in text
         assert (tmp_path / "augmentations" / f"{name}.webp").stat().st_size > 500
 

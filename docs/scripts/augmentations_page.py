@@ -1,5 +1,6 @@
 """Draws docs/augmentations.md anew: every augmentation moving, below the clips it was made from."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ CAPTIONS = {
     "rand_augment": "RandAugment: two operations at magnitude 7",
 }
 
+TINT = "Tint, which the paper does not have: `tint: {}` lights clip and background in colours"
+
 
 def write_page(folder: Path | str) -> None:
     """Write ``augmentations.md`` into a folder, and its pictures into ``augmentations/`` beside it.
@@ -38,14 +41,18 @@ def write_page(folder: Path | str) -> None:
     clips = _clips()
     text = [
         "# Augmentations",
-        "What makes formula-made clips look filmed (arXiv 2411.17584, section 4), each alone, always on and "
-        "at full strength: above the clips, below what becomes of them. "
-        "`make pages` draws this page anew.",
+        textwrap.fill(
+            "What makes formula-made clips look filmed (arXiv 2411.17584, section 4), each alone, always on "
+            "and at full strength: above the clips, below what becomes of them. "
+            "`make pages` draws this page anew.",
+            120,
+        ),
     ]
     pages = [
         (name, caption, Filmed.model_validate({"only": [name], name: {"p": 1.0}}))
         for name, caption in CAPTIONS.items()
     ]
+    pages.append(("tint", TINT, Filmed.model_validate({"only": ["background"], "tint": {}})))
     pages.append(("all", "All of them, each as often as it is by default", Filmed()))
     for name, caption, recipe in progress(pages, "augmentations", unit="pictures"):
         made = filmed(clips, recipe, 1.0, torch.Generator().manual_seed(1))
@@ -65,7 +72,7 @@ def _clips() -> torch.Tensor:
 
 def _coloured(pictures: torch.Tensor) -> list[np.ndarray]:
     levels = (pictures * 255).round().to(torch.uint8).movedim(2, -1).numpy()
-    return [np.repeat(clip, 3, axis=-1) for clip in levels]
+    return [np.repeat(clip, 3 // clip.shape[-1], axis=-1) for clip in levels]
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def page() -> str:
         _prose(
             "`p` is the probability of an effect; `mixing`, which says how clip and background become one "
             "picture, has none. `{without: [zoom]}` leaves effects out, `{only: [zoom]}` all others; they "
-            f"are {_listed(EFFECTS, 'and')}. Pairs `[start, end]` grow over the curriculum."
+            f"are {_listed(EFFECTS, 'and')}. `tint` is not of the paper, and `tint: {{}}` adds it. Pairs "
+            "`[start, end]` grow over the curriculum."
         ),
         _table(Filmed),
         "## weights",

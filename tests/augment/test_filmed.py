@@ -1,14 +1,17 @@
 """Each effect that makes clips look filmed, by what it does to pictures whose outcome is known."""
 
+import colorsys
 import math
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
 from kinefract.augment import homography, paths, rand_augment
-from kinefract.augment.effects import Displacement, Filmed, Mixing, RandAugment, Zoom, scheduled
-from kinefract.augment.filmed import camera_maps, filmed, perspective_corners, placement
+from kinefract.augment.effects import Displacement, Filmed, Mixing, RandAugment, Tint, Zoom, scheduled
+from kinefract.augment.filmed import camera_maps, colours, filmed, perspective_corners, placement
+from kinefract.common.share import Share
 
 EFFECTS = ("foreground", "group", "displacement", "background", "perspective", "camera", "zoom", "shake")
 OFF = Filmed(**{name: {"p": 0.0} for name in (*EFFECTS, "rand_augment")})
@@ -205,6 +208,37 @@ def test_an_effect_switched_off_leaves_the_draws_of_the_others(name):
     assert torch.equal(*(state.get_state() for state in states))
 
 
+def test_tint_lights_clip_and_background_each_in_a_colour():
+    clips = noise(20)
+    seen = []
+    for alpha in (0.0, 1.0):  # the clip alone, the background alone
+        mixing = {"soft": 1.0, "alpha": (alpha, alpha), "gamma": 1.0, "power": (1.0, 1.0)}
+        settings = {"background": {"p": 1.0}, "mixing": mixing}
+        grey = filmed(clips, only(**settings), 1.0, generator())
+        lit = filmed(clips, only(**settings, tint={"saturation": (1.0, 1.0)}), 1.0, generator())
+        assert lit.shape == (20, 8, 3, 32, 32)
+        colour = (lit / grey.clamp_min(1e-6)).amax((1, 3, 4), keepdim=True)
+        assert torch.allclose(lit, grey * colour, atol=1e-5)
+        seen.append(colour.flatten(1))
+        assert torch.allclose(seen[-1].amax(1), torch.ones(20), atol=1e-3) and seen[-1].amin(1).max() < 1e-3
+    assert ((seen[0] - seen[1]).abs().amax(1) > 0.05).sum() > 15
+    half = filmed(clips[10:], Filmed(tint={}), 1.0, generator(), Share(20, torch.arange(10, 20)), clips)
+    assert torch.allclose(half, filmed(clips, Filmed(tint={}), 1.0, generator())[10:], atol=1e-5)
+    plain = filmed(clips, only(tint={"p": 0.0}), 1.0, generator())
+    assert torch.allclose(plain, (clips / 255).expand_as(plain), atol=1e-5)
+
+
+def test_colours_have_every_hue_and_the_stated_saturation():
+    drawn = colours(3000, Tint(p=0.5, saturation=(0.2, 0.4)), generator())[:, 0, :, 0, 0]
+    most, least = drawn.amax(1), drawn.amin(1)
+    assert torch.allclose(most, torch.ones(3000))
+    lit = least < 1
+    assert 0.45 < lit.float().mean() < 0.55
+    assert 0.6 <= least[lit].min() < 0.61 and 0.79 < least[lit].max() <= 0.8
+    hues = [colorsys.rgb_to_hsv(*colour)[0] for colour in drawn[lit].tolist()]
+    assert max(np.histogram(hues, 6, (0, 1))[0]) < 1.3 * min(np.histogram(hues, 6, (0, 1))[0])
+
+
 def test_clips_that_are_not_square_are_refused():
     with pytest.raises(ValueError, match="square frames, got 32 x 24"):
         filmed(noise()[..., :24], OFF, 1.0, generator())
@@ -219,6 +253,7 @@ def test_clips_that_are_not_square_are_refused():
         {"zoom": {"share": (0.1, 2.0)}},
         {"shake": {"least": (3.0, 2.0)}},
         {"mixing": {"alpha": (0.5, 0.2)}},
+        {"tint": {"saturation": (0.0, 1.5)}},
         {"camera": {"spede": 1}},
     ],
 )

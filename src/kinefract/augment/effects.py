@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from kinefract.common.ranges import Epochs, FloatRange, IntRange, Probability, within
-from kinefract.common.schema import Section, merged
+from kinefract.common.schema import Section, is_none, merged
 
 Often = Annotated[float, Field(ge=0, le=1, description="probability that a clip gets it")]
 Curriculum = Annotated[tuple[float, float], Field(strict=False)]
@@ -119,6 +119,19 @@ class RandAugment(Section):
     magnitude: float = Field(default=7.0, ge=0, le=30, description="strength of each; 30 is the greatest")
 
 
+class Tint(Section):
+    """Settings of tint, which the paper does not have: clip and background are each lit in a colour.
+
+    Fractals are grey, and Yu et al. (arXiv 2410.24213) find that colours like those of video go along with
+    what clips teach.
+    """
+
+    p: Often = 1.0
+    saturation: Annotated[FloatRange, within(0, 1)] = Field(
+        default=(0.0, 0.8), description="of a colour of any hue; at 0 clips stay grey"
+    )
+
+
 EFFECTS = (
     *("foreground", "group", "displacement", "background", "perspective"),
     *("camera", "zoom", "shake", "rand_augment"),
@@ -138,6 +151,9 @@ class Filmed(Section):
     zoom: Zoom = Zoom()
     shake: Shake = Shake()
     rand_augment: RandAugment = RandAugment()
+    tint: Tint | None = Field(
+        default=None, exclude_if=is_none, description="colours for grey clips; `tint: {}` adds them"
+    )
     curriculum_epochs: Epochs = Field(default=5.0, description="over which magnitudes grow")
 
     @model_validator(mode="before")

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from kinefract.augment import homography, paths, rand_augment
 from kinefract.augment.basic import as_pictures
-from kinefract.augment.effects import Filmed, Mixing, scheduled
+from kinefract.augment.effects import Filmed, Mixing, Tint, scheduled
 from kinefract.augment.paths import chosen, uniform
 from kinefract.common.share import Share
 
@@ -39,7 +39,7 @@ def filmed(
             no backgrounds it is not needed.
 
     Returns:
-        float32 (B, T, C, S, S) in [0, 1].
+        float32 (B, T, C, S, S) in [0, 1], with C = 3 if the recipe has a tint.
 
     Raises:
         ValueError: the frames are not square, which would skew rotations and heights.
@@ -59,6 +59,10 @@ def filmed(
     shown = foreground(pictures, camera, recipe, progress, generator, share)
     with_background = share.of(chosen(share.total, recipe.background.p, generator))
     behind = background(batch, camera, with_background, recipe, progress, generator, share)
+    if recipe.tint:
+        lit, lit_behind = (share.of(colours(share.total, recipe.tint, generator)) for _ in range(2))
+        shown = shown * lit.to(shown.device)
+        behind = None if behind is None else behind * lit_behind.to(shown.device)
     mixed = mix(shown, behind, recipe.mixing, generator, share)
     if behind is not None and not with_background.all():
         mixed = torch.where(with_background.to(mixed.device).view(-1, 1, 1, 1, 1), mixed, shown)
@@ -166,6 +170,16 @@ def background(
         stills = batch[second[still].to(device), moment[still].to(device), None]
         source[where] = torch.maximum(source[where], stills)
     return _warped(as_pictures(source), maps, "reflection")
+
+
+def colours(count: int, recipe: Tint, generator: Generator) -> Tensor:
+    """Draw a colour of full brightness for each clip: (B, 1, 3, 1, 1) in [0, 1], white for clips without."""
+    hue = uniform((count, 1), 0, 6, generator)
+    saturation = uniform((count, 1), *recipe.saturation, generator)
+    saturation = saturation * chosen(count, recipe.p, generator)[:, None]
+    # Each channel is full for a third of the wheel, absent for a third, and changes linearly between.
+    full = 2 - ((hue - torch.tensor([0.0, 2.0, 4.0]) + 3) % 6 - 3).abs()
+    return (1 - saturation * (1 - full.clamp(0, 1))).view(count, 1, 3, 1, 1)
 
 
 def mix(shown: Tensor, behind: Tensor | None, recipe: Mixing, generator: Generator, share: Share) -> Tensor:
