@@ -134,6 +134,7 @@ SETTINGS = {
     "simclr": {"simclr": {"dim": 8}},
     "byol": {"byol": {"dim": 8, "hidden": 16}},
     "simsiam": {"simsiam": {"dim": 8, "hidden": 4}},
+    "multi_instance": {"multi_instance": {"most": 3}},
     "videomae": {"backbone": "vit_tiny", "patch": 8, "videomae": {"mask_ratio": 0.5, "decoder_depth": 1}},
 }
 

@@ -122,8 +122,8 @@ class RandAugment(Section):
 class Tint(Section):
     """Settings of tint, which the paper does not have: clip and background are each lit in a colour.
 
-    Fractals are grey, and Yu et al. (arXiv 2410.24213) find that colours like those of video go along with
-    what clips teach.
+    Fractals are grey. Anderson and Farrell (arXiv 2110.03091) find that pictures of them teach more with
+    colours.
     """
 
     p: Often = 1.0
