@@ -39,7 +39,7 @@ html_copy_source = False
 
 # What the table of contents has, in the order in which people need it.
 CONTENTS = {
-    "First steps": ["docs/tutorial", "docs/installing", "docs/gallery", "docs/augmentations"],
+    "First steps": ["docs/tutorial", "docs/installing", "docs/words", "docs/gallery", "docs/augmentations"],
     "Benchmarks": ["docs/benchmarks/own", "docs/benchmarks/*"],
     "Settings": ["config/README", "docs/parameters"],
     "Results": [

@@ -49,7 +49,7 @@ def page() -> str:
     text = [
         "# Parameters",
         _prose(
-            "Every key of `params.yaml` with what the code says of it; "
+            "Every key of `params.yaml` and `config/` with what the code says of it; "
             "[config/README.md](../config/README.md) says how the sections work together."
         ),
         _prose(

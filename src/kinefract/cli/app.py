@@ -23,7 +23,7 @@ The jobs are chained by Snakemake: `snakemake <study>` builds what is missing. `
 DEBUG = "KINEFRACT_DEBUG"  # the environment variable that has tracebacks printed, also of jobs of Snakemake
 
 app = typer.Typer(
-    help="Pre-train video networks on clips made from formulas, and show what it was worth.",
+    help="Pre-train video networks on clips made from formulas, and measure what it gains.",
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     rich_markup_mode=None,

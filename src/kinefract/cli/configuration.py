@@ -73,7 +73,8 @@ def plan(
 ) -> None:
     """Say what studies will take: runs, clips, disk, hours.
 
-    Hours come from runs that are finished here. Also says what each job asks a cluster for.
+    Hours come from runs that are finished here, and from declared rates where it says so. Also says
+    what each job asks a cluster for.
     """
     from kinefract.config.params import load
     from kinefract.config.plan import resolve

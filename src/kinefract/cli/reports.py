@@ -118,13 +118,14 @@ def log_model(
     run: Annotated[str, typer.Argument(help="Its folder, or its name in results/finetune.")],
     register: Annotated[
         str | None,
-        typer.Option(metavar="STUDY", help="Register it under the name of a finished study that it is of."),
+        typer.Option(
+            metavar="STUDY", help="Register it under the name of a finished study that has the run."
+        ),
     ] = None,
 ) -> None:
     """Log a fine-tuned network to MLflow as a model.
 
-    Then `mlflow models predict` names the action of a video. Takes the room of the weights once more, so it
-    is done for the networks you choose.
+    Then `mlflow models predict` names the action of a video. This stores the weights a second time.
     """
     from kinefract.tracking.model import log_model
 
@@ -139,8 +140,7 @@ def sync(
 ) -> None:
     """Log to MLflow what is finished and not there yet.
 
-    For runs and studies made while its server could not be reached, or before MLFLOW_TRACKING_URI
-    named another.
+    For runs and studies made while MLflow could not be reached, or before MLFLOW_TRACKING_URI was changed.
     """
     from kinefract.tracking.sync import sync
 

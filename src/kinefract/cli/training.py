@@ -112,7 +112,7 @@ def evaluate(
 ) -> None:
     """Evaluate a finished run on another benchmark's videos.
 
-    Its classes are those of the run, or some of them. Writes result, predictions, classes,
+    The benchmark's classes must be among those of the run. Writes result, predictions, classes,
     confusion and worst mistakes into a folder of its own.
     """
     from kinefract.config.locate import locate_benchmark

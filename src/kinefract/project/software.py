@@ -69,7 +69,7 @@ def extras(root: Path) -> Finding:
     return Finding(says, values={"installed": there, "absent": absent})
 
 
-EXTRAS = ("vit", "hub", "onnx", "slurm", "s3", "postgresql")  # in pyproject.toml, for users
+EXTRAS = ("vit", "hub", "onnx", "gpu", "slurm", "s3", "postgresql")  # in pyproject.toml, for users
 
 
 def snakemake(root: Path) -> Finding:
