@@ -42,6 +42,19 @@ def test_folds_are_as_even_as_groups_allow():
     assert sizes == [7, 8, 9]
 
 
+def test_another_seed_deals_groups_of_equal_size_in_another_way():
+    equal = [Listed(f"run/{group}.mp4", "run", "train", str(group)) for group in range(40)]
+    tested = [
+        {
+            video.group
+            for video in choose.folds(equal, 4, 1, "test", seed, "gestures")
+            if video.split == "test"
+        }
+        for seed in (1, 2)
+    ]
+    assert [len(groups) for groups in tested] == [10, 10] and tested[0] != tested[1]
+
+
 def test_as_many_folds_as_groups_leaves_one_group_out():
     for fold in range(1, 7):
         assert len({video.group for video in dealt(fold, 6) if video.split == "test"}) == 1

@@ -332,3 +332,15 @@ def test_from_scratch_every_network_is_a_variant(tiny):
     labels = [variant.label for variant in resolve(tiny).study("tiny").variants]
     assert labels[:2] == ["scratch, width 8", "scratch, width 16"]
     assert len(labels) == 2 + 4
+
+
+@pytest.mark.parametrize("setting", [{"size": 48, "resize": 48}, {"frames": 4}])
+def test_a_transformer_is_fine_tuned_on_clips_like_those_of_its_pre_training(tiny, setting):
+    tiny["pretraining"]["small"] |= {"backbone": "vit_tiny"}
+    tiny["studies"]["tiny"]["vary"] = {"init": ["small"]}
+    resolve(tiny)
+    tiny["finetuning"]["small"] |= setting
+    with pytest.raises(
+        UserError, match=r"but the pre-training has .*a transformer knows its patches by their places"
+    ):
+        resolve(tiny)

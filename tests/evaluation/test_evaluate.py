@@ -164,3 +164,11 @@ def test_with_fewer_than_five_classes_all_are_in_the_top_five(tmp_path):
     figures = evaluate(Probe(3), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0)
     assert figures["top5"] == 1.0
     assert all(len(row["top5"].split()) == 3 for row in read_csv(tmp_path / "predictions.csv"))
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_the_network_computes_with_the_numbers_of_its_recipe(tmp_path, precision):
+    model, seen = Probe(), []
+    model.register_forward_hook(lambda *given: seen.append(torch.is_autocast_enabled("cpu")))
+    scores(model, videos(tmp_path, (8,)), RECIPE.model_copy(update={"precision": precision}), 0, "test")
+    assert seen == [precision == "bf16-mixed"]

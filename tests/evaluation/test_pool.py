@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from projects import write_noise
 from safetensors.torch import load_file
 
@@ -16,6 +17,7 @@ from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.evaluation import evaluate, pool, predict, predictions
 from kinefract.evaluation.scores import best, top_k
+from kinefract.models import weights
 from kinefract.report import results
 from kinefract.synth.store.dataset import join, write_shard
 from kinefract.training import runs
@@ -82,7 +84,9 @@ def test_predictions_of_all_folds_are_one_result(project, tmp_path):
     assert result["videos"] == 12 and result["folds"] == 3
     assert result["top1"] == pytest.approx(sum(row["correct"] == "1" for row in found) / 12)
     assert result["top5"] == 1.0  # of two classes
-    assert result["seconds"] == pytest.approx(sum(part["seconds"] for part in parts))
+    for key in ("seconds", "evaluation_seconds"):
+        assert result[key] == pytest.approx(sum(part[key] for part in parts))
+    assert result["index"]["file"].startswith(f"{spec.benchmark.folder}/")
     curve = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     last = [
         json.loads((tmp_path / fold.folder / "metrics.jsonl").read_text().splitlines()[-1])
@@ -117,6 +121,27 @@ def test_folds_of_another_index_are_not_pooled(project, tmp_path):
         made(spec, tmp_path)
 
 
+def test_folds_whose_predictions_contradict_their_result_are_not_pooled(project, tmp_path):
+    spec = project.finetunes[project.study("tiny").runs[0]]
+    for fold in spec.folds:
+        made(fold, tmp_path)
+    edited = tmp_path / spec.folds[0].folder / "predictions.csv"
+    found = rows(edited)
+    first = found[0]
+    first["predicted"], first["correct"] = next(
+        (row["predicted"], "0") if first["correct"] == "1" else (first["label"], "1")
+        for row in found
+        if first["correct"] == "0" or row["label"] != first["label"]
+    )
+    checksums.remove(edited.parent)
+    with edited.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, first)
+        writer.writeheader()
+        writer.writerows(found)
+    with pytest.raises(UserError, match="predictions"):
+        made(spec, tmp_path)
+
+
 def test_a_fine_tuning_starts_from_the_weights_of_the_epoch_that_is_meant(project, tmp_path):
     early, late = (
         project.finetunes[next(iter(variant.runs["own"].values()))].folds[0]
@@ -133,6 +158,17 @@ def test_a_fine_tuning_starts_from_the_weights_of_the_epoch_that_is_meant(projec
     assert early.start.endswith("model-epoch0001.safetensors") and late.start.endswith("model.safetensors")
     assert any((kept[name] != last[name]).any() for name in kept)
     assert made(early, tmp_path)["epochs"] == 2
+
+
+def test_weights_that_are_started_from_are_those_of_the_spec(project, tmp_path):
+    for variant in project.study("tiny").variants[1:]:
+        spec = project.finetunes[next(iter(variant.runs["own"].values()))].folds[0]
+        begun = spec.network.built(1, spec.recipe, 2, 0.0)
+        kept = spec.init.recipe.built(len(str(spec.start)), spec.init.recipe, 3, 0.0)
+        (tmp_path / spec.start).parent.mkdir(parents=True, exist_ok=True)
+        weights.save(kept, tmp_path / spec.start, "x")
+        runs._start(spec, begun, tmp_path)
+        assert torch.equal(begun.base_model.conv1.weight, kept.base_model.conv1.weight)
 
 
 def test_only_a_snapshot_that_is_kept_can_be_started_from(tiny):

@@ -252,6 +252,7 @@ def test_splits(project, run):
         for split in ("test", "train", "all")
     }
     assert counts == {"test": 1, "train": 3, "all": 4}
+    assert evaluate_run(run, videos, project / "by default")["videos"] == 1
     with pytest.raises(UserError, match=r"split 'tset'.*did you mean 'test'"):
         evaluate_run(run, videos, project / "out", "tset")
 

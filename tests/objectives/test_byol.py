@@ -77,3 +77,12 @@ def test_momentum_rises_to_one_on_a_cosine():
     assert momentum_at(0.5, 0.997) == pytest.approx(1 - 0.003 / 2)
     assert momentum_at(0.25, 0.9) == pytest.approx(1 - 0.1 * (math.cos(math.pi / 4) + 1) / 2)
     assert momentum_at(1, 0.997) == 1
+
+
+def test_the_target_moves_less_as_training_goes_on():
+    objective = byol()
+    old = objective.target.module.network.body.weight.clone()
+    with torch.no_grad():
+        objective.network.body.weight.add_(1.0)
+    objective.after_step(1.0)
+    assert torch.equal(objective.target.module.network.body.weight, old)

@@ -86,3 +86,10 @@ def test_two_processes_equal_one_with_the_whole_batch():
         queues.append(objective.queue)
     assert np.mean(losses) == pytest.approx(loss.item(), abs=1e-6) and told == correct.item()
     assert torch.equal(queues[0], queues[1]) and torch.allclose(queues[0], whole.queue)
+
+
+def test_queries_are_told_from_the_keys_of_earlier_steps_at_the_recipes_temperature():
+    objective, views, numbers = moco(), [clips(3, 1), clips(3, 2)], torch.arange(3)
+    before = objective.queue.clone(), objective.queued.clone()
+    expected = contrast(*objective(views), numbers, *before, 0.2).loss
+    assert outcome(objective, views, torch.zeros(3), numbers).loss.item() == pytest.approx(expected.item())

@@ -62,3 +62,10 @@ def test_windows_of_both_views_train_the_network():
     found.loss.backward()
     assert objective.network.body.weight.grad.abs().sum() > 0
     assert objective.network.last.weight.grad is None
+
+
+def test_the_objective_has_the_temperature_of_its_recipe():
+    torch.manual_seed(1)
+    objective, views = SimclrRecipe(dim=4, temperature=0.5).build(Flat()), [clips(4, 1), clips(4, 2)]
+    loss = outcome(objective.eval(), views, torch.zeros(4), torch.arange(4)).loss
+    assert loss.item() == pytest.approx(plain(*objective(views), 0.5), abs=1e-5)

@@ -15,7 +15,7 @@ from kinefract.common.files import in_bytes
 from kinefract.common.layout import CACHES, SHARD_TIMES
 from kinefract.common.provenance import machine, processor
 from kinefract.config import params, plan
-from kinefract.planning import estimate
+from kinefract.planning import estimate, rates
 from kinefract.planning.inventory import Machine, Measurements, Setting
 from kinefract.planning.rates import START
 from kinefract.training.caching import cache_bytes
@@ -401,3 +401,24 @@ def test_every_study_of_the_project_is_planned_without_torch(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     names = params.load(REPOSITORY / "params.yaml").studies
     assert [line.split()[0] for line in done.stdout.splitlines()[1 : len(names) + 1]] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("settings", "times"),
+    [({}, 1), ({"width": 32}, 1 / 4), ({"size": 224}, 4), ({"frames": 16}, 2), ({"objective": "simclr"}, 2)],
+)
+def test_a_declared_rate_goes_with_pixels_width_and_views(tiny, settings, times):
+    base = {"precision": "bf16-mixed", "backbone": "tsm_resnet50", "width": 64, "size": 112, "frames": 8}
+    tiny["pretraining"]["small"] |= base | settings
+    tiny["studies"]["tiny"]["vary"] = {"init": ["small"]}
+    tiny["finetuning"]["small"] |= {"frames": 8}
+    spec = first(plan.resolve(params.parse(tiny)).pretrains)
+    assert rates.training(spec)[0] == pytest.approx(times / 400)
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(0.0, "0"), (0.004, "<0.01"), (0.25, "0.25"), (99.4, "99"), (99.7, "100"), (1234.0, "1,234")],
+)
+def test_hours_are_written_out(hours, text):
+    assert estimate._number(hours) == text

@@ -110,3 +110,17 @@ def test_folds_that_have_run_are_still_to_be_pooled(tiny, tmp_path):
     for run in study.runs:
         (made.find(run).write(tmp_path).parent / "result.json").touch()
     assert left() == {"study": 1}
+
+
+def test_disk_has_room_for_a_cache_and_parts_of_a_batch_need_less_memory(tiny):
+    tiny["pretraining"]["small"] |= {"source": "cache", "batch_size": 64, "accumulate": 1}
+    spec = specs_of(tiny)["pretrain_run"]
+    many = spec.dataset.recipe.model_copy(update={"classes": 10_000})
+    larger = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"recipe": many})})
+    disk, more = (resources.of("pretrain_run", one).disk_mb for one in (spec, larger))
+    assert more > disk + 1000
+    whole = resources.of("pretrain_run", spec).mem_mb
+    tiny["pretraining"]["small"]["accumulate"] = 8
+    assert resources.of("pretrain_run", specs_of(tiny)["pretrain_run"]).mem_mb < whole
+    tiny["pretraining"]["small"]["precision"] = "16-mixed"
+    assert resources.of("pretrain_run", specs_of(tiny)["pretrain_run"]).gpu == 1

@@ -94,3 +94,18 @@ def test_the_drawing_has_a_panel_per_benchmark_the_values_and_the_name_of_the_le
     for text in ("here", "there", "scratch", "4", "12", "48", "pretraining.epochs"):
         assert f">{text}</text>" in drawn
     assert "supervised, 48: 55.0 % on there" in scaling.in_words(found, rows)
+
+
+def test_its_table_and_its_marks_say_the_numbers_of_each_seed(tmp_path):
+    vary = {"pretraining.objective": ["scratch", "supervised"], "pretraining.epochs": [4, 12, 48]}
+    top1 = [{"here": [0.01 * number, 0.01 * number + 0.1]} for number in (5, 10, 20, 40)]
+    rows = _rows(tmp_path, vary=vary, top1=top1)
+    found = scaling.scaling(rows)
+    table = scaling.numbers(found, rows)
+    assert table.rows == [
+        ["supervised, 4", "15.0 ± 7.1"],
+        ["supervised, 12", "25.0 ± 7.1"],
+        ["supervised, 48", "45.0 ± 7.1"],
+        ["scratch", "10.0 ± 7.1"],
+    ]
+    assert scaling.titles(found, rows)["at0-0-2-1"] == "supervised, epochs 48 on here, seed 1: 40.0 %"

@@ -230,3 +230,24 @@ def test_verdicts() -> None:
     assert verdict(0.1, 0.049) == "better"
     assert verdict(-0.1, 0.049) == "worse"
     assert verdict(0.1, 0.05) == "not distinguishable"
+
+
+def test_seeds_and_videos_of_several_benchmarks_add_up_as_the_analysis_of_variance_says() -> None:
+    rng = np.random.default_rng(2)
+    pairs = [(predictions(rng, 3, videos, 0.2), predictions(rng, 4, videos, 0.2)) for videos in (37, 60)]
+    parts, left = [], 0.0
+    for side in zip(*pairs, strict=True):
+        means = np.mean([right.mean(axis=1) for right in side], axis=0)
+        parts.append((means.var(ddof=1) / len(means), len(means) - 1))
+        for right in side:
+            rest = right - right.mean(axis=1, keepdims=True) - right.mean(axis=0) + right.mean()
+            left += (rest**2).sum() / (len(right) - 1) / (right.shape[1] - 1) / right.size / 4
+    for ours, theirs in pairs:
+        apart = ours.mean(axis=0) - theirs.mean(axis=0)
+        parts.append((apart.var(ddof=1) / len(apart) / 4, len(apart) - 1))
+    variance = sum(part for part, _ in parts) - left
+    assert variance > max(sum(part for part, _ in parts[:2]), sum(part for part, _ in parts[2:]))
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    found = mean_difference(pairs)
+    half = scipy.stats.t(freedom).ppf(0.975) * variance**0.5
+    assert found.interval.high - found.mean == pytest.approx(half)

@@ -139,3 +139,26 @@ def test_a_benchmark_without_runs_is_left_out_and_a_variant_without_is_not(tmp_p
     assert (first[1], second[1]) == ("40.0", "not finished")
     rows[0].cells["one"].runs.clear()
     assert "variant" in table.table_md(table.table_of(rows))
+
+
+def test_each_number_stands_in_its_own_column(several: list[results.Row], tmp_path: Path) -> None:
+    lines = table.table_of(several).to_dict("records")
+    for row, line in list(zip(several, lines, strict=True))[2:]:
+        comparison = row.cells["one"].comparison
+        assert (line["p"], line["p_holm"]) == pytest.approx(
+            (comparison.difference.p, comparison.adjusted), abs=1e-6
+        )
+    assert lines[2]["p"] != lines[2]["p_holm"]
+    made = make_up(tmp_path, [{"one": [0.8, 0.9]}, {"one": [0.8, 0.9]}], previews=False)  # top-5 is 1.0
+    assert table.table_of(results.read(made.root, made.study).rows)["top5_std"].tolist() == [0, 0]
+
+
+def test_markdown_holds_intervals_and_latex_a_mark_for_each_verdict(
+    folder: Path, several, tmp_path: Path
+) -> None:
+    assert "39.7 to 54.9" in (folder / "table.md").read_text(encoding="utf-8")
+    made = make_up(tmp_path, [{"one": [0.5, 0.53]}, {"one": [0.2, 0.22]}], previews=False)
+    rows = several + compare.compared(results.read(made.root, made.study).rows)
+    tex = [table.table_tex(table.table_of(some)) for some in (several, rows[4:])]
+    ends = [cells(line, "&")[1][-2:] for text in tex for line in text.splitlines() if " & " in line][1:]
+    assert [end for end in ends if end[0] == " "] == [" +", " =", " -"]

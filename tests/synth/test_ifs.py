@@ -91,3 +91,14 @@ def test_naive_interpolation_loses_lit_area_in_mid_clip_and_decomposed_does_not(
             kept[name].append(2 * middle / (first + last))
     assert np.median(kept["naive"]) < 0.4
     assert np.median(kept["decomposed"]) > 0.8
+
+
+def test_signs_are_fair_and_turns_go_all_the_way_both_ways():
+    drawn = [ifs.sample_key_frames(stream(5, "test", i), 4) for i in range(400)]
+    signs = np.stack([start.signs for start, _ in drawn])
+    assert set(np.unique(signs)) == {-1, 1} and np.abs(signs.mean(axis=(0, 1))).max() < 0.15
+    for name in ("theta", "phi"):
+        first = np.stack([getattr(start, name) for start, _ in drawn])
+        turns = np.stack([getattr(end, name) - getattr(start, name) for start, end in drawn])
+        assert first.min() < 0.1 and first.max() > 2 * np.pi - 0.1
+        assert turns.min() < -np.pi + 0.1 and turns.max() > np.pi - 0.1

@@ -66,3 +66,20 @@ def test_cases_come_as_often_as_the_paper_says():
 def test_linear_motion_is_linear():
     curves = motion.sample_curves(stream(0, "linear"), 18, 4, nonlinear=False)
     np.testing.assert_array_equal(curves, np.linspace(0, 1, 18)[:, None].repeat(4, axis=1))
+
+
+def test_nonlinear_curves_are_of_each_kind_as_often_as_the_paper_says(monkeypatch):
+    drawn = []
+    for name in motion.NONLINEAR_WEIGHTS:
+        monkeypatch.setattr(motion, name, lambda rng, frames, name=name: drawn.append(name))
+    for i in range(2000):
+        motion.nonlinear_curve(stream(0, "kinds", i), 19)
+    shares = [drawn.count(name) / 2000 for name in ("sharp", "curve", "periodic")]
+    assert shares == pytest.approx([0.2, 0.55, 0.25], abs=0.04)
+
+
+def test_a_curve_that_hardly_moves_is_drawn_again_and_a_swing_begins_anywhere():
+    steps = [np.abs(np.diff(motion.curve(stream(0, "steps", i), 200))).sum() for i in range(300)]
+    starts = np.array([motion.periodic(stream(0, "starts", i), 20)[0] for i in range(300)])
+    assert np.mean(steps) > 2.5  # 2.2 if none were drawn again
+    assert 0.4 < (starts > 0).mean() < 0.6

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
+from kinefract.synth import stills
 from kinefract.synth.pictures import Pictures
 from kinefract.synth.stills import CONTRAST, TEXTURES, Stills
 
@@ -46,3 +47,14 @@ def test_a_folders_pictures_repeat(tmp_path, monkeypatch):
     assert stills.read(0).shape == (32, 40, 3)
     np.testing.assert_array_equal(stills.read(4), stills.read(1))
     assert (stills.read(0) != stills.read(1)).any()
+
+
+def test_each_family_named_makes_some_of_the_pictures(monkeypatch):
+    asked, recipe = [], stills._recipe
+    monkeypatch.setattr(
+        stills, "_recipe", lambda family, *more: asked.append(family) or recipe(family, *more)
+    )
+    made = Stills(TEXTURES, None, 77, 32)
+    for number in range(12):
+        made.read(number)
+    assert set(asked) == set(TEXTURES)

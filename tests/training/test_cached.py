@@ -240,3 +240,7 @@ def test_a_folder_that_cannot_be_written_is_a_users_error(videos, tmp_path):
     (tmp_path / "some-24").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
         CachedVideos(videos, tmp_path / "some", 24)
+
+
+def test_a_clip_within_a_file_begins_at_its_start(videos):
+    np.testing.assert_array_equal(Videos(videos[4:5]).read(0, [0, 2]), video.decode(videos[4].path)[[3, 5]])

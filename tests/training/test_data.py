@@ -114,3 +114,34 @@ def test_the_whole_frame_is_seen_where_evaluation_wants_it():
     assert centre.shape == whole.shape
     assert centre.max() == 0
     assert (whole[..., :2] > 150).all()
+
+
+def test_seeds_have_orders_and_windows_of_their_own():
+    orders = [list(EpochBatches(64, 4, seed, first_step=0, epochs=1)) for seed in (1, 2)]
+    assert orders[0] != orders[1]
+    first, second = (TrainingClips(Numbered([60] * 3), RECIPE, seed) for seed in (1, 2))
+    keys = [(epoch, 0) for epoch in range(20)]
+    assert not torch.equal(*(torch.stack([clips[key][0] for key in keys]) for clips in (first, second)))
+
+
+def test_a_measurement_sees_the_middle_window():
+    windows = EvaluationWindows(Numbered([20, 3]), RECIPE, middle=True)
+    assert windows[0][:, :, 0, 0, 0].tolist() == [[6, 8, 10, 12]]
+    assert windows[1][:, :, 0, 0, 0].tolist() == [[20, 22, 22, 22]]
+
+
+class Pictured(Numbered):
+    def read(self, index, frames):
+        picture = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+        return np.broadcast_to(picture, (len(frames), 40, 40)).copy()
+
+
+def test_crops_are_of_the_area_and_the_resizing_that_are_set():
+    source = Pictured([8])
+    whole = RECIPE.model_copy(update={"size": 40, "crop_area": (1.0, 1.0), "crop_aspect": (1.0, 1.0)})
+    frame = TrainingClips(source, whole, 1)[(0, 0)][0][0, 0, 0]
+    assert torch.equal(frame, torch.from_numpy(source.read(0, [0])[0]))
+    by_area = RECIPE.model_copy(update={"resizing": "area"})
+    trained = [TrainingClips(source, recipe, 1)[(0, 0)][0] for recipe in (RECIPE, by_area)]
+    evaluated = [EvaluationWindows(source, recipe)[0] for recipe in (RECIPE, by_area)]
+    assert not torch.equal(*trained) and not torch.equal(*evaluated)

@@ -1,7 +1,9 @@
 """What an epoch measures: means over its steps."""
 
+import pytest
 import torch
 
+from kinefract.training import meter as meters
 from kinefract.training.meter import Meter
 
 
@@ -30,3 +32,19 @@ def test_a_state_of_an_earlier_version_knows_of_no_skipped_steps():
     first = measured([1.0, 5.0]).state()
     del first["skipped"]
     assert measured([3.0], first).metrics()["grad_norm"] == 3.0
+
+
+def test_time_is_shared_out_to_the_stages_and_clips_are_counted_by_the_second(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(meters.time, "perf_counter", lambda: now[0])
+    meter = Meter(torch.device("cpu"), None)
+    for _ in range(2):
+        for stage, seconds in (("data", 1.0), ("augment", 2.0)):
+            now[0] += seconds
+            meter.mark(stage)
+        now[0] += 5.0
+        meter.step_done(torch.tensor(2.0), torch.tensor(3), torch.tensor(1.0), 4)
+    metrics = meter.metrics()
+    assert metrics["seconds"] == 16.0 and metrics["clips_per_second"] == pytest.approx(8 / 16)
+    shares = [metrics[f"{stage}_share"] for stage in ("data", "augment", "network")]
+    assert shares == [1 / 8, 2 / 8, 5 / 8]

@@ -12,6 +12,9 @@ from kinefract.benchmarks import index
 from kinefract.common.errors import UserError
 from kinefract.common.files import sha256
 from kinefract.config import params, plan
+from kinefract.config.specs import FinetuneSpec
+from kinefract.objectives.mixup import Mixup
+from kinefract.objectives.supervised import Supervised
 from kinefract.training import runs
 from kinefract.training.checkpoint import Pauses
 from kinefract.training.train import Execution
@@ -98,3 +101,32 @@ def test_a_run_whose_outputs_a_scheduler_had_deleted_is_finished_from_its_checkp
     assert "going on after step" in "".join(capsys.readouterr())
     assert {name: (folder / name).read_bytes() for name in made} == made
     assert not (project("scratch") / "checkpoint.pt").exists()
+
+
+@pytest.fixture
+def begun(project, tmp_path, monkeypatch):
+    """Return a function from settings and a seed to the objective of a fine-tuning, which is not trained."""
+    found = []
+    monkeypatch.setattr(runs, "_run", lambda spec, *given: found.append(given[3]) or {})
+
+    def one(variant, seed=1, **changes):
+        folder = project(variant, **changes)
+        spec = FinetuneSpec.read(folder / "spec.yaml").model_copy(update={"seed": seed})
+        runs.finetune(spec.write(tmp_path), Execution(accelerator="cpu"))
+        return found[-1]
+
+    return one
+
+
+def test_first_weights_are_those_of_the_seed(begun):
+    first, again, second = (begun("scratch", seed).network.base_model.conv1.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, second)
+    assert begun("scratch", dropout=0.3).network.dropout.p == 0.3
+
+
+def test_mixup_and_drop_path_are_those_of_the_recipe(begun, project):
+    assert type(begun("scratch")) is Supervised
+    project.params["pretraining"]["small"]["backbone"] = "vit_tiny"
+    objective = begun("scratch", mixup=0.8, drop_path=0.5)
+    assert type(objective) is Mixup and objective.weight.alpha == 0.8
+    assert objective.network.videomae.encoder.layer[-1].output.dropout.p == 0.5

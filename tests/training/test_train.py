@@ -20,7 +20,7 @@ from kinefract.config.networks import NetworkRecipe
 from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.models import weights
 from kinefract.objectives.supervised import Supervised
-from kinefract.training import processes
+from kinefract.training import checkpoint, processes, train
 from kinefract.training.checkpoint import Pauses, Stopped
 from kinefract.training.train import Execution, Training, optimizer_for, rate_at, stream_seed
 
@@ -366,3 +366,86 @@ def test_a_gradient_that_overflows_at_any_scale_stops(tmp_path, monkeypatch):
     run = endless(training(tmp_path, recipe=RECIPE.model_copy(update={"precision": "16-mixed"})))
     with pytest.raises(UserError, match="norm of the gradient is inf at step 2 "):
         run.fit()
+
+
+def test_the_objective_is_told_after_each_step_how_much_is_done(tmp_path):
+    run, told = training(tmp_path), []
+    run.objective.after_step = told.append
+    run.fit()
+    assert told == [step / 8 for step in range(1, 9)]
+
+
+def test_a_gradient_is_cut_to_the_norm_that_is_set(tmp_path):
+    run, norms = training(tmp_path, recipe=RECIPE.model_copy(update={"clip_norm": 0.01})), []
+    weights_of = [weight for weight in run.objective.parameters() if weight.requires_grad]
+
+    def note(done):
+        norms.append(torch.stack([weight.grad.norm() for weight in weights_of]).norm())
+
+    run.objective.after_step = note
+    run.fit()
+    assert max(norms) < 0.0101 < min(metrics["grad_norm"] for metrics in run.history)
+
+
+def test_rates_of_layers_are_scaled_in_every_step(tmp_path, monkeypatch):
+    recipe = FinetuneRecipe(
+        frames=4,
+        stride=2,
+        size=32,
+        layer_decay=0.5,
+        epochs=2,
+        warmup_epochs=0,
+        batch_size=4,
+        threads=1,
+        rand_augment=None,
+    )
+    network = NetworkRecipe(backbone="vit_tiny", width=8, patch=8).built(1, recipe, 2, 0.0)
+    made = []
+    monkeypatch.setattr(train, "optimizer_for", lambda *given: made.append(optimizer_for(*given)) or made[-1])
+    Training("id", recipe, 1, Supervised(network), Noise(), tmp_path / "c.pt", "test").fit()
+    lr = rate_at(3, 4, 0, recipe)
+    assert {group["lr"] / group["scale"] for group in made[0].param_groups} == {lr}
+    assert len({group["scale"] for group in made[0].param_groups}) > 10
+
+
+@pytest.mark.parametrize("purpose", ["augmented", "reseed"])
+def test_each_step_of_each_seed_has_draws_of_its_own(tmp_path, monkeypatch, purpose):
+    seeds, kept = [], getattr(train, purpose)
+
+    def noted(*given):
+        seeds.append(given[3].initial_seed() if purpose == "augmented" else given[1])
+        return kept(*given)
+
+    monkeypatch.setattr(train, purpose, noted)
+    for seed in (1, 2):
+        run = training(tmp_path / str(seed))
+        run.seed = seed
+        run.fit()
+    assert len(seeds) == len(set(seeds)) == 16
+
+
+def test_the_curriculum_is_told_the_epochs_done(tmp_path, monkeypatch):
+    told, kept = [], train.augmented
+    monkeypatch.setattr(train, "augmented", lambda *given: told.append(given[2]) or kept(*given))
+    training(tmp_path).fit()
+    assert told == [step / 2 for step in range(8)]
+
+
+def test_it_computes_with_the_threads_of_its_recipe(tmp_path):
+    run, seen = training(tmp_path), []
+    run.objective.after_step = lambda done: seen.append(torch.get_num_threads())
+    torch.set_num_threads(2)
+    run.fit()
+    assert set(seen) == {RECIPE.threads} == {1}
+
+
+def test_a_checkpoint_is_due_after_so_many_minutes_since_the_last(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    pauses, found = Pauses(minutes=10), []
+    pauses.written()
+    for seconds in (599, 1):
+        now[0] += seconds
+        found.append(pauses.due())
+    pauses.written()
+    assert [*found, pauses.due()] == [False, True, False]

@@ -323,4 +323,4 @@ def _basis_line(basis: dict[str, Any]) -> str:
 def _number(hours: float) -> str:
     if 0 < hours < 0.01:
         return "<0.01"
-    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2g}"
+    return f"{hours:,.0f}" if hours >= 99.5 else f"{hours:.2g}"

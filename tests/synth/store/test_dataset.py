@@ -261,6 +261,18 @@ def test_a_manifest_that_disagrees_is_named(joined, column, value, said):
         Shards(joined).read(1)
 
 
+@pytest.mark.parametrize(
+    ("lost", "said"), [(1, "its last line is cut"), (20, "its last line is cut"), (None, "lacks clips that ")]
+)
+def test_a_manifest_that_lost_its_end_is_named(joined, lost, said):
+    checksums.remove(joined)  # as in a dataset that version 0.1 made
+    manifest = joined / "manifest.csv"
+    text = manifest.read_text()
+    manifest.write_text(text[:-lost] if lost else "".join(text.splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match=said):
+        Shards(joined)
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index,label\n"])
 def test_a_damaged_table_of_a_shard_is_named(copy, content):
     _, table = shard_files(copy, 1)

@@ -188,6 +188,8 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
             raise UserError(f"{path}: its first line is not {','.join(COLUMNS)}; {repair_hint(path)}")
         if not body:
             raise UserError(f"{path}: holds no clips; {repair_hint(path)}")
+        if not body[-1].endswith("\n"):
+            raise UserError(f"{path}: its last line is cut; {repair_hint(path)}")
         table = np.loadtxt(body, np.int64, delimiter=",", usecols=range(len(NUMBERS)), ndmin=2)
     except FileNotFoundError:
         target = f"{DATASETS}/{path.relative_to(_folder(path).parent)}"
@@ -232,3 +234,7 @@ def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> N
             raise UserError(
                 f"{tar_path}: truncated or changed, {found} of {expected} bytes; {repair_hint(tar_path)}"
             )
+        with tar_path.open("rb") as tar:
+            tar.seek(int(ends[last]))
+            if tar.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise UserError(f"{table}: lacks clips that {tar_path} holds; {repair_hint(table)}")
