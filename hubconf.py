@@ -6,7 +6,7 @@ torch.hub.load("/path/to/kinefract", "fractal_tsm_resnet18", source="local", cla
 import sys
 from pathlib import Path as _Path  # what has no underscore is an entry point
 
-dependencies = ["torch", "safetensors", "pydantic", "yaml", "numpy"]
+dependencies = ["torch", "safetensors", "pydantic", "yaml", "numpy", "tqdm"]
 
 sys.path.insert(0, str(_Path(__file__).parent / "src"))  # the package of this checkout, installed or not
 

@@ -19,6 +19,7 @@ import yaml
 from kinefract.common.files import write_json, write_text
 from kinefract.common.provenance import machine, made_with
 from kinefract.config import params, plan
+from kinefract.config.specs import PretrainSpec
 
 PROJECT = Path(__file__).resolve().parents[1]
 REACH = {"plan": 3.0, "snakemake": 20.0}  # seconds
@@ -59,11 +60,13 @@ def make_project(folder: Path, content: dict) -> plan.Plan:
 
 def finish(folder: Path, resolved: plan.Plan) -> None:
     """Put the files of all runs but the last in place, those that ``kinefract plan`` reads with content."""
-    result = {"clips_per_second": 50.0, "made_with": {"machine": machine()}}
+    facts = {"clips_per_second": 50.0, "top1": 0.5, "made_with": {"machine": machine()}}
     tables = ("metrics.jsonl", "predictions.csv", "per_class.csv", "classes.json")
     empty = ("spec.yaml", *tables, "confusion.svg", "mistakes.png")
     for spec in (*resolved.pretrains.values(), *list(resolved.finetunes.values())[:-1]):
         place = folder / spec.folder
+        phase = "pretrain" if isinstance(spec, PretrainSpec) else "finetune"
+        result = {"id": spec.id, "phase": phase, "epochs": spec.recipe.epochs, **facts}
         write_json(place / "result.json", result)
         for name in (*empty, "model.safetensors"):
             (place / name).touch()

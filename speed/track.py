@@ -17,14 +17,12 @@ import torch
 
 from kinefract import tracking
 from kinefract.common.files import write_json, write_text
-from kinefract.common.layout import MODEL
+from kinefract.common.layout import EPOCHS, FIRST_BATCH, MODEL, PROGRESS, RESULT
 from kinefract.common.provenance import made_with
 from kinefract.config import params, plan
 from kinefract.config.specs import PretrainSpec
 from kinefract.tracking import RunExport, store
-from kinefract.tracking.export import FIRST_BATCH
-from kinefract.tracking.labels import METRICS, PROGRESS, RESULT
-from kinefract.training.meter import PARTS
+from kinefract.training.meter import STAGES
 from kinefract.training.train import optimizer_for
 
 ROOT = Path(__file__).parents[1]
@@ -84,8 +82,8 @@ def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str,
         export.update()
         times.append(lap("epoch"))
     parts["epoch"], parts["slowest epoch"] = statistics.median(times), max(times)
-    result = {"id": spec.id, "phase": "pretrain", "epochs": epochs, "loss": 1.0, "top1": 0.5}
-    write_text(folder / METRICS, "".join(lines))
+    result = {"id": spec.id, "phase": "pretrain", "epochs": epochs, "loss": 1.0, "top1": 0.5, "made_with": {}}
+    write_text(folder / EPOCHS, "".join(lines))
     write_json(folder / RESULT, result)
     (folder / MODEL).write_bytes(bytes(3_000_000))
     (folder / PROGRESS).unlink()
@@ -97,7 +95,7 @@ def seconds_of_logging(spec: PretrainSpec, root: Path, epochs: int) -> dict[str,
 
 def epoch_line(epoch: int) -> dict[str, float]:
     """Return a line of ``metrics.jsonl`` with as many numbers as training writes."""
-    shares = {f"{part}_share": 0.3 for part in PARTS}
+    shares = {f"{part}_share": 0.3 for part in STAGES}
     sums = {"loss": 1 / epoch, "top1": 0.5, "grad_norm": 1.0, "megabytes": 900, "seconds": 6.0}
     return {"epoch": epoch, "lr": 1e-3, "clips_per_second": 100.0, **sums, **shares}
 

@@ -343,7 +343,7 @@ def test_a_dataset_without_its_shards(specs, tmp_path, refuse):
 @pytest.mark.parametrize("number", ["2", "-1"])
 def test_a_shard_that_the_dataset_does_not_have(specs, tmp_path, refuse, number):
     path = tmp_path / first(specs.datasets).folder / "spec.yaml"
-    assert f"shard {number}: this dataset has shards 0 to 1" in refuse("shard", path, "--", number)
+    assert f"shard {number}: the dataset has shards 0 to 1" in refuse("shard", path, "--", number)
 
 
 def test_a_study_without_its_runs(specs, tmp_path, refuse):
@@ -372,7 +372,7 @@ def test_a_configuration_outside_of_the_project(tmp_path, tiny, monkeypatch, cap
 def test_a_table_is_that_of_the_study_as_it_is_configured_now(specs, tmp_path, tiny, refuse):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
     folder = specs.study("tiny").folder
-    assert f"{folder}: the study is not made yet; make it with: snakemake tiny" in refuse("table", "tiny")
+    assert f"{folder}: the study is not made yet; make it with `snakemake tiny`" in refuse("table", "tiny")
 
 
 def test_a_table_of_a_study_that_is_not_there(tmp_path, monkeypatch, refuse):

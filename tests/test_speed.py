@@ -1,4 +1,4 @@
-"""The program that measures a GPU goes through on CPU tensors, every figure in its place."""
+"""The programs that measure speed can be started; that for GPUs goes through on CPU tensors."""
 
 import json
 import subprocess
@@ -9,12 +9,29 @@ import pytest
 
 from kinefract.objectives import OBJECTIVES
 
-PROGRAM = Path(__file__).parents[1] / "speed/gpu.py"
+SPEED = Path(__file__).parents[1] / "speed"
+
+
+@pytest.mark.parametrize("program", sorted(path.stem for path in SPEED.glob("*.py")))
+def test_a_program_says_what_it_measures(program):
+    done = subprocess.run(
+        [sys.executable, str(SPEED / f"{program}.py"), "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
+
+
+@pytest.mark.long
+def test_what_tracking_costs_is_measured(tmp_path):
+    command = [sys.executable, str(SPEED / "track.py"), "--epochs", "2", "--steps", "1"]
+    done = subprocess.run([*command, "--json", str(tmp_path / "track.json")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "track.json").read_text())
+    assert figures["seconds"].keys() >= {"begin", "epoch", "end"} and 0 < figures["epoch_share"] < 1
 
 
 @pytest.mark.long
 def test_every_figure_of_a_gpu_is_measured(tmp_path):
-    command = [sys.executable, str(PROGRAM), "--device", "cpu", "--miniature"]
+    command = [sys.executable, str(SPEED / "gpu.py"), "--device", "cpu", "--miniature"]
     done = subprocess.run([*command, "--json", str(tmp_path / "gpu.json")], capture_output=True, text=True)
     verdicts = [line for line in done.stdout.splitlines() if line.startswith(("PASS", "FAIL"))]
     assert len(verdicts) == 8, done.stderr

@@ -179,7 +179,7 @@ def _limits(shape: dict[str, Any]) -> str:
 
 
 def _span(metadata: list) -> dict[str, Any]:
-    """Return the limits of a range that ``ranges.span`` made; JSON schema does not know of them."""
+    """Return the limits of a range that ``ranges.within`` made; JSON schema does not know of them."""
     for entry in metadata:
         if getattr(getattr(entry, "func", None), "__module__", "") == "kinefract.common.ranges":
             within = inspect.getclosurevars(entry.func).nonlocals

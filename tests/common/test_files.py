@@ -123,6 +123,13 @@ def test_many_writers_of_one_file_disturb_none(tmp_path):
     assert list(tmp_path.iterdir()) == [path] and path.read_text() in "012345"
 
 
+def test_a_file_that_cannot_be_read_while_another_is_written_is_named(tmp_path):
+    said = r"cannot write .*new\.txt: .*lost\.txt: No such file"
+    with pytest.raises(UserError, match=said) as caught, written_whole(tmp_path / "new.txt"):
+        (tmp_path / "lost.txt").read_text()
+    assert isinstance(caught.value.__cause__, FileNotFoundError) and not list(tmp_path.iterdir())
+
+
 def test_a_hash_is_that_of_the_standard(tmp_path):
     path = tmp_path / "m.txt"
     write_text(path, "abc")

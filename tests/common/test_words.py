@@ -1,11 +1,11 @@
-"""Counts in words."""
+"""Numbers in words."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from kinefract.common.words import counted
+from kinefract.common.words import counted, duration
 
 PACKAGE = Path(__file__).parents[2] / "src/kinefract"
 
@@ -24,6 +24,22 @@ PACKAGE = Path(__file__).parents[2] / "src/kinefract"
 )
 def test_a_noun_agrees_with_its_count(count, noun, words):
     assert counted(count, noun) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.25, "0.2 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (18720, "5 h 12 min"),
+    ],
+)
+def test_durations_are_in_the_units_that_suit_them(seconds, words):
+    assert duration(seconds) == words
 
 
 def test_no_module_makes_a_plural_by_hand():

@@ -28,6 +28,13 @@ def test_specs_of_every_kind_come_back_from_their_file(resolved, tmp_path):
             assert project_root(path) == tmp_path
 
 
+def test_a_spec_that_lies_in_no_project_is_refused():
+    with pytest.raises(
+        UserError, match=r"/spec\.yaml: wants the spec\.yaml of a project, <project>/<a>/<b>/<id>"
+    ):
+        project_root("/somewhere/spec.yaml")
+
+
 def test_the_digest_does_not_depend_on_the_order_of_keys(resolved):
     (spec,) = resolved.pretrains.values()
     settings = spec.model_dump()

@@ -16,6 +16,7 @@ from kinefract.common.errors import UserError
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.evaluation.evaluate import evaluate, scores
 
+CLASSES = [f"class {label}" for label in range(6)]
 RECIPE = FinetuneRecipe(
     size=32, resize=40, stride=2, frames=4, windows=3, epochs=1, warmup_epochs=0, threads=1
 )
@@ -89,7 +90,7 @@ def test_a_gpu_that_is_not_there_is_no_traceback(tmp_path, monkeypatch):
 
 def test_predictions_agree_with_the_figures(tmp_path):
     entries = videos(tmp_path)
-    figures = evaluate(Probe(), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0)
+    figures = evaluate(Probe(), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0, CLASSES)
     rows = read_csv(tmp_path / "predictions.csv")
     assert list(rows[0]) == ["path", "label", "class", "predicted", "correct", "top5"]
     assert [row["path"] for row in rows] == [entry.path.name for entry in entries]
@@ -110,15 +111,14 @@ def test_predictions_agree_with_the_figures(tmp_path):
 def test_known_figures_and_files(tmp_path):
     """Labels set to what the network says, but for one video, so that every figure is known."""
     entries = videos(tmp_path, lengths=(8,) * 5)
-    names = [f"class {label}" for label in range(6)]
     taken_for = scores(Probe(), entries, RECIPE, 0, "test").argmax(1).tolist()
     wrong = next(label for label in range(6) if label != taken_for[0])
     labels = [wrong, *taken_for[1:]]
     entries = [
-        entry._replace(label=label, class_name=names[label])
+        entry._replace(label=label, class_name=CLASSES[label])
         for entry, label in zip(entries, labels, strict=True)
     ]
-    figures = evaluate(Probe(), entries, RECIPE, tmp_path / "p.csv", tmp_path, 0, names)
+    figures = evaluate(Probe(), entries, RECIPE, tmp_path / "p.csv", tmp_path, 0, CLASSES)
     shares = [
         sum(t == y for t, y in zip(taken_for, labels, strict=True) if y == label) / labels.count(label)
         for label in set(labels)
@@ -127,13 +127,13 @@ def test_known_figures_and_files(tmp_path):
     assert figures["mean_class_accuracy"] == pytest.approx(sum(shares) / len(shares))
     table = read_csv(tmp_path / "per_class.csv")
     assert list(table[0]) == ["class", "videos", "correct", "accuracy", "most_confused_with", "count"]
-    assert [row["class"] for row in table] == names
+    assert [row["class"] for row in table] == CLASSES
     assert [int(row["videos"]) for row in table] == [labels.count(label) for label in range(6)]
     assert [row["accuracy"] == "" for row in table] == [row["videos"] == "0" for row in table]
-    assert (table[wrong]["most_confused_with"], table[wrong]["count"]) == (names[taken_for[0]], "1")
+    assert (table[wrong]["most_confused_with"], table[wrong]["count"]) == (CLASSES[taken_for[0]], "1")
     assert sum(int(row["correct"]) for row in table) == 4
     svg = (tmp_path / "confusion.svg").read_text(encoding="utf-8")
-    assert all(svg.count(f">{name}<") == 2 for name in names)
+    assert all(svg.count(f">{name}<") == 2 for name in CLASSES)
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     with Image.open(tmp_path / "mistakes.png") as picture:
         one_wrong = picture.size
@@ -143,7 +143,7 @@ def test_known_figures_and_files(tmp_path):
 def test_a_second_evaluation_writes_the_same_bytes(tmp_path):
     entries = videos(tmp_path)
     for name in ("a", "b"):
-        evaluate(Probe(), entries, RECIPE, tmp_path / name / "predictions.csv", tmp_path, 0)
+        evaluate(Probe(), entries, RECIPE, tmp_path / name / "predictions.csv", tmp_path, 0, CLASSES)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert files == ["confusion.svg", "mistakes.png", "per_class.csv", "predictions.csv"]
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
@@ -153,7 +153,8 @@ def test_names_that_are_no_text_come_through(tmp_path):
     entries = [
         entry._replace(class_name=f"c\udcfe{entry.label}") for entry in videos(tmp_path, name="v\udcff{}.mp4")
     ]
-    evaluate(Probe(), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0)
+    names = [f"c\udcfe{label}" for label in range(6)]
+    evaluate(Probe(), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0, names)
     assert [row["path"] for row in read_csv(tmp_path / "predictions.csv")] == [e.path.name for e in entries]
     assert read_csv(tmp_path / "per_class.csv")[2]["class"] == "c\udcfe2"
     assert (tmp_path / "confusion.svg").is_file() and (tmp_path / "mistakes.png").is_file()
@@ -161,7 +162,7 @@ def test_names_that_are_no_text_come_through(tmp_path):
 
 def test_with_fewer_than_five_classes_all_are_in_the_top_five(tmp_path):
     entries = videos(tmp_path)
-    figures = evaluate(Probe(3), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0)
+    figures = evaluate(Probe(3), entries, RECIPE, tmp_path / "predictions.csv", tmp_path, 0, CLASSES[:3])
     assert figures["top5"] == 1.0
     assert all(len(row["top5"].split()) == 3 for row in read_csv(tmp_path / "predictions.csv"))
 

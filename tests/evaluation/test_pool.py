@@ -72,7 +72,7 @@ def test_predictions_of_all_folds_are_one_result(project, tmp_path):
     study = project.study("tiny")
     (pooled,) = study.variants[0].runs["own"].values()
     spec = project.finetunes[pooled]
-    with pytest.raises(UserError, match=f"has not been run: kinefract finetune {spec.folds[0].folder}"):
+    with pytest.raises(UserError, match=f"has not been run: `kinefract finetune {spec.folds[0].folder}"):
         made(spec, tmp_path)
     assert [fold.id in project.finetunes for fold in spec.folds] == [True] * 3
     parts = [made(fold, tmp_path) for fold in spec.folds]

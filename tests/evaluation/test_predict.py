@@ -239,7 +239,7 @@ def test_unknown_classes_are_listed(project, run):
     videos = listed(project, ["left", "Right", "sideways", "up"])
     with pytest.raises(UserError, match="2 classes of the videos are not among the 4") as caught:
         evaluate_run(run, videos, project / "out")
-    assert "'Right' (it knows 'right')" in str(caught.value) and "'sideways'" in str(caught.value)
+    assert "'Right' (did you mean 'right'?)" in str(caught.value) and "'sideways'" in str(caught.value)
     assert "'up'" not in str(caught.value)
     assert not (project / "out").exists()
 

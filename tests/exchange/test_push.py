@@ -123,6 +123,8 @@ def test_the_card_says_which_videos_were_tested():
             }
         )
         assert cards._tested(spec) == tested
+        figures = dict(cards._figures(spec, {"top1": 0.5, "videos": 1200}))
+        assert figures == {"top-1": "50.0 %", f"{tested} videos": "1,200 of csv", "seed": "1"}
 
 
 def test_a_study_starts_from_it_by_the_lines_of_its_card(the_hub, pretrained, tiny, tmp_path):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from networks import Flat, clips, outcome
 
-from kinefract.objectives.byol import distance, found, momentum_at
+from kinefract.objectives.base import both_found
+from kinefract.objectives.byol import distance, momentum_at
 from kinefract.objectives.recipes.byol import ByolRecipe
 
 
@@ -66,10 +67,10 @@ def test_its_statistics_follow_too():
 def test_a_prediction_is_not_held_to_find_the_window_it_was_made_from():
     clips = torch.nn.functional.one_hot(torch.arange(3)).float()
     windows = torch.cat([clips, clips]) + 0.1 * torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
-    assert found(windows, windows, 0).all()  # what the network sees is what it predicts
-    assert found(windows[[1, 0, 2, 3, 4, 5]], windows, 0).tolist() == [False, False, True]
-    assert found(windows[[1, 4]], windows, 1).tolist() == [True]  # the second of three processes
-    assert found(windows[[1, 4]], windows, 2).tolist() == [False]
+    assert both_found(windows, windows, 0).all()  # what the network sees is what it predicts
+    assert both_found(windows[[1, 0, 2, 3, 4, 5]], windows, 0).tolist() == [False, False, True]
+    assert both_found(windows[[1, 4]], windows, 1).tolist() == [True]  # the second of three processes
+    assert both_found(windows[[1, 4]], windows, 2).tolist() == [False]
 
 
 def test_momentum_rises_to_one_on_a_cosine():

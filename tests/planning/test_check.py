@@ -88,3 +88,11 @@ def test_json_has_the_same_and_nothing_else_on_standard_output(check, videos):
     found = json.loads(said.out)
     assert code == 1 and not found["in_order"]
     assert "benchmarks.own.mirrored: unknown key (did you mean 'mirror'?)" in found["problems"][0]
+
+
+def test_json_is_printed_of_a_file_that_is_no_yaml(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("run: [tiny\n")
+    assert cli.main(["check", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert not found["in_order"] and found["problems"][0].startswith("params.yaml")

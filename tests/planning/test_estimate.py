@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract import cli
+from kinefract import cli, synth
 from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes
 from kinefract.common.layout import CACHES, SHARD_TIMES
@@ -405,7 +405,14 @@ def test_every_study_of_the_project_is_planned_without_torch(tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "times"),
-    [({}, 1), ({"width": 32}, 1 / 4), ({"size": 224}, 4), ({"frames": 16}, 2), ({"objective": "simclr"}, 2)],
+    [
+        ({}, 1),
+        ({"width": 32}, 1 / 4),
+        ({"size": 224}, 4),
+        ({"frames": 16}, 2),
+        ({"objective": "simclr"}, 2),
+        ({"objective": "multi_instance"}, 1),
+    ],
 )
 def test_a_declared_rate_goes_with_pixels_width_and_views(tiny, settings, times):
     base = {"precision": "bf16-mixed", "backbone": "tsm_resnet50", "width": 64, "size": 112, "frames": 8}
@@ -422,3 +429,13 @@ def test_a_declared_rate_goes_with_pixels_width_and_views(tiny, settings, times)
 )
 def test_hours_are_written_out(hours, text):
     assert estimate._number(hours) == text
+
+
+def test_a_mixture_takes_the_time_of_its_parts():
+    common = {"classes": 8, "clips_per_class": 2}
+    parts = [{"share": 3, "recipe": {"family": "shapes"}}, {"share": 1, "recipe": {"family": "perlin"}}]
+    mixed = synth.recipe(family="mixture", parts=parts, **common)
+    seconds, source = rates.rendering(mixed)
+    of_parts = [rates.rendering(synth.recipe(family=family, **common))[0] for family in ("shapes", "perlin")]
+    assert seconds == pytest.approx(0.75 * of_parts[0] + 0.25 * of_parts[1])
+    assert source == "its parts"

@@ -194,7 +194,7 @@ def test_published_weights_are_pre_trained_and_compared(tmp_path: Path) -> None:
     }
     made = make_up(tmp_path, [{"one": [0.2, 0.3]}, {"one": [0.7, 0.8]}], variants=variants, previews=False)
     found = results.read(tmp_path, made.study).rows
-    rows = cost.counted(tmp_path, compare.compared(found))
+    rows = cost.with_costs(tmp_path, compare.compared(found))
     assert [entry.scratch for entry in rows] == [True, False]
     assert rows[1].cells["one"].comparison.verdict == "better"
     assert baseline_name(rows[1], rows) == "scratch"

@@ -12,7 +12,7 @@ from kinefract.report.results import Row
 
 
 def rows_of(made: MadeUp) -> list[Row]:
-    return cost.counted(made.root, results.read_available(made.root, made.study).rows)
+    return cost.with_costs(made.root, results.read_available(made.root, made.study).rows)
 
 
 def varied(root: Path, vary: dict, count: int) -> list[Row]:

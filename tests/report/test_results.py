@@ -53,7 +53,7 @@ def test_every_missing_run_is_named_with_the_command(tmp_path: Path) -> None:
     assert "2 of 5 runs are missing" in message
     assert f"results/finetune/{gone.name}: not begun" in message
     assert f"results/pretrain/{stopped.name}: stopped before its end" in message
-    assert message.endswith("snakemake little")
+    assert message.endswith("make them with `snakemake little`")
     assert made.finetune_folder(0, "motions", 1).name not in message
 
 
@@ -121,6 +121,10 @@ def test_a_path_that_is_no_utf8_and_one_with_a_line_break_are_read(tmp_path: Pat
     assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 2], [1, 2])
     assert found.right.tolist() == [False, True]
     assert predictions.read_rows(tmp_path) == [[str(value) for value in row] for row in rows]
+    rows[1][-1] = "2-0.9"
+    write_rows(tmp_path / "predictions.csv", predictions.COLUMNS, rows)
+    with pytest.raises(UserError, match=r"line 3: '2-0.9' is no list of label:score"):
+        predictions.read_rows(tmp_path)
 
 
 def test_a_file_that_differs_from_its_checksum_is_named(tmp_path: Path) -> None:
@@ -151,7 +155,7 @@ def test_a_run_on_a_benchmark_that_was_indexed_anew_since_is_named(tmp_path: Pat
     listed.write_text(rows.replace("wave", "point"))
     (listed.parent / "classes.json").write_text('["point"]')
     with pytest.raises(
-        UserError, match=rf"{folder.name}: .*indexed anew since.*; delete .* and run `snakemake "
+        UserError, match=rf"{folder.name}: .*indexed again since.*; delete .* and run `snakemake "
     ):
         results.read(tmp_path, made.study)
     listed.unlink()  # as in a clone that has the results alone

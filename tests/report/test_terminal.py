@@ -80,7 +80,7 @@ def test_against_its_own_baseline_is_what_the_study_says(little: MadeUp, folder:
 def test_against_what_is_not_there(folder: Path, single: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'scrach' is not one of: .*did you mean 'scratch'.*of little"):
         terminal.against_table(folder, "scrach")
-    with pytest.raises(UserError, match="not made yet; make it with: snakemake"):
+    with pytest.raises(UserError, match="not made yet; make it with `snakemake"):
         terminal.against_table(tmp_path, "scratch")
     assert "not tested, one seed" in terminal.against_table(single, "scratch")
 
@@ -109,7 +109,7 @@ def test_of_a_study_that_is_not_made(tmp_path: Path, tiny: dict, write_params, m
         terminal.folder_of("tiny")
     write_params(tmp_path, tiny)
     with pytest.raises(
-        UserError, match=r"^results/studies/tiny-\w+: .* not made yet; make it with: snakemake tiny$"
+        UserError, match=r"^results/studies/tiny-\w+: .* not made yet; make it with `snakemake tiny`$"
     ):
         terminal.folder_of("tiny")
     with pytest.raises(UserError, match=r"'tinny' is not one of: tiny.*did you mean 'tiny'"):
@@ -119,7 +119,7 @@ def test_of_a_study_that_is_not_made(tmp_path: Path, tiny: dict, write_params, m
 def test_of_a_study_that_lacks_its_report(tmp_path: Path) -> None:
     made = make_up(tmp_path, [{"one": [0.4]}, {"one": [0.6]}], previews=False)
     with pytest.raises(
-        UserError, match=r"little-\w+: the study is not made yet; make it with: snakemake little$"
+        UserError, match=r"little-\w+: the study is not made yet; make it with `snakemake little`$"
     ):
         terminal.text_table(made.spec_path.parent)
 

@@ -94,8 +94,8 @@ def photometry(clips: Tensor, numbers: Tensor, signs: Tensor, magnitude: float) 
             (places,) = torch.where(number == OPERATIONS.index(name))
             if len(places):
                 change = FUNCTIONS[name]
+                amount = (sign[places] * magnitude / MOST).to(clips.device).view(-1, 1, 1, 1, 1)
                 places = places.to(clips.device)
-                amount = (sign[places.cpu()] * magnitude / MOST).to(clips.device).view(-1, 1, 1, 1, 1)
                 clips[places] = change(clips[places], amount).clamp_(0, 1)
     return clips
 

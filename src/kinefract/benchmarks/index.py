@@ -106,7 +106,7 @@ def read(folder: Path) -> list[Video]:
         if not videos:
             raise ValueError("it lists no video")
     except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}, line {line}: {error}; remove its folder, index again") from error
+        raise UserError(f"{path}, line {line}: {error}; {make_again(path.parent)}") from error
     return videos
 
 

@@ -1,7 +1,6 @@
 """The card of a dataset: its contents, its cost, its closeness to filmed video, and its provenance."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from typing_extensions import TypedDict
 
 from kinefract.cards import diversity, measure
 from kinefract.cards import page as card_page
-from kinefract.common import provenance
+from kinefract.common import job_times, provenance
 from kinefract.common.files import write_json, write_text
 from kinefract.common.layout import CARD, CARD_PAGE, SHARD_TIMES
 from kinefract.common.progress import progress
@@ -201,14 +200,6 @@ def cost(root: Path, dataset: str) -> dict[str, Any]:
         ``cpu_seconds`` and ``jobs``. The seconds are None if no job was recorded, because the dataset was
         made by hand or fetched.
     """
-    seconds = list(_cpu_seconds(sorted((root / SHARD_TIMES).glob(f"{dataset}-*.tsv"))))
+    paths = sorted((root / SHARD_TIMES).glob(f"{dataset}-*.tsv"))
+    seconds = [time.cpu for path in paths for time in job_times.read(path)]
     return {"cpu_seconds": round(sum(seconds), 2) if seconds else None, "jobs": len(seconds)}
-
-
-def _cpu_seconds(paths: list[Path]) -> Iterator[float]:
-    for path in paths:
-        with path.open(encoding="utf-8", newline="") as table:
-            for row in csv.DictReader(table, delimiter="\t"):
-                # For a job that ends before Snakemake's first measurement, its duration is taken.
-                noted = row["s"] if row["cpu_time"] == "NA" else row["cpu_time"]
-                yield float(noted)

@@ -10,9 +10,10 @@ from tabulate import tabulate
 
 from kinefract.cards import diversity, filmed
 from kinefract.cards.measure import FIGURES as OF_CLIPS
+from kinefract.common.files import in_bytes
 from kinefract.common.layout import CARD, INDEX, MANIFEST, MOVING, SHARDS, SPEC_FILE, STILL, SUMMARY_PAGE
 from kinefract.common.pages import data_uri, link, rendered
-from kinefract.common.words import counted
+from kinefract.common.words import counted, duration
 
 FIGURES = OF_CLIPS | diversity.FIGURES
 MEAN_COLOUR = ("lightness", "green_red", "blue_yellow")
@@ -130,11 +131,11 @@ def groups(columns: list[Column]) -> dict[str, Group]:
         "Contents and cost": [
             Row("Clips", "", [Cell(f"{card['clips']:,}") for card in cards]),
             Row("Classes", "", [Cell(f"{card['classes']:,}") for card in cards]),
-            Row("Video", "length of all clips", [Cell(_duration(card["seconds"])) for card in cards]),
+            Row("Video", "length of all clips", [Cell(duration(card["seconds"])) for card in cards]),
             Row("Frames", "of all clips", [Cell(f"{card['frames']:,}") for card in cards]),
             Row("Frames per second", "", [Cell(f"{card['fps']:g}") for card in cards]),
             Row("Picture", "height in pixels", [Cell(f"{card['size']}") for card in cards]),
-            Row("Size", "of the files", [Cell(_bytes(card["bytes"])) for card in cards]),
+            Row("Size", "of the files", [Cell(in_bytes(card["bytes"])) for card in cards]),
             Row("Shards", "", [Cell(f"{card['shards']:,}" if "shards" in card else "") for card in cards]),
             Row("Drawn again", "clips of which a draw showed nothing", [_redrawn(card) for card in cards]),
             Row(
@@ -189,9 +190,9 @@ def _links(folder: Path, page: Path) -> list[tuple[str, str]]:
 
 
 def _lead(card: dict[str, Any]) -> str:
-    sentence = f"{_duration(card['seconds'])} of video in {_bytes(card['bytes'])}, made from formulas"
+    sentence = f"{duration(card['seconds'])} of video in {in_bytes(card['bytes'])}, made from formulas"
     seconds = card["cost"]["cpu_seconds"]
-    return sentence + (f" in {_duration(seconds)} of one processor core's time." if seconds else ".")
+    return sentence + (f" in {duration(seconds)} of one processor core's time." if seconds else ".")
 
 
 def _figure(column: Column, name: str, reference: Column) -> Cell:
@@ -201,7 +202,7 @@ def _figure(column: Column, name: str, reference: Column) -> Cell:
     spread = "" if figure["std"] is None else f"± {figure['std']:.{digits}f}"
     if figure["clips"] < column.card["measured"]["clips"]:
         spread += f" ({counted(figure['clips'], 'clip')})"
-    there = reference.card["figures"][name]["mean"] if reference and column.made else None
+    there = reference.card["figures"][name]["mean"] if column.made else None
     difference = "" if there is None else f"{figure['mean'] - there:+.{digits}f}"
     return Cell(f"{figure['mean']:.{digits}f}", spread, difference)
 
@@ -233,7 +234,7 @@ def _cost(card: dict[str, Any]) -> Cell:
     if seconds is None:
         return Cell("not known")
     return Cell(
-        _duration(seconds), "" if jobs == card["shards"] else f"{jobs} of {counted(card['shards'], 'job')}"
+        duration(seconds), "" if jobs == card["shards"] else f"{jobs} of {counted(card['shards'], 'job')}"
     )
 
 
@@ -241,22 +242,3 @@ def _cost_per_clip(card: dict[str, Any]) -> Cell:
     if "cost" not in card or card["cost"]["jobs"] != card["shards"]:
         return Cell()
     return Cell(f"{1000 * card['cost']['cpu_seconds'] / card['clips']:,.0f} ms")
-
-
-def _bytes(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"
-
-
-def _duration(seconds: float) -> str:
-    """Return ``4.2 s``, ``42 s``, ``3 min 20 s`` or ``5 h 12 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02d} s"
-    return f"{total // 3600} h {total % 3600 // 60:02d} min"

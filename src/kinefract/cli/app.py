@@ -79,7 +79,9 @@ DatasetName = Annotated[
 RunName = Annotated[
     str, typer.Argument(metavar="run", help="Its folder, its name in results/finetune, or hf:owner/name.")
 ]
-Workers = Annotated[int, typer.Option(help="Processes that read clips; changes the speed, never the result.")]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Processes that read clips; changes the speed, never the result.")
+]
 On = Annotated[Accelerator, typer.Option(help="Where to compute; auto is a GPU where there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WORKERS = max(1, cores.usable() // 2)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kinefract.cli.app import ConfigDir, Json, ParamsFile, app
+from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE
 from kinefract.common.progress import log_line
 
@@ -23,7 +24,7 @@ def check(
 
     Prints one line if all is in order, else one line per problem.
     """
-    from kinefract.config.params import ConfigurationError, load, raise_problems
+    from kinefract.config.params import load, raise_problems
     from kinefract.config.plan import resolve
     from kinefract.planning import check
 
@@ -31,10 +32,11 @@ def check(
         read = load(params)
         resolved = resolve(read)
         found = check.find(params.parent, read)
-    except ConfigurationError as error:
+    except UserError as error:
         if not as_json:
             raise
-        print(json.dumps({"in_order": False, "problems": error.problems}, indent=2))
+        problems = getattr(error, "problems", [str(error)])
+        print(json.dumps({"in_order": False, "problems": problems}, indent=2))
         raise typer.Exit(1) from None
     if as_json:
         print(json.dumps(check.as_json(found, read, resolved), indent=2))

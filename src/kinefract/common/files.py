@@ -45,7 +45,9 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        written = error.filename in (None, str(partial), str(path), str(path.parent))
+        other = "" if written else f"{error.filename}: "
+        raise UserError(f"cannot write {path}: {other}{error.strerror or error}") from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""Counts in words: a number, and its noun in the singular or the plural."""
+"""Numbers in words: counts with their nouns, and durations."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -18,3 +18,15 @@ def plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return ``4.2 s``, ``42 s``, ``3 min 20 s`` or ``5 h 12 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"

@@ -20,7 +20,7 @@ from kinefract.config.networks import NetworkRecipe
 from kinefract.objectives import OBJECTIVES, ObjectiveRecipe
 
 Pair = Annotated[tuple[float, float], Field(strict=False)]
-PLACES = ("devices", "nodes")  # settings that are no part of a spec
+NOT_IN_SPECS = ("devices", "nodes")
 # Every spec holds these keys, with null for those of other objectives, since digests depend on them. The keys
 # of further objectives are left out if they are not set.
 ALWAYS_IN_SPECS = ("moco", "simclr", "byol")
@@ -153,7 +153,9 @@ class _Pretraining(TrainRecipe, NetworkRecipe):
     ) -> dict[str, Any]:
         """Leave out of specs, which are JSON values, on what a result depends by rounding alone."""
         settings = serialised(self)
-        return {key: value for key, value in settings.items() if key not in PLACES or info.mode != "json"}
+        return {
+            key: value for key, value in settings.items() if key not in NOT_IN_SPECS or info.mode != "json"
+        }
 
     @property
     def stored(self) -> bool:

@@ -121,8 +121,16 @@ def project_root(spec_path: Path | str) -> Path:
     """Return the project's folder, from the place of a spec: ``<root>/<a>/<b>/<id>/spec.yaml``.
 
     No link is followed, since ``data`` or ``results`` may be a link to another disk.
+
+    Raises:
+        UserError: the file does not lie so deep, so it is of no project.
     """
-    return Path(os.path.abspath(spec_path)).parents[3]  # noqa: PTH100 (it keeps links, unlike resolve)
+    folders = Path(os.path.abspath(spec_path)).parents  # noqa: PTH100 (it keeps links, unlike resolve)
+    if len(folders) < 4:
+        raise UserError(
+            f"{spec_path}: wants the {SPEC_FILE} of a project, <project>/<a>/<b>/<id>/{SPEC_FILE}"
+        )
+    return folders[3]
 
 
 class DatasetSpec(Spec):

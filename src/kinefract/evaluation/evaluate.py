@@ -44,9 +44,18 @@ def scores(
 ) -> np.ndarray:
     """Return each video's softmax scores averaged over its windows: float32, (videos, classes).
 
-    One video is one batch, so memory does not grow with the number or length of videos. ``source`` gives the
-    same videos from a cache. With ``middle`` the middle window of each video is the only one. The model is in
+    One video is one batch, so memory does not grow with the number or length of videos. The model is in
     evaluation mode afterwards.
+
+    Args:
+        model: A network that maps normalised clips, float (B, T, 3, H, W), to logits (B, classes).
+        videos: The videos, at least one.
+        recipe: The recipe with windows, sizes, precision and threads.
+        workers: Number of processes that read videos; 0 for this one alone.
+        what: What the progress bar says.
+        accelerator: The device: ``auto``, ``cpu`` or ``cuda``.
+        source: The same videos from a cache; None for their files.
+        middle: Take the middle window of each video alone.
 
     Raises:
         UserError: a video cannot be read, scores are not finite, or a GPU is requested and there is none.
@@ -79,7 +88,7 @@ def evaluate(
     path: Path,
     root: Path,
     workers: int,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str],
     accelerator: str = "auto",
     source: ClipSource | None = None,
 ) -> dict:
@@ -92,7 +101,7 @@ def evaluate(
         path: The CSV file of predictions; the other files lie beside it.
         root: The folder relative to which paths of videos below it are written.
         workers: Number of processes that read videos.
-        classes: Names of the model's outputs; None for those of the videos' classes.
+        classes: Names of the model's outputs.
         accelerator: The device: ``auto``, ``cpu`` or ``cuda``.
         source: The same videos from a cache; None for their files.
 
@@ -105,7 +114,6 @@ def evaluate(
     """
     start = time.perf_counter()
     predicted = scores(model, videos, recipe, workers, "evaluating", accelerator, source)
-    classes = _names(videos, predicted.shape[1]) if classes is None else classes
     write_predictions(Path(path), videos, predicted, root)
     figures = write_figures(Path(path), videos, predicted, classes)
     return {**figures, "evaluation_seconds": round(time.perf_counter() - start, 3)}
@@ -145,7 +153,7 @@ def write_figures(path: Path, videos: list[Video], predicted: np.ndarray, classe
         ``top1``, ``top5``, ``mean_class_accuracy`` (0 to 1) and ``videos``.
     """
     labels = np.array([entry.label for entry in videos])
-    matrix = confusion(predicted, labels)
+    matrix = confusion(best(predicted, 1)[:, 0], labels, predicted.shape[1])
     write_per_class(path.with_name(PER_CLASS), per_class(matrix, classes))
     write_text(path.with_name(CONFUSION), confusion_svg(matrix, classes))
     write_mistakes(path.with_name(MISTAKES), videos, predicted, classes)
@@ -180,12 +188,6 @@ def write_per_class(path: Path, rows: Iterable[ClassRow]) -> None:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _names(videos: list[Video], outputs: int) -> list[str]:
-    """Return the classes' names by label; a class without videos is named by its label."""
-    names = {entry.label: entry.class_name for entry in videos}
-    return [names.get(label, str(label)) for label in range(outputs)]
 
 
 def write_rows(path: Path, header: list[str], rows: Iterable[Sequence]) -> None:

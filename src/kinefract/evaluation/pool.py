@@ -94,7 +94,7 @@ def _result(fold: FinetuneSpec, root: Path) -> Result:
     try:
         result = read_result(root / fold.folder)
     except FileNotFoundError:
-        command = f"kinefract finetune {fold.folder}/{SPEC_FILE}"
+        command = f"`kinefract finetune {fold.folder}/{SPEC_FILE}`"
         raise UserError(f"{fold.folder}/{RESULT}: this fold has not been run: {command}") from None
     if problem := predictions.contradiction(root / fold.folder, result):
         raise UserError(problem)

@@ -1,6 +1,5 @@
 """Predictions of a finished network: for the videos of another index, and for files without a label."""
 
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from kinefract.common.files import write_json
 from kinefract.common.layout import CLASSES, MODEL, PREDICTIONS, RESULT, SPEC_FILE
 from kinefract.common.progress import progress
 from kinefract.common.provenance import made_with
-from kinefract.common.schema import not_one_of
+from kinefract.common.schema import not_one_of, suggestion
 from kinefract.common.terminal import can_show, escaped
 from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe
@@ -226,8 +225,7 @@ def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
     if unknown:
         lines = []
         for name in unknown[:PROBLEMS_SHOWN]:
-            close = difflib.get_close_matches(name, finished.classes, n=1)
-            lines.append(f"  {name!r}" + (f" (it knows {close[0]!r})" if close else ""))
+            lines.append(f"  {name!r}{suggestion(name, finished.classes)}")
         if len(unknown) > PROBLEMS_SHOWN:
             lines.append(f"  ... and {len(unknown) - PROBLEMS_SHOWN} more")
         raise UserError(

@@ -13,7 +13,9 @@ import pandas as pd
 from kinefract.common import checksums
 from kinefract.common.layout import PREDICTIONS, RESULT
 from kinefract.common.records import damaged
+from kinefract.common.schema import short
 
+BEST = r"\d+:\d(\.\d+)?( \d+:\d(\.\d+)?)*"  # labels and scores, best first
 COLUMNS = ["path", "label", "class", "predicted", "correct", "top5"]
 
 
@@ -55,7 +57,13 @@ def read_rows(folder: Path) -> list[list[str]]:
         UserError: the file is damaged; the message names the line.
         FileNotFoundError: there is no such file.
     """
-    return _frame(folder / PREDICTIONS).to_numpy().tolist()
+    path = folder / PREDICTIONS
+    frame = _frame(path)
+    wrong = np.flatnonzero(~frame["top5"].str.fullmatch(BEST))
+    if len(wrong):
+        text = short(frame["top5"].iloc[wrong[0]])
+        raise damaged(path, f"line {wrong[0] + 2}: {text} is no list of label:score")
+    return frame.to_numpy().tolist()
 
 
 @lru_cache(maxsize=512)

@@ -41,18 +41,18 @@ def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
     return float((best(scores, k) == labels[:, None]).any(1).mean())
 
 
-def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Count videos by class and prediction.
 
     Args:
-        scores: float, (videos, classes).
-        labels: int, (videos,), 0 to classes - 1.
+        predicted: int, (videos,), 0 to classes - 1.
+        labels: int, (videos,), likewise.
+        classes: How many there are.
 
     Returns:
         int64, (classes, classes); row i counts the videos of class i by predicted class.
     """
-    classes = scores.shape[1]
-    pairs = labels * classes + best(scores, 1)[:, 0]
+    pairs = labels.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 

@@ -4,6 +4,7 @@ The metadata are those of ``huggingface_hub.ModelCardData`` and ``DatasetCardDat
 described in ``modelcard.md`` and ``datasetcard.md`` of https://github.com/huggingface/hub-docs.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from kinefract import __version__
@@ -69,11 +70,7 @@ def of_network(
         results = _results(spec, result)
         parts += [
             "## Results",
-            "| | |\n|---|---|\n"
-            f"| top-1 | {100 * result['top1']:.1f} % |\n| top-5 | {100 * result['top5']:.1f} % |\n"
-            f"| mean over classes | {100 * result['mean_class_accuracy']:.1f} % |\n"
-            f"| {_tested(spec)} videos | {result['videos']:,} of {spec.benchmark.recipe.kind} |\n"
-            f"| seed | {spec.seed} |",
+            _table(_figures(spec, result)),
             "One run says little: another seed gives another figure.",
         ]
     data = needed("huggingface_hub", "hub").ModelCardData(
@@ -197,6 +194,19 @@ def _making(spec: PretrainSpec | FinetuneSpec, facts: Facts) -> str:
     if isinstance(start, PretrainSpec):
         clips = start.dataset.recipe
         rows.insert(1, ("clips", f"{clips.clips:,} of {clips.classes:,} classes, `{start.dataset.id}`"))
+    return _table(rows)
+
+
+def _figures(spec: FinetuneSpec, result: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the run measured; runs of version 0.1 may lack some of it."""
+    names = {"top1": "top-1", "top5": "top-5", "mean_class_accuracy": "mean over classes"}
+    rows = [(name, f"{100 * result[key]:.1f} %") for key, name in names.items() if key in result]
+    if "videos" in result:
+        rows.append((f"{_tested(spec)} videos", f"{result['videos']:,} of {spec.benchmark.recipe.kind}"))
+    return [*rows, ("seed", str(spec.seed))]
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {key} | {value} |" for key, value in rows)
 
 

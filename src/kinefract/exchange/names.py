@@ -19,7 +19,6 @@ from kinefract.common.errors import UserError
 from kinefract.models.base import PUBLISHED_WIDTH
 from kinefract.models.mobilenet import STAGES
 
-LIBRARIES = ("torchvision", "mmaction2")
 # Where the layers of a MobileNetV2's block lie in the two libraries, by their place here. In the first block
 # nothing is widened, so the last two come earlier.
 IN_TORCHVISION = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"}

@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 import torch
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 from kinefract.models import weights
 from kinefract.models.base import Backbone
 from kinefract.models.tsm import TSM
@@ -88,7 +88,7 @@ def _read_torch(path: Path) -> object:
                 f"{path}: holds {wanted[1]} besides weights; reading that could run any code, so it is "
                 "refused. If you trust the file, save its state dict alone, best as safetensors"
             ) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"{path}: damaged, or no torch file: {reason}") from error
 
 

@@ -121,7 +121,7 @@ def _without(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.T
 
 
 def parameters(model: nn.Module) -> int:
-    """Count a model's trainable parameters."""
+    """Count a model's parameters, frozen ones too."""
     return sum(weight.numel() for weight in model.parameters())
 
 

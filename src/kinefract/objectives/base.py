@@ -148,3 +148,19 @@ def pairs(batch: int, count: int, place: int, device: torch.device) -> tuple[Ten
     """
     own = place + torch.arange(batch, device=device)
     return torch.cat([own, own + count]), torch.cat([own + count, own])
+
+
+def both_found(predicted: Tensor, targets: Tensor, place: int) -> Tensor:
+    """Return for each clip whether both its predictions are nearer to their targets than to other windows'.
+
+    Args:
+        predicted: (2 B, D), of length 1: of the first windows of this process's clips, then of the second.
+        targets: (2 N, D), of length 1: of all first windows, then of all second ones.
+        place: Position of this process's first clip among the N.
+
+    Returns:
+        bool (B,).
+    """
+    itself, other = pairs(len(predicted) // 2, len(targets) // 2, place, predicted.device)
+    alike = (predicted @ targets.T).scatter(1, itself[:, None], -torch.inf)
+    return (alike.argmax(1) == other).view(2, -1).all(0)

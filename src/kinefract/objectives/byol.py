@@ -16,8 +16,8 @@ from kinefract.objectives.base import (
     Objective,
     Outcome,
     Outputs,
+    both_found,
     first_place,
-    pairs,
     perceptron,
     unit,
     without_classifier,
@@ -44,7 +44,7 @@ class Byol(Objective):
         predicted, (first, second) = torch.cat(outputs[:2]), outputs[2:]
         loss = distance(predicted, torch.cat([second, first]))  # each window's other one
         of_all = torch.cat([gather(first), gather(second)])
-        right = found(predicted.detach(), of_all, first_place(clips, gather))
+        right = both_found(predicted.detach(), of_all, first_place(clips, gather))
         return Outcome(loss, right.sum())
 
     def after_step(self, done: float) -> None:
@@ -54,22 +54,6 @@ class Byol(Objective):
 def distance(predicted: Tensor, target: Tensor) -> Tensor:
     """Return the mean squared distance of vectors (N, D) of length 1: 2 - 2 cos."""
     return (2 - 2 * (predicted * target).sum(1)).mean()
-
-
-def found(predicted: Tensor, targets: Tensor, place: int) -> Tensor:
-    """Return for each clip whether both its predictions are nearer to their targets than to other windows'.
-
-    Args:
-        predicted: (2 B, D), of length 1: of the first windows of this process's clips, then of the second.
-        targets: (2 N, D), of length 1: of all first windows, then of all second ones.
-        place: Position of this process's first clip among the N.
-
-    Returns:
-        bool (B,).
-    """
-    itself, other = pairs(len(predicted) // 2, len(targets) // 2, place, predicted.device)
-    alike = (predicted @ targets.T).scatter(1, itself[:, None], -torch.inf)
-    return (alike.argmax(1) == other).view(2, -1).all(0)
 
 
 def momentum_at(done: float, start: float) -> float:

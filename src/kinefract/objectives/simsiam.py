@@ -13,12 +13,12 @@ from kinefract.objectives.base import (
     Objective,
     Outcome,
     Outputs,
+    both_found,
     first_place,
     perceptron,
     unit,
     without_classifier,
 )
-from kinefract.objectives.byol import found
 from kinefract.objectives.recipes.simsiam import SimsiamRecipe
 
 
@@ -44,5 +44,5 @@ class Simsiam(Objective):
         predicted, (first, second) = torch.cat(outputs[:2]), outputs[2:]
         loss = -(predicted * torch.cat([second, first])).sum(1).mean()  # each window's other one
         of_all = torch.cat([gather(first), gather(second)])
-        right = found(predicted.detach(), of_all, first_place(clips, gather))
+        right = both_found(predicted.detach(), of_all, first_place(clips, gather))
         return Outcome(loss, right.sum())

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from kinefract.benchmarks import summary
 from kinefract.benchmarks.base import TEST, TRAIN
 from kinefract.benchmarks.listed import ChosenRecipe
+from kinefract.common import job_times
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CACHES, MANIFEST, MODEL, SHARD_TIMES, SHARDS, SPEC_FILE
 from kinefract.common.provenance import processor
@@ -20,8 +21,7 @@ from kinefract.config.plan import Plan
 from kinefract.config.run_files import Result, read_result, weights_removed
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 from kinefract.planning.rates import START
-from kinefract.synth.dataset_recipe import DatasetRecipe
-from kinefract.synth.store.shards import shard_files
+from kinefract.synth.store.shards import shard_clips, shard_files
 
 S = TypeVar("S", bound=Spec)
 
@@ -93,7 +93,7 @@ class Setting(NamedTuple):
 
     @property
     def network(self) -> tuple[str, int]:
-        """The settings that decide the size of the weights."""
+        """The settings that decide the size of the weights, but for a transformer's patches."""
         return self.backbone, self.width
 
 
@@ -180,16 +180,16 @@ class Inventory:
             if spec.id in plan.datasets:
                 rows = [int(name[:5]) for name in shards if name[:5].isdecimal() and name.endswith(".csv")]
                 whole = (folder / MANIFEST).exists()
-                made = spec.recipe.clips if whole else sum(_clips_of(spec.recipe, n) for n in rows)
+                made = spec.recipe.clips if whole else sum(len(shard_clips(spec.recipe, n)) for n in rows)
                 self.clips_left[spec.id] -= made
             tar, table = shard_files(folder, 0)
             if {tar.name, table.name} <= shards:
                 size = tar.stat().st_size
-                self.clip_bytes.add(size / _clips_of(spec.recipe, 0), spec.id, *keys)
+                self.clip_bytes.add(size / len(shard_clips(spec.recipe, 0)), spec.id, *keys)
             for number, path in times[spec.id][:SHARDS_TIMED]:
                 with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
-                    seconds = float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
-                    clips = _clips_of(spec.recipe, int(number))
+                    seconds = job_times.read(path)[0].wall
+                    clips = len(shard_clips(spec.recipe, int(number)))
                     rendered = max(seconds - START, seconds / 10)
                     # A short job may have compiled the renderer, which says nothing of other datasets.
                     known_by = keys if clips >= LONG_ENOUGH else keys[:1]
@@ -255,7 +255,3 @@ def _official(spec: BenchmarkSpec) -> tuple[int, int] | None:
 
 def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _clips_of(recipe: DatasetRecipe, shard: int) -> int:
-    return max(0, min(recipe.clips_per_shard, recipe.clips - shard * recipe.clips_per_shard))

@@ -8,6 +8,7 @@ from kinefract.common.words import counted
 from kinefract.config.phases import FinetuneRecipe, PretrainRecipe
 from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.synth.dataset_recipe import DatasetRecipe
+from kinefract.synth.families.mixture import MixtureRecipe
 
 START = 1.2  # seconds until a job of a shard renders its first clip (docs/performance.md)
 SIZE = 256  # px of the clips of CLIPS
@@ -35,12 +36,19 @@ TRAINED = {
     "vit_small": 900.0,
     "vit_base": 300.0,
 }
-VIEWS = {"supervised": 1.0, "videomae": 0.3}  # windows of a clip that a step passes through; of others two
+# Windows of a clip that a step passes through; of other objectives two.
+VIEWS = {"supervised": 1.0, "multi_instance": 1.0, "videomae": 0.3}
 PASS = 1 / 3  # of the time of a training step: the pass forward alone, as in an evaluation
 
 
 def rendering(recipe: DatasetRecipe) -> tuple[float, str] | None:
     """Return the seconds that a core takes for a clip and the source of that; None for an unknown family."""
+    if isinstance(recipe, MixtureRecipe):
+        parts = [(part.share, rendering(part.recipe)) for part in recipe.parts]
+        known = [share * found[0] for share, found in parts if found]
+        return (
+            (sum(known) / sum(share for share, _ in parts), "its parts") if len(known) == len(parts) else None
+        )
     rate = CLIPS.get(recipe.family)
     if rate is None:
         return None

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kinefract.common import cores as usable_cores
+from kinefract.common.errors import first_line
 from kinefract.common.files import in_bytes
 from kinefract.common.provenance import processor
 from kinefract.project.finding import Finding
@@ -47,7 +48,7 @@ def devices(root: Path) -> Finding:
             torch.nn.functional.conv3d(clip, clip[..., :3, :3]).sum().item()
         except RuntimeError as error:
             remedy = f"install a build of torch for it ({BUILDS}), or hide it: CUDA_VISIBLE_DEVICES=''"
-            return Finding(f"{name} cannot compute: {str(error).splitlines()[0]}", remedy, broken=True)
+            return Finding(f"{name} cannot compute: {first_line(error)}", remedy, broken=True)
         free, total = torch.cuda.mem_get_info(number)
         says.append(f"GPU {number}: {name}, {in_bytes(free)} of {in_bytes(total)} free")
         gpus.append({"name": name, "memory_bytes": total, "free_bytes": free})

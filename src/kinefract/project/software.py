@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 from kinefract.common.layout import PARAMS_FILE
 from kinefract.common.schema import short
 from kinefract.common.words import counted
@@ -19,7 +19,6 @@ from kinefract.project.finding import Finding
 
 TRIED = ("Linux", "x86_64")
 SECONDS = 30  # within which a program must tell its version
-RAR = ("unrar", "unar", "7z", "bsdtar")  # that rarfile calls
 
 
 def kinefract(root: Path) -> Finding:
@@ -93,7 +92,7 @@ def project(root: Path) -> Finding:
     try:
         read = params.load(root / PARAMS_FILE)
     except UserError as error:
-        return Finding(str(error).splitlines()[0], "`kinefract check` tells all problems", True)
+        return Finding(first_line(error), "`kinefract check` tells all problems", True)
     values = {"folder": str(root.absolute()), "studies": len(read.studies)}
     return Finding(f"{root.absolute()}, {counted(len(read.studies), 'study')}", values=values)
 
@@ -161,8 +160,11 @@ def ffmpeg(root: Path) -> Finding:
 
 def rar(root: Path) -> Finding:
     """Tell what unpacks the RAR archives of UCF101 and HMDB51."""
-    there = [name for name in RAR if shutil.which(name)]
-    says = ", ".join(there) or f"no program: RAR archives of UCF101 and HMDB51 want one of {', '.join(RAR)}"
+    from kinefract.benchmarks.official.archives import PROGRAMS
+
+    known = [command[0] for command in PROGRAMS]
+    there = [name for name in known if shutil.which(name)]
+    says = ", ".join(there) or f"no program: RAR archives of UCF101 and HMDB51 want one of {', '.join(known)}"
     return Finding(says, values={"programs": there})
 
 

@@ -62,18 +62,18 @@ def facts(name: str) -> Facts:
         UserError: there is no network of that name, or its facts are damaged.
     """
     if hub.is_name(name):
-        path = hub.fetch(name, hub.FACTS) / hub.FACTS
+        file = hub.fetch(name, hub.FACTS) / hub.FACTS
     else:
         there = names()
         if name not in there:
             known = not_one_of(name, there) if there else f"{name!r}, but none comes with this version"
             raise UserError(f"released network: {known}")
-        path = FOLDER / f"{name}.json"
+        file = FOLDER / f"{name}.json"
     try:
-        return Facts.model_validate_json(path.read_text(encoding="utf-8"))
+        return Facts.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         reason = in_one_line(error) if isinstance(error, ValidationError) else error
-        raise UserError(f"{path}: cannot be read as facts of a network: {reason}") from error
+        raise UserError(f"{file}: cannot be read as facts of a network: {reason}") from error
 
 
 def recipe(name: str) -> WeightsRecipe:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 from kinefract.common.extras import needed
 from kinefract.config.networks import HUB
 
@@ -80,12 +80,7 @@ def _reason(error: Exception, errors: Any, endpoint: str) -> str:
     if isinstance(error, errors.LocalEntryNotFoundError):
         return f"{endpoint} cannot be reached, and this machine's cache does not hold it"
     if isinstance(error, errors.EntryNotFoundError):
-        return f"its repository lacks a file, so `kinefract push` did not make it: {_first_line(error)}"
+        return f"its repository lacks a file, so `kinefract push` did not make it: {first_line(error)}"
     if isinstance(error, ValueError) and status is None:  # of names, and of the metadata of cards
         return " ".join(str(error).split())
-    return _first_line(error)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

@@ -41,7 +41,7 @@ def answer(rows: list[Row], families: dict[str, str]) -> list[str]:
     is not significant is called not distinguishable.
 
     Args:
-        rows: The variants, compared (``compare.compared``) and counted (``cost.counted``).
+        rows: The variants, compared (``compare.compared``) and counted (``cost.with_costs``).
         families: Variant label -> family of the clips it was pre-trained on.
     """
     names = benchmarks(rows)

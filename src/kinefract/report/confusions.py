@@ -10,6 +10,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.style import SERIES
 from kinefract.evaluation.confusion import FAINTEST, LONGEST_NAME, NUMBERED, shown
 from kinefract.evaluation.predictions import Predictions
+from kinefract.evaluation.scores import confusion
 from kinefract.report.compare import predictions_of
 from kinefract.report.html import Numbers
 from kinefract.report.results import Row, Run, benchmarks
@@ -84,9 +85,7 @@ def _matrix(row: Row, benchmark: str) -> Matrix | None:
     if said is None:
         return None
     names = names_of(run, said)
-    count = len(names)
-    pairs = said.labels.astype(np.int64) * count + said.predicted
-    matrix = np.bincount(pairs, minlength=count**2).reshape(count, count)
+    matrix = confusion(said.predicted, said.labels, len(names))
     title = f"{row.label} on {benchmark}, seed {seed}"
     svg, width = _drawn(matrix, names, title)
     return Matrix(title, svg, width, _most_frequent(matrix, names))

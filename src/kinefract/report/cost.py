@@ -13,7 +13,7 @@ from kinefract.config.specs import FinetuneSpec, PretrainSpec
 from kinefract.report.results import Cell, Row, Run
 
 
-def counted(root: Path, rows: list[Row]) -> list[Row]:
+def with_costs(root: Path, rows: list[Row]) -> list[Row]:
     """Return the rows with the length of training, also as a multiple of the cheapest pre-trained variant's.
 
     The length is clips times epochs for pre-training, and the optimiser's steps for fine-tuning. The cost of

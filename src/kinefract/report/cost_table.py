@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from kinefract.common.words import counted
+from kinefract.common.words import counted, duration
 from kinefract.report import cost
 from kinefract.report.formats import frame_of, to_csv, to_latex
-from kinefract.report.html import duration
 from kinefract.report.results import Row
 
 

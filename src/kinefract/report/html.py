@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from kinefract.common import style as svg
+from kinefract.common.style import GRID, INK, MUTED, PAPER
 
 THEMED = {
-    svg.INK: "var(--ink)",
-    svg.MUTED: "var(--muted)",
-    svg.GRID: "var(--line)",
-    svg.PAPER: "none",
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--line)",
+    PAPER: "none",
 }
 
 
@@ -43,13 +43,3 @@ def inlined(svg: str, prefix: str, description: str, titles: Mapping[str, str] |
     for colour, variable in THEMED.items():
         svg = svg.replace(colour, variable)
     return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(description), 1))
-
-
-def duration(seconds: float) -> str:
-    """Return ``42 s``, ``3 min 20 s`` or ``5 h 12 min``."""
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02d} s"
-    return f"{total // 3600} h {total % 3600 // 60:02d} min"

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from kinefract.common import checksums
+from kinefract.common import checksums, job_times
 from kinefract.common.layout import LOGS, PREDICTIONS, SPEC_FILE, TIMES
 from kinefract.common.pages import link
+from kinefract.common.words import duration
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, StudySpec
-from kinefract.report.html import duration
 from kinefract.report.results import Row, Run
 from kinefract.report.samples import pretraining_of
 from kinefract.report.words import percent
@@ -78,8 +78,7 @@ def _seconds_noted(root: Path, rule: str, pattern: str) -> list[float]:
     """Return the seconds of a rule's jobs, from the files of its ``benchmark:``."""
     noted = []
     for path in sorted((root / TIMES / rule).glob(f"{pattern}.tsv")):
-        header, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
-        noted += [float(line[header.index("s")]) for line in lines]
+        noted += [time.wall for time in job_times.read(path)]
     return noted
 
 
@@ -104,7 +103,6 @@ def runs(rows: list[Row], page: Path) -> list[dict[str, Any]]:
                 {
                     "phase": name,
                     "what": what,
-                    "id": run.id,
                     "epochs": str(run.result.get("epochs", "")),
                     "top1": percent(top1) if isinstance(top1, int | float) else "",
                     "time": duration(run.seconds),

@@ -67,7 +67,7 @@ def render(
     Args:
         root: The project's folder.
         spec: The study.
-        found: Its runs, compared (``compare.compared``) and counted (``cost.counted``).
+        found: Its runs, compared (``compare.compared``) and counted (``cost.with_costs``).
         changes: Changes by class.
         page: The path of the page, beside the other files of the report, which are there.
         top1: The text of ``top1.svg``.

@@ -1,6 +1,6 @@
 """Reading of a study's finished runs into rows: variants, their benchmarks, and scores over seeds.
 
-``compare.compared`` adds comparisons and means over benchmarks to the same rows, ``cost.counted`` costs.
+``compare.compared`` adds comparisons and means over benchmarks to the same rows, ``cost.with_costs`` costs.
 """
 
 import statistics
@@ -209,7 +209,7 @@ def read(root: Path | str, spec: StudySpec) -> Found:
         lines = "".join(f"\n  {line}" for line in found.missing)
         raise UserError(
             f"study {spec.study}: {len(found.missing)} of {counted(found.runs, 'run')} are missing:{lines}\n"
-            f"make them with: snakemake {spec.study}"
+            f"make them with `snakemake {spec.study}`"
         )
     return found
 
@@ -291,7 +291,7 @@ def _read_run(folder: Path) -> tuple[Run | None, str]:
     if not (folder / SPEC_FILE).exists():
         return None, f"without {SPEC_FILE}"
     if "index" in result and not matches_fingerprint(result["index"], folder.parents[2]):
-        return None, f"the benchmark was indexed anew since and is another; {make_again(folder)}"
+        return None, f"the benchmark was indexed again since and is another; {make_again(folder)}"
     if folder.parent.name == Path(FinetuneSpec.PARENT).name:
         try:
             problem = predictions.contradiction(folder, result)

@@ -9,9 +9,8 @@ from kinefract.cards import card
 from kinefract.common.errors import UserError
 from kinefract.common.layout import CARD_PAGE, MOVING, SPEC_FILE, STILL, SUMMARY_PAGE
 from kinefract.common.pages import data_uri, link
-from kinefract.common.words import counted
+from kinefract.common.words import counted, duration
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, PretrainSpec, StudySpec
-from kinefract.report.html import duration
 from kinefract.report.results import Row
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.viewing.preview import RecipeClips

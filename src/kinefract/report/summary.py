@@ -20,7 +20,7 @@ LONGEST = 100  # characters of the name of a variant's file
 def differing(root: Path) -> list[str]:
     """Return a line for the metrics and one for the curves, if they are not the figures of their studies.
 
-    What does not exist is passed over, and so is a study of which there is no page.
+    What does not exist is passed over, and so are studies that are not made.
 
     Raises:
         UserError: a file is damaged.
@@ -28,16 +28,16 @@ def differing(root: Path) -> list[str]:
     problems = []
     if (root / ALL_METRICS).is_dir():
         for held in sorted((root / ALL_METRICS).iterdir()):
-            folder = root / STUDIES / held.name
-            if folder.exists() and _held(held) != _by_variant(read_json(folder / METRICS, dict[str, Any])):
+            made = root / STUDIES / held.name / METRICS
+            if made.exists() and _held(held) != _by_variant(read_json(made, dict[str, Any])):
                 problems.append(ALL_METRICS)
     if (root / ALL_CURVES).exists():
         curves = read_csv(root / ALL_CURVES)
         if "study" not in curves:
             return [*problems, ALL_CURVES]
         for name, lines in curves.groupby("study"):
-            folder = root / STUDIES / str(name)
-            if folder.exists() and not _same(lines.drop(columns="study"), read_csv(folder / CURVES)):
+            made = root / STUDIES / str(name) / CURVES
+            if made.exists() and not _same(lines.drop(columns="study"), read_csv(made)):
                 problems.append(ALL_CURVES)
     remedy = "not the figures of its studies; `kinefract metrics` writes it anew"
     return [f"{root / name}: {remedy}" for name in dict.fromkeys(problems)]

@@ -39,7 +39,7 @@ def folder_of(study: str) -> Path:
     elif not folder.is_dir():
         raise UserError(f"{PARAMS_FILE}: no such file; run this from the project's folder")
     if not folder.is_dir():
-        raise UserError(f"{folder}: the study is not made yet; make it with: snakemake {study}")
+        raise UserError(f"{folder}: the study is not made yet; make it with `snakemake {study}`")
     return folder
 
 
@@ -90,7 +90,7 @@ def as_json(folder: Path | str, against: str | None = None) -> list[dict[str, An
         table = _read(Path(folder))
     else:
         rows = _against(Path(folder), against)
-        table = table_of(cost.counted(project_root(Path(folder) / SPEC_FILE), rows))
+        table = table_of(cost.with_costs(project_root(Path(folder) / SPEC_FILE), rows))
         table["baseline"] = [("" if variant == against else against) for variant in table["variant"]]
     blank = table.isna() | (table == "")
     return table.astype(object).mask(blank, None).to_dict("records")
@@ -156,4 +156,4 @@ def _read(folder: Path) -> pd.DataFrame:
 def _not_made(folder: Path) -> str:
     spec_path = folder / SPEC_FILE
     study = StudySpec.read(spec_path).study if spec_path.exists() else folder.name
-    return f"{folder}: the study is not made yet; make it with: snakemake {study}"
+    return f"{folder}: the study is not made yet; make it with `snakemake {study}`"

@@ -72,12 +72,14 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
         chosen |= _with_sources(folder.absolute())
     counts, unsummed, problems = dict.fromkeys(KINDS, 0), 0, []
     lines = []
-    for folder, kind in progress(chosen.items(), "verify", len(chosen), "results"):
+    for folder, kind in progress(chosen.items(), "verifying", len(chosen), "results"):
         counts[kind] += 1
         try:
             found, line = _checked(folder, kind, sample, jobs)
         except UserError as error:
             found, line = [str(error)], ""
+        except FileNotFoundError as error:
+            found, line = [f"{error.filename}: missing; {make_again(folder)}"], ""
         problems += found
         lines += [line] if line else []
         unsummed += not (folder / CHECKSUMS).exists()
@@ -122,12 +124,12 @@ def _finished(root: Path) -> list[Path]:
 
 def _with_sources(folder: Path) -> dict[Path, type[Spec]]:
     """Return the kind of a result after those on which it rests, by folder."""
-    kind, root = _kind_of(folder), folder.parents[2]
+    kind = _kind_of(folder)
     if not (folder / KINDS[kind]).exists():
         raise UserError(f"{folder / KINDS[kind]}: no such file; make the result first, as `snakemake` does")
     sources: dict[Path, type[Spec]] = {}
     if kind is StudySpec:
-        spec = StudySpec.read(folder / SPEC_FILE)
+        spec, root = StudySpec.read(folder / SPEC_FILE), folder.parents[2]
         parts = (
             (DatasetSpec, spec.datasets),
             (BenchmarkSpec, spec.benchmarks.values()),
@@ -208,6 +210,6 @@ def _predicted(folder: Path, benchmark: Path) -> list[str]:
 def _study(folder: Path, spec: StudySpec) -> list[str]:
     """Compute a study's figures again from its runs, and compare them."""
     root = folder.parents[2]
-    rows = cost.counted(root, compare.compared(results.read(root, spec).rows))
+    rows = cost.with_costs(root, compare.compared(results.read(root, spec).rows))
     same = read_json(folder / METRICS, dict) == metrics_of(rows)
     return [] if same else [str(damaged(folder / METRICS, "not the figures of the study's runs"))]

@@ -49,8 +49,7 @@ def recipe(settings: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -
     from kinefract.synth.families import FAMILIES
 
     try:
-        parsed = FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
-        return parsed
+        return FAMILIES.parse({**settings, **more} if isinstance(settings, Mapping) else settings)
     except ValidationError as error:
         lines = problem_lines(error)
     except ValueError as error:

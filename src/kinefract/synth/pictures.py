@@ -202,7 +202,7 @@ def _in_rgb(picture: "Image.Image", path: Path) -> "Image.Image":
     if picture.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode in ("I", "F"):
-        raise UserError(f"cannot read picture {path}: its pixels have more than 16 bits")
+        raise UserError(f"cannot read picture {path}: its pixels are numbers without a known range")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)

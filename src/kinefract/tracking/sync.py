@@ -14,6 +14,7 @@ from kinefract.common.files import locked
 from kinefract.common.layout import METRICS, MLFLOW, RESULT, SPEC_FILE, SYNC_LOCK
 from kinefract.common.progress import progress
 from kinefract.common.records import read_json
+from kinefract.common.remedies import make_again
 from kinefract.common.words import counted
 from kinefract.config.run_files import is_finished
 from kinefract.config.specs import FinetuneSpec, PretrainSpec, StudySpec
@@ -121,7 +122,7 @@ def _log_study(root: Path, spec: StudySpec, folder: Path) -> bool:
     try:
         metrics = read_json(folder / METRICS, Scores)
     except FileNotFoundError as error:
-        raise UserError(f"{folder / METRICS}: missing, make the report again") from error
+        raise UserError(f"{folder / METRICS}: missing; {make_again(folder)}") from error
     return bool(tracking.log_study(root, spec, metrics, tracking.study_files(folder)))
 
 

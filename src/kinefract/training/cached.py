@@ -18,7 +18,7 @@ from kinefract import video
 from kinefract.augment.crop import resize
 from kinefract.benchmarks.base import Video
 from kinefract.common.errors import UserError
-from kinefract.common.files import locked, write_text
+from kinefract.common.files import in_bytes, locked, write_text
 from kinefract.common.layout import CACHE_INDEX, LOCK
 from kinefract.common.progress import log_line
 from kinefract.common.records import AS_WRITTEN, read_json
@@ -92,7 +92,7 @@ class CachedVideos:
             if self._is_made(index, made_of):  # by another process, while this one waited
                 return
             index.unlink(missing_ok=True)
-            log_line(f"{path}: {counted(len(videos), 'video')}, {self._store.bytes / 1e9:.2f} GB")
+            log_line(f"{path}: {counted(len(videos), 'video')}, {in_bytes(self._store.bytes)}")
 
             def resized(at: int) -> Iterator[np.ndarray]:
                 return _resized(videos[at], sizes[at])
@@ -116,12 +116,15 @@ def _size(entry: Video, side: int) -> tuple[int, int]:
 
 
 def _resized(entry: Video, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yield a video's resized frames in parts: uint8 (T, H, W, 3)."""
+    """Yield a video's resized frames in parts: uint8 (T, H, W, 3), always bicubic."""
     some = max(1, BYTES_AT_ONCE // (entry.height * entry.width * 3))
     for start in range(entry.start, entry.end, some):
         frames = video.decode(entry.path, range(start, min(start + some, entry.end)))
         if frames.shape[1:3] != (entry.height, entry.width):
-            raise UserError(f"{entry.path} has changed since the benchmark was indexed: index it again")
+            raise UserError(
+                f"{entry.path} has changed since the benchmark was indexed; "
+                "`kinefract index` indexes it again"
+            )
         yield resize(frames, *size).movedim(1, -1).numpy()
 
 

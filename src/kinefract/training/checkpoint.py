@@ -16,7 +16,7 @@ import torch
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 from kinefract.common.files import written_whole
 from kinefract.common.records import Count
 from kinefract.config.run_files import Epoch
@@ -77,7 +77,7 @@ def read(path: Path, spec_id: str) -> dict[str, Any] | None:
         state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
         TypeAdapter(State).validate_python(state)
     except Exception as error:  # of many kinds, by torch
-        raise _unusable(path, f"no checkpoint of this version ({str(error).splitlines()[0]})") from error
+        raise _unusable(path, f"no checkpoint of this version ({first_line(error)})") from error
     if state["spec"] != spec_id:
         raise _unusable(path, f"belongs to {state['spec']}, not to {spec_id}")
     return state

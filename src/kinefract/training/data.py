@@ -93,8 +93,15 @@ class TrainingClips(Dataset):
 class EpochBatches:
     """Batches of (epoch, index) for the remaining steps; each epoch is shuffled by (seed, epoch) alone.
 
-    A last batch that is not full is left out. Of each batch a process takes the clips that ``division`` gives
-    it; by default it takes all.
+    A last batch that is not full is left out.
+
+    Args:
+        clips: Number of clips.
+        batch_size: Clips of a batch, of all processes together.
+        seed: Seed of the order.
+        first_step: Steps that are done.
+        epochs: Number of epochs in all.
+        division: The clips of each batch that this process takes; by default all.
 
     Raises:
         UserError: there are fewer clips than a batch holds.
@@ -135,7 +142,10 @@ class EpochBatches:
 class EvaluationWindows(Dataset):
     """All windows of a test video, with its frames whole or cropped to the centre (method, section 5).
 
-    With ``middle`` there is one window of each video, the middle one of these.
+    Args:
+        source: The videos, by index.
+        recipe: The recipe with windows, sizes and kind of evaluation.
+        middle: Take the middle one of each video's windows alone.
     """
 
     def __init__(self, source: ClipSource, recipe: FinetuneRecipe, middle: bool = False) -> None:

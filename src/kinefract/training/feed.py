@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kinefract.common.files import locked
+from kinefract.common.files import in_bytes, locked
 from kinefract.common.layout import CACHES, LOCK
 from kinefract.common.progress import log_line
 from kinefract.common.streams import stream
@@ -61,7 +61,7 @@ def _opened(spec: PretrainSpec, root: Path, accelerator: str) -> ClipSource:
         log_line(f"{title}: clips are decoded from shards")
         return shards
     cached = CachedClips.of(shards, root / CACHES / spec.dataset.id)
-    what = f"{title}: clips come from a cache of decoded frames, {cached.store.bytes / 1e9:.2f} GB"
+    what = f"{title}: clips come from a cache of decoded frames, {in_bytes(cached.store.bytes)}"
     if device and cached.store.bytes <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
         log_line(f"{what}, in the GPU's memory")
         return ResidentClips(cached, device)

@@ -15,7 +15,7 @@ import numpy as np
 
 from kinefract.common import cores
 from kinefract.common.errors import UserError
-from kinefract.common.files import written_whole
+from kinefract.common.files import in_bytes, written_whole
 from kinefract.common.layout import CACHED_FRAMES, FRAME_CHECKSUMS
 from kinefract.common.progress import progress
 
@@ -103,9 +103,10 @@ class FrameStore:
         self._maps = None
         checksums = np.zeros(self._firsts[-1], "<u4")
         with written_whole(self._checksums) as partial_checksums, written_whole(self.path) as partial:
-            wanted, free = self.bytes / 1e9, shutil.disk_usage(self.path.parent).free / 1e9
-            if wanted > free:
-                raise UserError(f"cannot write {self.path}: it takes {wanted:.2f} GB, {free:.2f} GB are free")
+            free = shutil.disk_usage(self.path.parent).free
+            if self.bytes > free:
+                takes = f"it takes {in_bytes(self.bytes)}, {in_bytes(free)} are free"
+                raise UserError(f"cannot write {self.path}: {takes}")
             with partial.open("wb", buffering=0) as stream, ThreadPoolExecutor(cores.usable()) as pool:
                 stream.truncate(self.bytes)
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 from kinefract.common.progress import progress
 from kinefract.common.schema import digest_of
 from kinefract.config.phases import TrainRecipe
@@ -100,6 +100,9 @@ class Execution:
 class Training:
     """One run of the training loop, with everything it needs.
 
+    ``spec_id`` is the id of the run, which its checkpoints bear; ``recipe`` and ``seed`` decide what is done,
+    ``objective`` holds the network, and ``clips`` are those of training. ``checkpoint`` is the file to go on
+    from and to write, ``what`` the run's name in its log. ``history`` has the metrics of finished epochs.
     ``computed_on`` has the number of processes and of nodes, and the device's name, once training has begun.
     ``on_epoch`` is called after each epoch with its metrics, once that epoch's checkpoint is on disk.
     ``on_snapshot`` is called before that, with the number of an epoch among the recipe's ``snapshots``.
@@ -161,7 +164,7 @@ class Training:
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"{self.what}: memory of the GPU ran out; set accumulate or precision: bf16-mixed, or lower "
-                f"batch_size (lr scales with it), size, frames or width ({str(error).splitlines()[0]})"
+                f"batch_size (lr scales with it), size, frames or width ({first_line(error)})"
             ) from error
         except RuntimeError as error:
             if not lost_another(error):

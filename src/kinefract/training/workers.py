@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.data import DataLoader, default_collate, default_convert, get_worker_info
 
-from kinefract.common.errors import UserError
+from kinefract.common.errors import UserError, first_line
 
 LONGEST_SOCKET = 107  # bytes of the path of a socket
 SOCKET = "pymp-xxxxxxxx/listener-xxxxxxxx"  # where multiprocessing puts sockets, below a temporary folder
@@ -132,7 +132,7 @@ class _Collated:
         try:
             return _Handed(self._collate(items))
         except (RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise UserError(
                 f"a worker cannot hand over a batch: {reason}; give /dev/shm more room (docker: --shm-size), "
                 f"or {FEWER}"

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kinefract.common.errors import UserError
+from kinefract.common.words import counted
 
 MAX_PIXELS = 8192 * 8192  # pixels of a frame; a damaged header must not claim all memory
 UNCODED_BYTES = 16  # an MPEG-4 packet up to this size may repeat the frame before, which makes no frame
@@ -56,7 +57,9 @@ def decode(
         found = _pick(source, wanted, grey, skip=False)
     name = name_of(source)
     if not found or (wanted is not None and len(found) < len(wanted)):
-        raise UserError(f"cannot read video {name}: it ends after {len(found)} of the frames asked for")
+        there = counted(max(found, default=-1) + 1, "frame")
+        asked = f", asked for frame {max(wanted)}" if wanted else ""
+        raise UserError(f"cannot read video {name}: it ends after {there}{asked}")
     sizes = {image.shape[1::-1] for image in found.values()}
     if len(sizes) > 1:
         raise UserError(f"cannot read video {name}: its frames differ in size, {sizes_text(sizes)}")

@@ -110,15 +110,13 @@ class MotionsRecipe(BenchmarkRecipe):
             for label, name in enumerate(names)
             for index in range(count)
         ]
-        listed = []
         for entry in progress(wanted, "making motions", unit="clips"):
             index = int(Path(entry.path).stem)
             frames = clip(self, CLASSES.index(entry.class_name), entry.split, index)
             data = video.encode(frames, fps=self.fps, crf=self.crf)
             with written_whole(folder / entry.path) as partial:
                 partial.write_bytes(data)
-            listed.append(entry)
-        return Contents(names, listed)
+        return Contents(names, wanted)
 
 
 def track(recipe: MotionsRecipe, class_index: int, split: str, index: int) -> np.ndarray:

@@ -260,7 +260,8 @@ def _program(path: Path, name: Path, first: rarfile.RarInfo) -> tuple[str, ...]:
                     pass
                 return command
     raise UserError(
-        f"{name} is a compressed RAR archive, and no program here (unrar, unar, 7z, bsdtar) reads it: "
+        f"{name} is a compressed RAR archive, and no program here "
+        f"({', '.join(command[0] for command in PROGRAMS)}) reads it: "
         "install unrar or unar. If both fail, it is damaged: download it again"
     )
 

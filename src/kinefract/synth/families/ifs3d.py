@@ -110,7 +110,9 @@ def class_scene(recipe: Ifs3dRecipe, label: int) -> Scene:
         if _sound(maps, recipe):
             path = camera.sample_path(rng, frames, recipe.speed, recipe.elevation, recipe.sway, recipe.zoom)
             return Scene(maps, path, rng.uniform(*recipe.distance))
-    raise UserError(f"class {label} of family ifs3d: no sound system in {CLASS_ATTEMPTS} draws")
+    raise UserError(
+        f"class {label} of family ifs3d: no sound system in {CLASS_ATTEMPTS} draws; widen `limits`"
+    )
 
 
 def _sound(maps: np.ndarray, recipe: Ifs3dRecipe) -> bool:

@@ -1,6 +1,6 @@
 """Iterated function systems to counts of points: a vectorised chaos game on the CPU.
 
-Importing this module imports numba. ``render_torch`` draws the same measure on GPUs.
+Importing this module imports numba. ``gpu`` draws the same measure on GPUs.
 """
 
 import numpy as np

@@ -52,7 +52,9 @@ def draw_clips(
         left = [index for index, good in zip(left, fine, strict=True) if not good]
         if not left:
             return [done[index] for index in indices]
-    raise UserError(f"clips {left} of family {recipe.family}: nothing to see in {ATTEMPTS} draws")
+    raise UserError(
+        f"clips {left} of family {recipe.family}: nothing to see in {ATTEMPTS} draws; change its settings"
+    )
 
 
 def _render_by_variation(
@@ -213,7 +215,7 @@ def _tone(counts: Tensor) -> Tensor:
 
 
 def _worth_seeing(clips: list[Tensor | None], moves: bool) -> list[bool]:
-    """Apply the rules of ``refuse`` to each clip, with one look at the results."""
+    """Apply the rules of ``filter.is_worth_seeing`` to each clip, with one look at the results."""
     shown = [clip for clip in clips if clip is not None]
     if not shown:
         return [False] * len(clips)
@@ -227,7 +229,7 @@ def _worth_seeing(clips: list[Tensor | None], moves: bool) -> list[bool]:
 
 
 def _figures(frames: Tensor) -> Tensor:
-    """Return lit share, contrast and motion of a clip, as ``refuse`` measures them: float32 (3,)."""
+    """Return lit share, contrast and motion of a clip, as ``filter`` measures them: float32 (3,)."""
     step = max(1, frames.shape[1] // 64)
     sample = frames[:, ::step, ::step].float().flatten(1)
     lit = (sample > 0).float().mean(1).quantile(0.5)

@@ -23,7 +23,7 @@ def play(
     """Play a chaos game, chains side by side: rows of 16 share a map at even steps, columns at odd ones.
 
     So each step is a handful of vector instructions, and each chain by itself follows the plain chaos game,
-    as in ``render.render``.
+    as in ``cpu.render``.
 
     Args:
         maps: (N, 3, 4): linear part and translation, N at most 256.
@@ -57,7 +57,7 @@ def project(points: np.ndarray, cameras: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint32 (T, size, size). Points outside a frame, behind the camera or just before it are dropped.
     """
-    # The cells after the image take the points outside, one per lane, as in ``render.render``.
+    # The cells after the image take the points outside, one per lane, as in ``cpu.render``.
     counts = np.zeros((len(cameras), size * size + LANES), np.uint32)
     _project(points, cameras.reshape(-1, 12).astype(np.float32), size, counts)
     return counts[:, : size * size].reshape(-1, size, size)

@@ -34,7 +34,7 @@ def export(dataset_id: str, shards: Shards, folder: Path | str) -> int:
     paths = clip_paths(shards)
     _check_target(folder, dataset_id, paths)
     written = 0
-    for index, path in enumerate(progress(paths, "export", unit="clips")):
+    for index, path in enumerate(progress(paths, "exporting", unit="clips")):
         encoded = shards.encoded(index)
         if not _holds(folder / path, encoded):
             with written_whole(folder / path) as partial:

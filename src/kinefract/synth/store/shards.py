@@ -228,7 +228,7 @@ def check_places(folder: Path, table: Path, columns: dict[str, np.ndarray]) -> N
         shard, expected = int(columns["shard"][last]), tar_size(int(ends[last]))
         tar_path, _ = shard_files(folder, shard)
         if not tar_path.exists():
-            raise UserError(f"{tar_path}: no such file; make shard {shard} again")
+            raise UserError(f"{tar_path}: no such file; {repair_hint(tar_path)}")
         found = tar_path.stat().st_size
         if found != expected:
             raise UserError(

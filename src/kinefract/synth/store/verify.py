@@ -21,7 +21,7 @@ import numpy as np
 
 from kinefract import video
 from kinefract.common.errors import UserError
-from kinefract.common.files import sha256
+from kinefract.common.files import in_bytes, sha256
 from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.common.progress import progress
 from kinefract.common.words import counted
@@ -32,6 +32,7 @@ from kinefract.synth.store.shards import (
     add_clip,
     frames_digest,
     read_table,
+    repair_hint,
     shard_clips,
     shard_files,
 )
@@ -97,18 +98,18 @@ def verify(recipe: DatasetRecipe, folder: Path | str, sample: int | None = SAMPL
     damage: dict[int, list[str]] = defaultdict(list)
     with ThreadPoolExecutor(jobs) as pool:
         found = pool.map(partial(_shard_damage, recipe, folder), shards)
-        for shard, text in enumerate(progress(found, "check shards", len(shards), "shards")):
+        for shard, text in enumerate(progress(found, "checking shards", len(shards), "shards")):
             damage[shard] += [text] if text else []
         chosen = [row for row in chosen if not damage[row.shard]]
         found = pool.map(partial(_clip_damage, recipe, folder), chosen)
-        for row, text in zip(chosen, progress(found, "render again", len(chosen), "clips"), strict=True):
+        for row, text in zip(chosen, progress(found, "rendering again", len(chosen), "clips"), strict=True):
             damage[row.shard] += [f"clip {row.number} {text}"] if text else []
     if damaged := {shard: texts for shard, texts in damage.items() if texts}:
         raise UserError(_summary(folder, recipe.shards, damaged))
     size, seconds = sum(row.size for row in rows), time.monotonic() - start
     return (
         f"{counted(len(rows), 'clip')} in {counted(recipe.shards, 'shard')} checked, "
-        f"{size / 1e6:.1f} MB; {len(chosen)} of them "
+        f"{in_bytes(size)}; {len(chosen)} of them "
         f"decoded and rendered again; {seconds:.1f} s"
     )
 
@@ -127,7 +128,7 @@ def _read_rows(recipe: DatasetRecipe, manifest: Path) -> list[Row]:
     if wrong or len(lines) != recipe.clips:
         raise UserError(
             f"{manifest}: its rows are not those of the recipe's {recipe.clips} clips"
-            f"{f' (column {wrong[0]})' if wrong else ''}; delete it and run `snakemake {manifest}`"
+            f"{f' (column {wrong[0]})' if wrong else ''}; {repair_hint(manifest)}"
         )
     numbers = np.stack([columns[name] for name in NUMBERS], axis=1).tolist()
     return [Row._make((*row, line)) for row, line in zip(numbers, lines, strict=True)]
