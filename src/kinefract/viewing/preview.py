@@ -9,7 +9,7 @@ import numpy as np
 
 from kinefract.common.errors import UserError
 from kinefract.common.layout import MANIFEST, PARAMS_FILE
-from kinefract.common.schema import not_one_of
+from kinefract.common.schema import not_one_of, suggestion
 from kinefract.config.locate import locate_dataset
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.families import FAMILIES
@@ -125,6 +125,7 @@ def _with_variation(recipe: DatasetRecipe, variation: str) -> DatasetRecipe:
         raise UserError(f"--variation: clips of {recipe.family} have none")
     value: Any = int(variation) if variation.isdecimal() else variation
     if value not in VARIATIONS and value not in NAMES:
-        raise UserError(f"--variation: {not_one_of(variation, VARIATIONS)}")
+        close = suggestion(variation, VARIATIONS)
+        raise UserError(f"--variation: {variation!r} is none{close}; there are {', '.join(VARIATIONS)}")
     changed = recipe.model_dump() | {"variations": [value], "nonlinear_shapes": 1.0}
     return type(recipe).model_validate(changed)
