@@ -8,6 +8,7 @@ from networks import Flat, clips, outcome
 from pydantic import ValidationError
 
 from kinefract.common.share import Share
+from kinefract.config.phases import PretrainRecipe
 from kinefract.models import weights
 from kinefract.models.seeded import reseed
 from kinefract.objectives.multi_instance import Company
@@ -74,3 +75,5 @@ def test_the_brightest_is_seen_and_the_loss_is_that_of_each_class():
 def test_one_clip_at_once_is_no_such_task():
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         MultiInstanceRecipe(most=1)
+    with pytest.raises(ValidationError, match="accumulate: 8 leaves parts of one clip"):
+        PretrainRecipe(objective="multi_instance", batch_size=8, accumulate=8)

@@ -46,9 +46,9 @@ def rendering(recipe: DatasetRecipe) -> tuple[float, str] | None:
     if isinstance(recipe, MixtureRecipe):
         parts = [(part.share, rendering(part.recipe)) for part in recipe.parts]
         known = [share * found[0] for share, found in parts if found]
-        return (
-            (sum(known) / sum(share for share, _ in parts), "its parts") if len(known) == len(parts) else None
-        )
+        if len(known) < len(parts):
+            return None
+        return sum(known) / sum(share for share, _ in parts), "its parts"
     rate = CLIPS.get(recipe.family)
     if rate is None:
         return None

@@ -1,6 +1,6 @@
 """The recipe of multi-instance prediction."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -20,6 +20,13 @@ class MultiInstanceRecipe(ObjectiveRecipe):
     LABELLED: ClassVar[bool] = True
 
     most: int = Field(default=5, ge=2, le=100, description="most clips that are seen at once")
+
+    def check(self, pretraining: Any) -> None:
+        if pretraining.batch_size < 2 * pretraining.accumulate:
+            raise ValueError(
+                f"accumulate: {pretraining.accumulate} leaves parts of one clip, and several are "
+                "seen at once; lower it"
+            )
 
     def build(self, network: "Backbone") -> "Objective":
         from kinefract.objectives.multi_instance import MultiInstance
