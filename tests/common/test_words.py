@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kinefract.common.words import counted, duration
+from kinefract.common.words import counted, duration, first_of
 
 PACKAGE = Path(__file__).parents[2] / "src/kinefract"
 
@@ -51,3 +51,11 @@ def test_no_module_makes_a_plural_by_hand():
         if by_hand.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("most", "lines"),
+    [(0, ["and 3 more"]), (2, ["a", "b", "and 1 more"]), (3, ["a", "b", "c"]), (9, ["a", "b", "c"])],
+)
+def test_first_of_many_lines(most: int, lines: list[str]) -> None:
+    assert first_of(["a", "b", "c"], most) == lines

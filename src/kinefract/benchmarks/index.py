@@ -28,7 +28,7 @@ from kinefract.common.records import damaged, read_json
 from kinefract.common.remedies import make_again
 from kinefract.common.schema import digest_of, short
 from kinefract.common.terminal import printable
-from kinefract.common.words import counted
+from kinefract.common.words import counted, first_of
 
 PROBLEMS_SHOWN = 10
 
@@ -226,8 +226,7 @@ def _report(recipe: BenchmarkRecipe, contents: Contents, unreadable: list[str], 
 
 
 def _first(lines: list[str]) -> str:
-    more = [f"... and {len(lines) - PROBLEMS_SHOWN} more"] if len(lines) > PROBLEMS_SHOWN else []
-    return "\n".join(f"  {line}" for line in (*lines[:PROBLEMS_SHOWN], *more))
+    return "\n".join(f"  {line}" for line in first_of(lines, PROBLEMS_SHOWN))
 
 
 def _listed(names: list[str]) -> str:

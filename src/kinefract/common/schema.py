@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from kinefract.common.terminal import printable
+from kinefract.common.words import first_of
 
 DIGEST_LENGTH = 12
 SHOWN = 20  # most problems, or names to choose from, that a message lists
@@ -61,9 +62,8 @@ def listed(lines: Sequence[str]) -> list[str]:
 
     What cannot be printed is escaped, so that a line stays a line.
     """
-    shown = [printable(line) for line in lines[:SHOWN]]
-    shown = [line if len(line) <= LINE else f"{line[: LINE - 3]}..." for line in shown]
-    return shown + [f"and {len(lines) - SHOWN:,} more"] * (len(lines) > SHOWN)
+    shown = [printable(line) for line in first_of(lines, SHOWN)]
+    return [line if len(line) <= LINE else f"{line[: LINE - 3]}..." for line in shown]
 
 
 def not_one_of(value: Any, allowed: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""Numbers in words: counts with their nouns, and durations."""
+"""Numbers in words: counts with their nouns, the first of many lines, and durations."""
+
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -18,6 +20,11 @@ def plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}s"
+
+
+def first_of(lines: Sequence[str], most: int) -> list[str]:
+    """Return the lines, or the first of them and ``and 12 more`` where there are more than ``most``."""
+    return [*lines[:most], *([f"and {len(lines) - most:,} more"] if len(lines) > most else [])]
 
 
 def duration(seconds: float) -> str:

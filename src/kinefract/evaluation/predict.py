@@ -17,7 +17,7 @@ from kinefract.common.progress import progress
 from kinefract.common.provenance import made_with
 from kinefract.common.schema import not_one_of, suggestion
 from kinefract.common.terminal import can_show, escaped
-from kinefract.common.words import counted
+from kinefract.common.words import counted, first_of
 from kinefract.config.phases import FinetuneRecipe
 from kinefract.config.specs import FinetuneSpec, project_root
 from kinefract.evaluation.evaluate import evaluate, scores
@@ -223,14 +223,10 @@ def _relabelled(videos: list[Video], finished: Finished) -> list[Video]:
     labels = {name: label for label, name in enumerate(finished.classes)}
     unknown = sorted({entry.class_name for entry in videos} - labels.keys())
     if unknown:
-        lines = []
-        for name in unknown[:PROBLEMS_SHOWN]:
-            lines.append(f"  {name!r}{suggestion(name, finished.classes)}")
-        if len(unknown) > PROBLEMS_SHOWN:
-            lines.append(f"  ... and {len(unknown) - PROBLEMS_SHOWN} more")
+        lines = [f"{name!r}{suggestion(name, finished.classes)}" for name in unknown]
         raise UserError(
             f"{counted(len(unknown), 'class')} of the videos {'is' if len(unknown) == 1 else 'are'} "
-            f"not among the {len(labels)} that {finished.id} was trained on:\n" + "\n".join(lines)
+            f"not among the {len(labels)} that {finished.id} was trained on:\n" + _indented(lines)
         )
     return [entry._replace(label=labels[entry.class_name]) for entry in videos]
 
@@ -247,7 +243,11 @@ def _probed(paths: Sequence[Path | str]) -> list[Video]:
         entry = {"path": Path(path), "label": 0, "class_name": "", "split": "test", **info._asdict()}
         videos.append(Video(**entry, start=0, end=info.frames))
     if problems:
-        more = [f"... and {len(problems) - PROBLEMS_SHOWN} more"] if len(problems) > PROBLEMS_SHOWN else []
-        listed = "\n".join(f"  {line}" for line in (*problems[:PROBLEMS_SHOWN], *more))
-        raise UserError(f"{len(problems)} of {counted(len(paths), 'video')} cannot be used:\n{listed}")
+        raise UserError(
+            f"{len(problems)} of {counted(len(paths), 'video')} cannot be used:\n{_indented(problems)}"
+        )
     return videos
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"  {line}" for line in first_of(lines, PROBLEMS_SHOWN))

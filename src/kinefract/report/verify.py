@@ -29,7 +29,7 @@ from kinefract.common.layout import (
 from kinefract.common.progress import progress
 from kinefract.common.records import damaged, read_json
 from kinefract.common.remedies import make_again
-from kinefract.common.words import counted
+from kinefract.common.words import counted, first_of
 from kinefract.config.run_files import read_epochs, read_result
 from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
 from kinefract.evaluation import predictions
@@ -91,8 +91,7 @@ def verify(root: Path, folders: Iterable[Path] = (), sample: int | None = 20, jo
     if len(problems) == 1:
         raise UserError(problems[0])
     if problems:
-        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise UserError("\n".join([f"{counted(len(problems), 'problem')}:", *problems[:SHOWN], *more]))
+        raise UserError("\n".join([f"{counted(len(problems), 'problem')}:", *first_of(problems, SHOWN)]))
     names = {DatasetSpec: "dataset", BenchmarkSpec: "benchmark", StudySpec: "study"}
     whole = [
         counted(count, names.get(kind, f"{Path(kind.PARENT).name} run")) for kind, count in counts.items()

@@ -24,7 +24,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.files import in_bytes, sha256
 from kinefract.common.layout import MANIFEST, SHARDS
 from kinefract.common.progress import progress
-from kinefract.common.words import counted
+from kinefract.common.words import counted, first_of
 from kinefract.synth.dataset_recipe import DatasetRecipe
 from kinefract.synth.store.shards import (
     COLUMNS,
@@ -147,8 +147,7 @@ def _shard_damage(recipe: DatasetRecipe, folder: Path, rows: list[Row]) -> str:
                 add_clip(again, row.number, recipe.label(row.number), encoded)
                 damaged += [str(row.number)] if zlib.crc32(encoded) != row.crc32 else []
         if damaged:
-            more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
-            return f"other bytes than were written, of clips {', '.join(damaged[:SHOWN])}{more}"
+            return f"other bytes than were written, of clips {', '.join(first_of(damaged, SHOWN))}"
         if packed.sha256.hexdigest() != sha256(tar_path):
             return "other bytes than were written, beside its clips"
     except (OSError, ValueError) as error:
@@ -198,11 +197,10 @@ def _summary(folder: Path, shards: int, damaged: dict[int, list[str]]) -> str:
     """Return the text that names the damaged shards and the commands that make them again."""
     names = {shard: shard_files(folder, shard)[0].relative_to(folder) for shard in sorted(damaged)}
     lines = [f"{names[shard]}: {'; '.join(damaged[shard][:SHOWN])}" for shard in names]
-    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     files = [str(folder / name.with_suffix(".*")) for name in names.values()]
     files = files if len(files) <= SHOWN else [f"-r {folder / SHARDS}"]
     manifest = folder / MANIFEST
     remedy = f"to make them again: rm {' '.join(files)} {manifest} && snakemake {manifest}"
     verb = "are" if len(damaged) > 1 else "is"
     head = f"{folder}: {len(damaged)} of {counted(shards, 'shard')} {verb} damaged"
-    return "\n  ".join([head, *lines[:SHOWN], *more, remedy])
+    return "\n  ".join([head, *first_of(lines, SHOWN), remedy])
