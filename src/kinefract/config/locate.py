@@ -8,7 +8,7 @@ from kinefract.common.errors import UserError
 from kinefract.common.layout import PARAMS_FILE, SPEC_FILE
 from kinefract.common.schema import not_one_of
 from kinefract.config import params, plan
-from kinefract.config.specs import BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec, StudySpec
+from kinefract.config.specs import SPECS, BenchmarkSpec, DatasetSpec, FinetuneSpec, PretrainSpec, Spec
 
 
 def locate_dataset(text: Path | str, root: Path | str = "") -> tuple[DatasetSpec, Path]:
@@ -144,8 +144,7 @@ def locate_results(text: Path | str, root: Path | str = "") -> list[Path]:
     root, path = Path(root), Path(root, text)
     if path.exists():
         return [_absolute(path.parent if path.is_file() else path)]
-    kinds = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
-    if there := [folder for kind in kinds if (folder := root / kind.PARENT / text).is_dir()]:
+    if there := [folder for kind in SPECS if (folder := root / kind.PARENT / text).is_dir()]:
         return [_absolute(folder) for folder in there]
     if len(Path(text).parts) != 1 or not (root / PARAMS_FILE).exists():
         raise UserError(f"{text}: no such folder, and no id or name of a result of this project")

@@ -320,3 +320,7 @@ class StudySpec(Spec):
         """The ids of its fine-tuning runs, in the order of variants, benchmarks and seeds."""
         by_benchmark = (runs for variant in self.variants for runs in variant.runs.values())
         return [run for runs in by_benchmark for run in runs.values()]
+
+
+# The kinds of results, each after those it is made from.
+SPECS: tuple[type[Spec], ...] = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)

@@ -24,16 +24,9 @@ from kinefract.common.layout import CACHES, CHECKPOINT, LOCK, LOGS, RAW, SPEC_FI
 from kinefract.common.words import counted
 from kinefract.config.plan import Plan
 from kinefract.config.run_files import is_finished
-from kinefract.config.specs import (
-    BenchmarkSpec,
-    DatasetSpec,
-    FinetuneSpec,
-    PretrainSpec,
-    StudySpec,
-)
+from kinefract.config.specs import SPECS, FinetuneSpec, PretrainSpec, StudySpec
 from kinefract.planning import removed_weights
 
-SPECS = (DatasetSpec, BenchmarkSpec, PretrainSpec, FinetuneSpec, StudySpec)
 FOLDERS = (*(spec.PARENT for spec in SPECS), CACHES)
 RECORDS = {LOGS: ".log", TIMES: ".tsv"}
 ID = r"([a-z0-9_]+(?:-[a-z0-9_]+)*-[0-9a-f]{12})"
