@@ -142,7 +142,7 @@ def test_rows_have_seeds_enough_and_are_fine_tuned_alike(planned):
     assert len(ways) <= 2  # all of it, or the classifier alone
 
 
-@pytest.mark.parametrize("name", [*STUDIES, "evidence_quick"])
+@pytest.mark.parametrize("name", [*STUDIES, "evidence_quick", "evidence", "evidence_real"])
 def test_pages_show_the_numbers_of_their_tables(name):
     page = CARD if name == "evidence_released" else ROOT / "docs/evidence/notebook.md"
     lines = page.read_text(encoding="utf-8").replace("**", "").splitlines()
@@ -159,6 +159,35 @@ def test_pages_show_the_numbers_of_their_tables(name):
             )
             difference = f"{points:+.1f} ({low:.1f} to {high:.1f})"
             assert any(difference in line for line in shown), row["variant"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/evidence.md", "docs/guidelines.md"])
+def test_the_claims_are_those_of_the_main_comparison(page):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("**", "")
+    with (ROOT / "docs/evidence/evidence_real.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["difference"]]
+    assert [row["benchmark"] for row in rows] == ["ucf101_10classes", "arid6", "weizmann", "(mean)"]
+    for row in rows:
+        points, *interval = (
+            100 * float(row[key]) for key in ("difference", "difference_low", "difference_high")
+        )
+        assert f"{points:.1f}" in text and "{:.1f} to {:.1f}".format(*interval) in " ".join(text.split())
+
+
+def test_starts_of_the_main_comparison_are_fine_tuned_alike(planned):
+    if "evidence" not in {spec.study for spec in planned.studies.values()}:
+        pytest.skip("evidence is not there")
+    scratch, fractals = planned.study("evidence").variants
+    (first,) = pretrains(planned, "evidence_first")
+    found = [planned.pretrains[run] for run in fractals.pretrains.values()]
+    assert [spec.recipe.seed for spec in found] == [1, 2, 3, 4, 5]
+    assert {(steps(spec), spec.dataset) for spec in found} == {(2 * steps(first), first.dataset)}
+    assert scratch.runs.keys() == fractals.runs.keys()
+    for name, runs in fractals.runs.items():
+        pairs = zip(runs.values(), scratch.runs[name].values(), strict=True)
+        for own, other in ((planned.finetunes[one], planned.finetunes[two]) for one, two in pairs):
+            assert own.init is not None and other.init is None
+            assert own.model_copy(update={"init": None}) == other
 
 
 @pytest.mark.parametrize("name", ["masked_small_motions", "masked_small_real"])
