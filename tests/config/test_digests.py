@@ -1,6 +1,7 @@
 """Reading and resolving a configuration changes no digest: what was made under version 0.1 is found again.
 
-``digests.json`` holds, for each study of ``params_0.1.yaml``, the ids of everything it is made of.
+``digests.json`` holds, for each study of ``params_0.1.yaml``, the ids of everything it is made of; but for
+``evidence_released``, whose network of 0.1 is replaced.
 """
 
 import json
