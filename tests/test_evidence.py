@@ -5,11 +5,15 @@ Only studies that are as the page describes them are checked, so anybody may edi
 
 import csv
 import json
+import tarfile
 from functools import partial
 from pathlib import Path
 
+import evidence_records
 import pytest
 
+from kinefract.common import checksums
+from kinefract.common.errors import UserError
 from kinefract.config import params, plan
 from kinefract.config.specs import StudySpec
 
@@ -205,3 +209,26 @@ def test_the_page_of_masked_modelling_shows_the_numbers_of_its_tables(name):
             )
             shown += f", {points:+.1f} ({low:.1f} to {high:.1f})"
         assert any(f"| {shown}" in line for line in lines), (row["variant"], row["benchmark"])
+
+
+def members(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
+
+
+def test_records_are_packed_again_as_they_are_without_weights_and_pictures(planned, tmp_path):
+    studies = [spec.study for spec in planned.studies.values() if spec.study.startswith("evidence")]
+    if "evidence" not in studies:
+        pytest.skip("evidence is not there")
+    with tarfile.open(evidence_records.ARCHIVE) as tar:
+        tar.extractall(tmp_path, filter="data")
+    run = tmp_path / planned.find(planned.study("evidence").pretrains[0]).folder
+    for name in ("model.safetensors", "first_batch.png"):
+        with checksums.replaced_file(run / name) as partial_file:
+            partial_file.write_bytes(b"large")
+    packed = evidence_records.pack(tmp_path, planned, studies, tmp_path / "again.tar.xz")
+    assert packed == len({Path(name).parent for name in members(evidence_records.ARCHIVE)})
+    assert members(tmp_path / "again.tar.xz") == members(evidence_records.ARCHIVE)
+    (run / "result.json").write_text("{}")
+    with pytest.raises(UserError, match=r"result\.json: changed"):
+        evidence_records.pack(tmp_path, planned, studies, tmp_path / "again.tar.xz")
