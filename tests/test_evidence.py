@@ -33,7 +33,14 @@ STUDIES = (
     "evidence_seeds",
 )
 # Of 360,000 samples, and of the network that comes along.
-LATER = ("evidence", "evidence_real", "evidence_folds", "evidence_features", "evidence_quick")
+LATER = (
+    "evidence",
+    "evidence_real",
+    "evidence_still",
+    "evidence_folds",
+    "evidence_features",
+    "evidence_quick",
+)
 CARD = ROOT / "src/kinefract/released/fractal-tsm-resnet18.md"
 
 
