@@ -241,3 +241,14 @@ def test_records_are_packed_again_as_they_are_without_weights_and_pictures(plann
     (run / "result.json").write_text("{}")
     with pytest.raises(UserError, match=r"result\.json: changed"):
         evidence_records.pack(tmp_path, planned, studies, tmp_path / "again.tar.xz")
+    assert members(tmp_path / "again.tar.xz") == recorded
+
+
+@pytest.mark.parametrize("named", [[], ["evidense"]])
+def test_records_of_no_study_leave_the_archive_as_it_is(named, monkeypatch):
+    before = evidence_records.ARCHIVE.read_bytes()
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["evidence_records.py", *named])
+    with pytest.raises(SystemExit, match="name the studies"):
+        evidence_records.main()
+    assert evidence_records.ARCHIVE.read_bytes() == before

@@ -12,8 +12,11 @@ import tempfile
 from pathlib import Path
 
 from kinefract.common import checksums, layout
+from kinefract.common.errors import UserError
+from kinefract.common.files import written_whole
 from kinefract.config import params, plan
 from kinefract.config.run_files import is_finished
+from kinefract.config.specs import Spec
 from kinefract.planning import removed_weights
 
 ARCHIVE = Path(__file__).parents[1] / "evidence/runs/evidence.tar.xz"
@@ -21,8 +24,14 @@ PICTURES = (".svg", ".png")
 
 
 def main() -> None:
-    packed = pack(Path(), plan.resolve(params.load()), sys.argv[1:], ARCHIVE)
-    print(f"{ARCHIVE}: {packed} runs")
+    try:
+        resolved = plan.resolve(params.load())
+        known, named = {spec.study for spec in resolved.studies.values()}, sys.argv[1:]
+        if not named or not known.issuperset(named):
+            raise UserError("name the studies whose records are to be packed; `kinefract studies` lists them")
+        print(f"{ARCHIVE}: {pack(Path(), resolved, named, ARCHIVE)} runs")
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def pack(root: Path, resolved: plan.Plan, studies: list[str], archive: Path) -> int:
@@ -35,12 +44,19 @@ def pack(root: Path, resolved: plan.Plan, studies: list[str], archive: Path) -> 
         resolved: Its configuration, resolved.
         studies: Names of studies.
         archive: The tar to write, compressed by xz.
+
+    Raises:
+        UserError: a file of a run was changed since it was written, or the archive cannot be written.
     """
     asked = [resolved.study(name) for name in studies]
     runs = {run for study in asked for run in (*resolved.trained(study), *study.runs)}
-    folders = sorted(Path(resolved.find(run).folder) for run in runs)
-    finished = [folder for folder in folders if _is_finished(root / folder)]
-    with tempfile.TemporaryDirectory() as scratch, tarfile.open(archive, "w:xz", preset=9) as tar:
+    specs = (resolved.find(run) for run in runs)
+    finished = sorted(Path(spec.folder) for spec in specs if _is_finished(root, spec))
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        written_whole(archive) as partial,
+        tarfile.open(partial, "w:xz", preset=9) as tar,
+    ):
         for folder in finished:
             record = Path(scratch, folder)
             _copy(root / folder, record)
@@ -52,9 +68,11 @@ def pack(root: Path, resolved: plan.Plan, studies: list[str], archive: Path) -> 
     return len(finished)
 
 
-def _is_finished(folder: Path) -> bool:
+def _is_finished(root: Path, spec: Spec) -> bool:
     """Return whether a run is finished; one that pools folds has no weights."""
-    return is_finished(folder) or ((folder / layout.RESULT).exists() and not (folder / layout.MODEL).exists())
+    if getattr(spec, "folds", []):
+        return (root / spec.folder / layout.RESULT).exists()
+    return is_finished(root / spec.folder)
 
 
 def _copy(run: Path, record: Path) -> None:
